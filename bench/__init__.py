@@ -1,0 +1,1 @@
+"""Runs, judges and compares generative models. The only package that imports both models and datamodules."""

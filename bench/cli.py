@@ -1,0 +1,128 @@
+"""The command line. No logic: every command is a few calls of the modules beside it."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from bench.progress import console
+from bench.schema import ConfigError
+
+OVERRIDES = "settings as key=value; model=, data= and preset= pick files of configs/"
+
+
+def train(options: argparse.Namespace) -> None:
+    from bench.config import load
+    from bench.run import run
+
+    configs = load(options.overrides)
+    for number, config in enumerate(configs, 1):
+        if len(configs) > 1:
+            console.rule(f"{config.model['name']}, run {number} of {len(configs)}, preset {config.preset}")
+        run(config)
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    from bench.run import reevaluate
+
+    reevaluate(options.run, options.overrides)
+
+
+def table(options: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from bench import render
+    from bench.config import table_selection
+    from bench.records import read_all
+    from bench.table import build, select
+
+    folder, wanted = table_selection(options.overrides)
+    made = build(select(read_all(folder), wanted))
+    render.show(made, Console(highlight=False))
+    console.print(f"written: {', '.join(map(str, render.write(made, folder)))}")
+
+
+def extractor(options: argparse.Namespace) -> None:
+    from bench.extractor import train_extractor
+
+    train_extractor(options.overrides)
+
+
+def listing(options: argparse.Namespace) -> None:
+    from bench.listing import show
+
+    show(options.what)
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="bench", description="Which family of generative models is good at what? Measured.",
+        epilog="start with: bench train preset=smoke && bench table preset=smoke",
+    )  # fmt: skip
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, function: object, summary: str, example: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(
+            name, help=summary, description=summary, epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        command.set_defaults(function=function)
+        return command
+
+    command = add(
+        "train", train, "Train, evaluate and record a model, or every model of a preset.",
+        "bench train model=vae data=mnist seed=1 model.latent_dim=32\n  bench train preset=quick",
+    )  # fmt: skip
+    command.add_argument("overrides", nargs="*", metavar="key=value", help=OVERRIDES)
+    command = add(
+        "evaluate", evaluate, "Evaluate a trained run again, under other evaluation settings or samplers.",
+        "bench evaluate ddpm-mnist-0-1a2b3c4d samplers.ddim-20.method=ddim samplers.ddim-20.steps=20",
+    )  # fmt: skip
+    command.add_argument("run", metavar="RUN", help="a run_id, as `bench train` prints it")
+    command.add_argument("overrides", nargs="*", metavar="key=value", help="evaluation.*, samplers.* and results=DIR")
+    command = add(
+        "table", table, "Make the table from the records: printed, and written as TABLE.md, .csv, .json, .tex, .png.",
+        "bench table preset=quick results=results",
+    )  # fmt: skip
+    command.add_argument("overrides", nargs="*", metavar="key=value", help="preset=, data= and results=DIR choose records")
+    command = add(
+        "extractor", extractor, "Train the small classifier whose features judge a data set's samples.",
+        "bench extractor data=fashion_mnist data.root=~/datasets",
+    )  # fmt: skip
+    command.add_argument("overrides", nargs="*", metavar="key=value", help="data=NAME and data.*")
+    command = add("list", listing, "What there is to choose from.", "bench list metrics")
+    command.add_argument("what", nargs="?", metavar="WHAT", help="models, datasets, samplers, presets or metrics; all if left out")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 when it worked, 2 for a user's mistake, 130 after Ctrl-C."""
+    options = parser().parse_args(arguments)
+    try:
+        options.function(options)
+    except KeyboardInterrupt:
+        console.print("[yellow]interrupted; the same command goes on from the last checkpoint[/]")
+        return 130
+    except Exception as error:
+        return explain(error)
+    return 0
+
+
+def explain(error: Exception) -> int:
+    """A user's mistake becomes its one sentence; anything else is ours, and keeps its traceback."""
+    from bench.evaluation import EvaluationError
+    from bench.records import RecordError
+    from bench.run import Interrupted
+    from bench.table import TableError
+    from datamodules import DataError
+
+    if isinstance(error, Interrupted):
+        console.print(f"[yellow]{error}[/]")
+        return 130
+    if isinstance(error, (ConfigError, DataError, EvaluationError, RecordError, TableError, PermissionError)):
+        console.print(f"bench: {error}", style="red", markup=False)
+        return 2
+    raise error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

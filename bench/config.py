@@ -1,0 +1,131 @@
+"""YAML files and key=value overrides -> one checked Config, and the identity of the run that it describes."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from bench.schema import Config, ConfigError, arguments, check, check_name
+from datamodules import DATAMODULES, RUNNER_ARGUMENTS
+from models import MODELS
+
+CONFIGS = files("configs")
+GROUPS = ("preset", "model", "data")  # model=vae picks configs/model/vae.yaml
+DEFAULT_PRESET = "quick"
+
+
+def names(group: str) -> list[str]:
+    """The files of a folder of configs/, without their ending."""
+    return sorted(entry.name.removesuffix(".yaml") for entry in (CONFIGS / group).iterdir() if entry.name.endswith(".yaml"))
+
+
+def load(overrides: Sequence[str]) -> list[Config]:
+    """One Config for `model=NAME`, or one for each model of the preset where no model is named.
+
+    Later layers win: default.yaml, model, data, preset, the preset's lines for this model, overrides.
+    """
+    picks, rest = split(overrides)
+    preset_name = check_name("preset", picks.get("preset", DEFAULT_PRESET), names("preset"))
+    preset = read("preset", preset_name)
+    preset.pop("about")
+    by_model = preset.pop("models")
+    data_name = check_name("data", picks.get("data", preset.pop("data")), DATAMODULES)
+    chosen = [check_name("model", picks["model"], MODELS)] if "model" in picks else list(by_model)
+    return [
+        resolve(preset_name, model, data_name, [preset, by_model.get(model) or {}, rest]) for model in chosen
+    ]  # fmt: skip
+
+
+def resolve(preset: str, model: str, data: str, layers: list[dict[str, Any]]) -> Config:
+    """Merge the layers for one model and check every section against its schema."""
+    values: dict[str, Any] = {"preset": preset, "model": {"name": model}, "data": {"name": data}}
+    for layer in [read("", "default"), read("model", model), read("data", data), *layers]:
+        values = merge(values, layer)
+    for section in ("model", "data"):
+        values[section] = {key: value for key, value in values[section].items() if value != "???"}
+    config: Config = check(Config, values)
+    check_parts(config)
+    return config
+
+
+def merge(values: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any]:
+    """`layer` over `values`. A list of samplers' names replaces those before it; samplers.NAME.key=value adds to them."""
+    layer = dict(layer)
+    for section in ("model", "data", "train", "trainer", "evaluation", "wandb"):
+        if section in layer and not isinstance(layer[section], dict):
+            raise ConfigError(f"{section}={layer[section]}: a section, not a value; set its keys as {section}.KEY=VALUE")
+    if isinstance(names_given := layer.get("samplers"), list):
+        layer["samplers"] = {name: read("sampler", check_name("samplers", name, names("sampler"))) for name in names_given}
+        values = {key: value for key, value in values.items() if key != "samplers"}
+    merged = OmegaConf.to_container(OmegaConf.merge(values, layer))
+    assert isinstance(merged, dict)
+    return merged  # type: ignore[return-value]
+
+
+def check_parts(config: Config) -> None:
+    """Check what the sections' types do not say: constructors' and samplers' arguments, and names that must agree."""
+    model_class, data_class = MODELS[config.model["name"]], DATAMODULES[config.data["name"]]
+    check(arguments(model_class.__init__), without_name(config.model), "model.")
+    check(arguments(data_class.__init__, supplied=RUNNER_ARGUMENTS), without_name(config.data), "data.")
+    for name, settings in config.samplers.items():
+        check(arguments(model_class.sample), settings, f"samplers.{name}.")
+    for name in config.evaluation.timed_only:
+        check_name("evaluation.timed_only", name, config.samplers)
+    ranks = config.trainer.devices * config.trainer.num_nodes
+    if config.train.batch % ranks:
+        raise ConfigError(f"train.batch={config.train.batch}: cannot be divided among {ranks} processes")
+
+
+def without_name(section: dict[str, Any]) -> dict[str, Any]:
+    """The constructor's arguments of a `model` or `data` section."""
+    return {key: value for key, value in section.items() if key != "name"}
+
+
+def run_id(config: Config) -> str:
+    """model-data-seed-hash; the hash leaves out paths, devices, loggers, evaluation and how samples are drawn."""
+    values = config.model_dump(exclude={"results": True, "stamp": True, "evaluation": True, "samplers": True, "wandb": True})
+    values["data"].pop("root", None)
+    values["trainer"] = {"precision": config.trainer.precision}
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
+    return f"{config.model['name']}-{config.data['name']}-{config.seed}-{digest}"
+
+
+def read(group: str, name: str) -> dict[str, Any]:
+    """A file of configs/ as a plain dict."""
+    text = (CONFIGS / group / f"{name}.yaml").read_text()
+    content = OmegaConf.to_container(OmegaConf.create(text))
+    assert isinstance(content, dict)
+    return content  # type: ignore[return-value]
+
+
+def split(overrides: Sequence[str]) -> tuple[dict[str, str], dict[str, Any]]:
+    """`key=value` words -> the groups picked (model, data, preset) and a tree of all other keys."""
+    for word in overrides:
+        if "=" not in word or word.startswith("="):
+            raise ConfigError(f"{word}: expected key=value, as in model=vae or train.images=100000")
+    picks = {key: value for key, value in (word.split("=", 1) for word in overrides) if key in GROUPS}
+    rest = [word for word in overrides if word.split("=", 1)[0] not in GROUPS]
+    try:
+        tree = OmegaConf.to_container(OmegaConf.from_dotlist(rest))
+    except (OmegaConfBaseException, YAMLError) as error:
+        raise ConfigError(f"{' '.join(rest)}: not readable as key=value ({str(error).splitlines()[0]})") from None
+    assert isinstance(tree, dict)
+    return picks, tree  # type: ignore[return-value]
+
+
+def table_selection(overrides: Sequence[str]) -> tuple[Path, dict[str, str]]:
+    """`bench table`'s words -> the results folder (the preset's own where none is given) and the records wanted."""
+    picks, rest = split(overrides)
+    if wrong := [key for key in [*picks, *rest] if key not in ("preset", "data", "results")]:
+        raise ConfigError(f"{wrong[0]}: `bench table` takes preset, data and results only")
+    for group, known in (("preset", names("preset")), ("data", list(DATAMODULES))):
+        if group in picks:
+            check_name(group, picks[group], known)
+    usual = read("", "default") | (read("preset", picks["preset"]) if "preset" in picks else {})
+    return Path(str(rest.get("results", usual["results"]))), picks

@@ -1,0 +1,130 @@
+"""What a number depends on beside the weights, so that numbers of two protocols never stand in one column."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from bench.evaluation.errors import EvaluationError, unknown
+
+Setting = bool | int | float | str | None
+
+ROW_FIELDS = ("weights", "sampler", "sampler_settings", "precision")  # may differ between the rows of one table
+
+LEAST = {  # the smallest integer that makes sense
+    "samples": 2,
+    "seed": 0,
+    "chunk": 1,
+    "prc_neighbours": 1,
+    "dc_neighbours": 1,
+    "kid_subsets": 1,
+    "kid_subset_size": 0,
+}
+CHOICES = {
+    "quantisation": ("uint8",),
+    "weights": ("ema", "raw", "none"),  # none: real images, or another program's
+    "precision": ("float32", "bfloat16"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """How one row of a table was measured; two numbers compare only where `setting()` is equal.
+
+    Raises EvaluationError for a value out of range, of another type, or not among its choices.
+    """
+
+    data: str
+    extractor: str
+    extractor_digest: str  # sha256 of the extractor's weights
+    reference: str = "train"  # the split that samples are compared with
+    reference_digest: str  # sha256 of that split's images
+    samples: int
+    seed: int = 0  # of the samples, the manifold's subset and KID's subsets
+    chunk: int  # images a call of sample(); the samples depend on it, because each chunk has its own generator
+    quantisation: str = "uint8"
+    prc_neighbours: int = 3  # k of precision and recall
+    dc_neighbours: int = 5  # k of density and coverage
+    kid_subsets: int = 100
+    kid_subset_size: int = 0  # 0: min(1000, samples)
+    weights: str = "ema"
+    sampler: str = "default"
+    sampler_settings: Mapping[str, Setting] | tuple[tuple[str, Setting], ...] = ()  # kept as sorted pairs
+    precision: str = "float32"  # that the sampler ran in; features and metrics are always float32 or better
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sampler_settings", tuple(sorted(dict(self.sampler_settings).items())))
+        for field in fields(self):
+            _check(field.name, getattr(self, field.name))
+        if self.kid_subset_size == 0:
+            object.__setattr__(self, "kid_subset_size", min(1000, self.samples))
+        _check_enough(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field by name, as JSON can hold it."""
+        return {field.name: getattr(self, field.name) for field in fields(self)} | {
+            "sampler_settings": dict(self.sampler_settings)
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Protocol":
+        """The inverse of `to_dict`. Raises EvaluationError for an unknown or a missing key."""
+        names = {field.name for field in fields(cls)}
+        for key in values:
+            if key not in names:
+                raise unknown("protocol key", key, names)
+        try:
+            return cls(**values)
+        except TypeError as error:  # Python's own sentence names the missing keys
+            raise EvaluationError(f"these values make no protocol: {error}.") from error
+
+    def fingerprint(self) -> str:
+        """12 hexadecimal digits that are equal when, and only when, the protocols are."""
+        return _hash(self.to_dict())
+
+    def setting(self) -> str:
+        """The fingerprint without `ROW_FIELDS`: equal for all numbers that may stand in one column."""
+        return _hash({name: value for name, value in self.to_dict().items() if name not in ROW_FIELDS})
+
+    def line(self) -> str:
+        """One sentence for the table's caption."""
+        return (
+            f"FID etc. of {self.samples:,} samples (seed {self.seed}, chunks of {self.chunk:,}, 8-bit) "
+            f"against {self.data}/{self.reference} (sha {self.reference_digest[:8]}) "
+            f"in {self.extractor} features (sha {self.extractor_digest[:8]}); "
+            f"KID over {self.kid_subsets} subsets of {self.kid_subset_size:,}; "
+            f"k = {self.prc_neighbours} (precision, recall), {self.dc_neighbours} (density, coverage)"
+        )
+
+
+def difference(a: Protocol, b: Protocol) -> list[str]:
+    """Why two numbers may not share a column, as 'field: value vs value'; empty if they may."""
+    left, right = a.to_dict(), b.to_dict()
+    return [f"{k}: {left[k]} vs {right[k]}" for k in left if k not in ROW_FIELDS and left[k] != right[k]]
+
+
+def _hash(values: dict[str, Any]) -> str:
+    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def _check(name: str, value: object) -> None:
+    if name in LEAST:
+        if type(value) is not int or value < LEAST[name]:
+            raise EvaluationError(f"{name}={value!r} is not an integer of at least {LEAST[name]}.")
+    elif name in CHOICES:
+        if value not in CHOICES[name]:
+            raise unknown(name, str(value), CHOICES[name])
+    elif name != "sampler_settings" and (not isinstance(value, str) or not value):
+        raise EvaluationError(f"{name}={value!r} is not a name.")
+
+
+def _check_enough(protocol: Protocol) -> None:
+    k = max(protocol.prc_neighbours, protocol.dc_neighbours)
+    if protocol.samples <= k:
+        raise EvaluationError(f"samples={protocol.samples} are too few for k={k} neighbours of each.")
+    if not 2 <= protocol.kid_subset_size <= protocol.samples:
+        raise EvaluationError(
+            f"kid_subset_size={protocol.kid_subset_size} is not from 2 to samples={protocol.samples}."
+        )

@@ -1,0 +1,153 @@
+"""How fast a sampler is: warm-up, synchronise, repeat, median; network calls counted by a hook."""
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from bench.evaluation.errors import EvaluationError
+from bench.evaluation.features import Progress
+
+PROC = Path("/proc/self")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Medians over `repeats` calls after one warm-up call; compares only on equal hardware."""
+
+    seconds_per_100: float
+    images_per_second: float
+    latency: float  # seconds for one image
+    nfe: int | None  # network function evaluations: forward calls for one call of sample; None without a network
+    peak_memory_mb: float | None  # 2^20 bytes; None where it cannot be measured
+    peak_memory_of: str  # what that peak is of
+    images: int  # a call
+    repeats: int
+    device: str
+    threads: int  # of torch on the CPU
+
+
+def time_sampling(
+    sample: Callable[[int, torch.Generator], Tensor],
+    *,
+    network: nn.Module | None,
+    images: int = 100,
+    repeats: int = 3,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> Timing:
+    """Time `sample(n, generator)` on `device`, for one image and for `images` at once.
+
+    The warm-up is one single-image call, which also counts the forward calls of `network`, so a sampler of 1000 steps
+    pays for 1000 forward passes of one image before it is timed. Raises EvaluationError unless images and repeats are
+    at least 1.
+    """
+    if images < 1 or repeats < 1:
+        raise EvaluationError(f"images={images} and repeats={repeats} must both be at least 1.")
+    device = torch.device(device)
+    calls = 1 + 2 * repeats
+    done = 0
+
+    def seconds(n: int) -> float:
+        nonlocal done
+        generator = torch.Generator(device).manual_seed(0)
+        _synchronise(device)
+        start = time.perf_counter()
+        sample(n, generator)
+        _synchronise(device)
+        elapsed = time.perf_counter() - start
+        done += 1
+        if progress:
+            progress("timing", done, calls)
+        return elapsed
+
+    with _forward_calls(network) as counted:
+        seconds(1)
+    latency = statistics.median(seconds(1) for _ in range(repeats))
+    since_start = _reset_peak(device)
+    batch = statistics.median(seconds(images) for _ in range(repeats))
+    memory, of = _peak(device, since_start)
+    return Timing(
+        seconds_per_100=100 * batch / images,
+        images_per_second=images / batch,
+        latency=latency,
+        nfe=None if network is None else len(counted),
+        peak_memory_mb=memory,
+        peak_memory_of=of,
+        images=images,
+        repeats=repeats,
+        device=_device_name(device),
+        threads=torch.get_num_threads(),
+    )
+
+
+def hardware(device: torch.device | str = "cpu") -> dict[str, str | int | None]:
+    """What timings depend on: two of them compare only where these are equal."""
+    device = torch.device(device)
+    return {
+        "device": device.type,
+        "gpu": None if device.type == "cpu" else _device_name(device),
+        "cpu": _device_name(torch.device("cpu")),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+@contextmanager
+def _forward_calls(network: nn.Module | None) -> Iterator[list[None]]:
+    """A list that grows by one with each forward call of `network`; the hook goes whatever happens."""
+    calls: list[None] = []
+    if network is None:
+        yield calls
+        return
+    handle = network.register_forward_hook(lambda *_: calls.append(None))
+    try:
+        yield calls
+    finally:
+        handle.remove()
+
+
+def _synchronise(device: torch.device) -> None:
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)
+
+
+def _reset_peak(device: torch.device) -> str:
+    """Forget the high-water mark where the system lets us, and say since when the next one counts."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return "since timing began"
+    try:
+        (PROC / "clear_refs").write_text("5")  # proc(5): resets VmHWM
+        return "since timing began"
+    except OSError:
+        return "since the process began"
+
+
+def _peak(device: torch.device, since: str) -> tuple[float | None, str]:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20, f"CUDA memory allocated by torch, {since}"
+    try:
+        status = dict(line.split(":", 1) for line in (PROC / "status").read_text().splitlines())
+        return int(status["VmHWM"].split()[0]) / 2**10, f"resident memory of the process, {since}"
+    except (OSError, KeyError):
+        return None, "not measured on this system"
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type != "cpu":
+        return device.type
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

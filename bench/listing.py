@@ -1,0 +1,53 @@
+"""`bench list`: what there is to choose from."""
+
+import inspect
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.config import names, read
+from bench.evaluation import METRICS
+from bench.schema import check_name
+from datamodules import DATAMODULES
+from models import MODELS
+
+Lines = list[tuple[str, str]]
+
+
+def summary(thing: object) -> str:
+    """The first sentence of a docstring."""
+    return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
+
+
+def models() -> Lines:
+    return [(name, f"{summary(model)}  [{model.family}]") for name, model in MODELS.items()]
+
+
+def datasets() -> Lines:
+    return [(name, summary(data)) for name, data in DATAMODULES.items()]
+
+
+def samplers() -> Lines:
+    return [(name, ", ".join(f"{key} {value}" for key, value in read("sampler", name).items())) for name in names("sampler")]
+
+
+def presets() -> Lines:
+    return [(name, f"{read('preset', name)['about']}  [{', '.join(read('preset', name)['models'])}]") for name in names("preset")]
+
+
+def metrics() -> Lines:
+    return [(name, f"{metric.direction} is better; {metric.source}") for name, metric in METRICS.items()]
+
+
+LISTS = {"models": models, "datasets": datasets, "samplers": samplers, "presets": presets, "metrics": metrics}
+
+
+def show(what: str | None) -> None:
+    """Print one of LISTS, or all of them."""
+    chosen = LISTS if what is None else {what: LISTS[check_name("list", what, LISTS)]}
+    console = Console(highlight=False)
+    for title, lines in chosen.items():
+        table = Table(title=title, title_justify="left", title_style="bold", show_header=False, box=None, padding=(0, 2))
+        for name, text in lines():
+            table.add_row(name, text, style=None)
+        console.print(table)

@@ -1,0 +1,65 @@
+"""Progress with time left: live bars on a terminal, a line now and then where the output goes to a file."""
+
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Bar:
+    """One piece of work of `total` units, shown from `with` to its end; `advance` costs microseconds."""
+
+    def __init__(self, description: str, total: int, unit: str, done: int = 0) -> None:
+        self.description, self.total, self.unit, self.done = description, total, unit, done
+        self.first = done
+        self.live: Progress | None = None
+
+    def __enter__(self) -> "Bar":
+        self.started = self.spoken = self.shown = time.monotonic()
+        if console.is_terminal:
+            self.live = Progress(
+                TextColumn("{task.description:<34}"), BarColumn(28), TaskProgressColumn(), MofNCompleteColumn(),
+                TextColumn(self.unit), TimeRemainingColumn(), TextColumn("left"), TextColumn("{task.fields[note]}"),
+                console=console, transient=True,
+            )  # fmt: skip
+            self.task = self.live.add_task(self.description, total=self.total, completed=self.done, note="")
+            self.live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self.live:
+            self.live.stop()
+        if kind is None:
+            seconds = time.monotonic() - self.started
+            console.print(f"  {self.description:<34} {self.done - self.first:>9,} {self.unit} in {clock(seconds)}")
+
+    def advance(self, units: int = 1, note: Callable[[], str] = str) -> None:
+        """Count `units` as done; `note` is asked for a word about the work only when it will be shown."""
+        self.done += units
+        now = time.monotonic()
+        if self.live:
+            if now - self.shown > 0.1:
+                self.live.update(self.task, completed=self.done, note=note())
+                self.shown = now
+        elif now - self.spoken > SECONDS_BETWEEN_LINES:
+            rate = (self.done - self.first) / (now - self.started)
+            left = clock((self.total - self.done) / rate)
+            console.print(
+                f"  {self.description:<34} {self.done / self.total:>4.0%}  {self.done:,} of {self.total:,} {self.unit}"
+                f"  {rate:,.0f}/s  {left} left  {note()}".rstrip()
+            )
+            sys.stderr.flush()
+            self.spoken = now
+
+
+def clock(seconds: float) -> str:
+    """Seconds as m:ss, or h:mm:ss from an hour on."""
+    whole = round(seconds)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

@@ -1,0 +1,116 @@
+"""The result record: one JSON file a run, checked when read, written aside and renamed."""
+
+import json
+import os
+import subprocess
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+SCHEMA = 1
+LIBRARIES = ("torch", "lightning", "torch-fidelity", "numpy")
+HOUSE = Path(__file__).resolve().parent.parent
+
+
+class RecordError(ValueError):
+    """A record that cannot be used; the message is one sentence that names the file."""
+
+
+class Result(BaseModel):
+    """What one protocol measured. `metrics` is empty for a row that was only timed, `timing` for real images."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    protocol: dict[str, Any]
+    metrics: dict[str, float] = {}
+    timing: dict[str, Any] = {}
+    hardware: dict[str, Any]
+
+
+class Record(BaseModel):
+    """One run: what it was, what it cost, and its results keyed by the fingerprint of their protocol."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: int = SCHEMA
+    run_id: str
+    family: str  # the lecture's column, or "data" for real held-out images
+    config: dict[str, Any]
+    code: dict[str, Any]  # commit, clean
+    libraries: dict[str, str]
+    data_digest: str  # sha256 of the training images
+    hardware: dict[str, Any] = {}  # of the training
+    precision: str = ""
+    images_seen: int = 0
+    train_seconds: float = 0.0
+    parameters: int = 0  # trainable, of the whole model
+    sampling_parameters: int = 0  # of the network whose passes are a sample's cost
+    results: dict[str, Result] = {}
+
+    @property
+    def preset(self) -> str:
+        return str(self.config["preset"])
+
+
+def path(results: Path, run_id: str) -> Path:
+    return results / "records" / f"{run_id}.json"
+
+
+def write(record: Record, results: Path) -> None:
+    """Write a record so that a reader, or a crash, never meets half of it."""
+    target = path(results, record.run_id)
+    write_text(target, json.dumps(record.model_dump(), indent=1, sort_keys=True) + "\n")
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write a file aside and rename it into place."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+        os.chmod(aside, 0o644)
+        os.replace(aside, target)
+    except BaseException:
+        os.unlink(aside)
+        raise
+
+
+def read(file: Path) -> Record:
+    """Load one record; RecordError if it is damaged or of a newer schema."""
+    try:
+        content = json.loads(file.read_text())
+        if content.get("schema_version", 0) > SCHEMA:
+            raise RecordError(f"{file}: written by a newer bench (schema {content['schema_version']}, this one reads {SCHEMA})")
+        return Record(**content)
+    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, TypeError, ValidationError) as error:
+        raise RecordError(f"{file}: not a readable record ({str(error).splitlines()[0]}); move it away to go on") from None
+
+
+def find(results: Path, run_id: str) -> Record | None:
+    """The record of a run, or None if there is none yet."""
+    file = path(results, run_id)
+    return read(file) if file.exists() else None
+
+
+def read_all(results: Path) -> list[Record]:
+    """Every record below a results folder, in the order of their names."""
+    return [read(file) for file in sorted((results / "records").glob("*.json"))]
+
+
+def code_version() -> dict[str, Any]:
+    """Commit of the suite and whether its tree was clean; the package's version where there is no git checkout."""
+    git = ["git", "-C", str(HOUSE)]
+    try:
+        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        status = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
+        return {"commit": commit, "clean": not status.strip()}
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": f"package {version('generative-trilemma')}", "clean": True}
+
+
+def library_versions() -> dict[str, str]:
+    return {name: version(name) for name in LIBRARIES}

@@ -1,0 +1,169 @@
+"""A Table -> Markdown, CSV, JSON, LaTeX, a figure, and the terminal."""
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from bench.records import write_text
+from bench.table import COLUMNS, FAMILIES, FLOOR, RULES, Column, Row, Table
+
+LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "×": r"$\times$", "✓": r"$\checkmark$",
+         "±": r"$\pm$", "–": "--", "ε": r"$\varepsilon$"}  # fmt: skip
+
+
+def heading(column: Column) -> str:
+    """A column's heading with an arrow that points where better lies."""
+    return column.heading + {"lower": " ↓", "higher": " ↑", "": ""}[column.better]
+
+
+def caption(table: Table) -> str:
+    """What the marks mean and what the figures depend on."""
+    rules = "; ".join(rule.text[0].lower() + rule.text[1:] for rule in RULES)
+    return (
+        f"Marks by rule: {rules}. A family's mark comes from the row named in its cell. {table.protocol} "
+        f"Timings on {table.hardware}; float32 or bfloat16 as the record says."
+    )
+
+
+def lecture_grid(table: Table) -> list[list[str]]:
+    """Block one as text: a line for each row of the lecture's table."""
+    grid = [["", *FAMILIES.values()]]
+    for title, cells in table.lecture.items():
+        line = [title]
+        for cell in cells.values():
+            verdict = "" if cell.agrees is None else "as in the lecture" if cell.agrees else "lecture says otherwise"
+            line.append("; ".join(part for part in (f"{cell.mark} {cell.figure}".strip(), cell.source, verdict) if part))
+        grid.append(line)
+    return grid
+
+
+def figures_grid(table: Table) -> list[list[str]]:
+    """Block two as text: a line for each row of figures."""
+    grid = [["model, sampler", *map(heading, COLUMNS)]]
+    for row in table.rows:
+        shown = [column.show(row.figures.get(column.key), row.intervals.get(column.key)) for column in COLUMNS]
+        grid.append([row.name + (f" ({row.seeds} seeds)" if row.seeds > 1 else ""), *shown])
+    return grid
+
+
+def markdown_grid(grid: Sequence[Sequence[str]], align: str) -> str:
+    """Aligned Markdown: the first column to the left, the others as `align` says (":-:" or "--:")."""
+    widths = [max(3, *(len(line[i]) for line in grid)) for i in range(len(grid[0]))]
+    body = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) + " |" for line in grid]
+    rule = "|".join(["", ":--", *[align] * (len(widths) - 1), ""])
+    return "\n".join([body[0], rule, *body[1:]])
+
+
+def markdown(table: Table) -> str:
+    stamp = f"> **{table.stamp}**\n\n" if table.stamp else ""
+    lecture = markdown_grid(lecture_grid(table), ":-:")
+    return f"{stamp}{lecture}\n\n{caption(table)}\n\n{markdown_grid(figures_grid(table), '--:')}\n"
+
+
+def latex(table: Table) -> str:
+    environment = Environment(
+        loader=PackageLoader("bench"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        block_start_string="((*", block_end_string="*))", variable_start_string="(((", variable_end_string=")))",
+    )  # fmt: skip
+    environment.filters["tex"] = lambda text: "".join(LATEX.get(character, character) for character in str(text))
+    template = environment.get_template("TABLE.tex.j2")
+    return template.render(lecture=lecture_grid(table), figures=figures_grid(table), stamp=table.stamp, caption=caption(table))
+
+
+def csv_text(table: Table) -> str:
+    """Figures at full precision, empty where nothing was measured; `_95` columns hold intervals' half widths."""
+    out = io.StringIO()
+    keys = [column.key for column in COLUMNS]
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["row", "family", "seeds", *keys, *(f"{key}_95" for key in keys), "stamp"])
+    for row in table.rows:
+        values = [source.get(key, "") for source in (row.figures, row.intervals) for key in keys]
+        writer.writerow([row.name, row.family, row.seeds, *values, table.stamp])
+    return out.getvalue()
+
+
+def json_text(table: Table) -> str:
+    return json.dumps(dataclasses.asdict(table) | {"caption": caption(table)}, indent=1, ensure_ascii=False) + "\n"
+
+
+def figure(table: Table, target: Path) -> None:
+    """Quality against the time for 100 images, both logarithmic, with coverage as colour; the floor as a line."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    points = [row for row in table.rows if row.family != FLOOR and {"fid", "seconds_per_100"} <= row.figures.keys()]
+    picture, axes = pyplot.subplots(figsize=(7.5, 4.5), constrained_layout=True)
+    if points:
+        x, y = ([row.figures[key] for row in points] for key in ("seconds_per_100", "fid"))
+        dots = axes.scatter(x, y, c=[row.figures["coverage"] for row in points], s=130, vmin=0, vmax=1, cmap="viridis",
+                            edgecolors="black", zorder=3)  # fmt: skip
+        picture.colorbar(dots, label="coverage")
+        axes.margins(x=0.25, y=0.2)
+    for row in points:
+        place = (row.figures["seconds_per_100"], row.figures["fid"])
+        axes.annotate(row.name, place, xytext=(0, 10), textcoords="offset points", ha="center")
+    for row in table.rows:
+        if row.family == FLOOR:
+            axes.axhline(row.figures["fid"], color="grey", linestyle="--", linewidth=1)
+            axes.annotate("held-out images", (1, row.figures["fid"]), xycoords=("axes fraction", "data"), xytext=(-4, 3),
+                          textcoords="offset points", ha="right", color="dimgrey")  # fmt: skip
+    axes.set(xscale="log", yscale="log", xlabel="seconds for 100 images (left is faster)", ylabel="FID (down is better)")
+    axes.set_title(table.stamp or "Quality against speed", fontsize=11)
+    axes.grid(True, which="major", alpha=0.3)
+    aside = target.with_name(f".{target.name}.aside.png")
+    picture.savefig(aside, dpi=150)
+    pyplot.close(picture)
+    aside.replace(target)
+
+
+def write(table: Table, folder: Path) -> list[Path]:
+    """Write TABLE.md, .csv, .json, .tex and .png into `folder`; returns their paths."""
+    texts = {"md": markdown(table), "csv": csv_text(table), "json": json_text(table), "tex": latex(table)}
+    for ending, text in texts.items():
+        write_text(folder / f"TABLE.{ending}", text)
+    figure(table, folder / "TABLE.png")
+    return [folder / f"TABLE.{ending}" for ending in (*texts, "png")]
+
+
+def show(table: Table, console: Console) -> None:
+    """Print both blocks for a person at a terminal: figures stand as rows' columns, turned where they are many."""
+    if table.stamp:
+        console.print(f"[bold yellow]{table.stamp}[/]\n")
+    block = RichTable(title="The lecture's table, measured", show_lines=True)
+    block.add_column("")
+    for family in FAMILIES.values():
+        block.add_column(family, justify="center")
+    for title, cells in table.lecture.items():
+        block.add_row(title, *map(_cell, cells.values()))
+    console.print(block)
+    console.print(caption(table), style="dim")
+    turned = RichTable(title="Figures")
+    turned.add_column("")
+    for row in table.rows:
+        turned.add_column(row.name.replace(", ", "\n"), justify="right")
+    for column in COLUMNS:
+        turned.add_row(heading(column), *(_figure(column, row) for row in table.rows))
+    console.print(turned)
+
+
+def _cell(cell: object) -> str:
+    from bench.table import Cell
+
+    assert isinstance(cell, Cell)
+    if cell.agrees is None:
+        return cell.mark
+    verdict = "as in the lecture" if cell.agrees else "[bold]the lecture says otherwise[/]"
+    return f"[{'green' if cell.mark == '✓' else 'red'}]{cell.mark}[/] {cell.figure}\n[dim]{cell.source}[/]\n{verdict}"
+
+
+def _figure(column: Column, row: Row) -> str:
+    return column.show(row.figures.get(column.key), row.intervals.get(column.key))

@@ -1,0 +1,224 @@
+"""One config -> fit or resume -> evaluate -> record."""
+
+import math
+import os
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import lightning as L
+import torch
+from lightning.pytorch.loggers import CSVLogger, Logger
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+from bench import records
+from bench.callbacks import CleanStop, ImagesSeen, RandomState, averaged_weights, checkpoints
+from bench.config import check_parts, merge, run_id, split, without_name
+from bench.evaluation import check_extractor, hardware
+from bench.judge import evaluate_floor, evaluate_rows, missing_rows, standard
+from bench.progress import console
+from bench.schema import Config, ConfigError, check, check_name
+from datamodules import DATAMODULES, ImageDataModule
+from models import MODELS, GenerativeModel
+
+SECONDS_BETWEEN_CHECKPOINTS = 20
+
+
+class Interrupted(Exception):
+    """Training stopped by the user; the message says how to go on."""
+
+
+def build_data(config: Config) -> ImageDataModule:
+    """The configured images, loaded and checked."""
+    supplied = {"batch_size": config.train.batch, "images": config.train.images, "seed": config.seed}
+    data = DATAMODULES[config.data["name"]](**without_name(config.data), **supplied)
+    data.prepare_data()
+    data.setup()
+    return data
+
+
+def build_model(config: Config, image_shape: tuple[int, int, int]) -> GenerativeModel:
+    """The configured model with the initial weights of its seed."""
+    L.seed_everything(config.seed, verbose=False)
+    try:
+        return MODELS[config.model["name"]](image_shape, **without_name(config.model))
+    except ValueError as error:
+        raise ConfigError(f"model={config.model['name']}: {error}") from None
+
+
+def preflight(config: Config, data: ImageDataModule) -> None:
+    """Refuse before any training what could not be evaluated after it."""
+    settings = config.evaluation
+    weights = Path(settings.extractor_weights) if settings.extractor_weights else None
+    check_extractor(settings.extractor, data.image_shape[0], weights)
+    smallest = min(len(data.train_images), len(data.test_images))
+    if settings.samples > smallest:
+        raise ConfigError(
+            f"evaluation.samples={settings.samples}: more than the {smallest} images of the smaller split of "
+            f"{config.data['name']}, which the floor is drawn from"
+        )
+
+
+def run(config: Config) -> None:
+    """Train one model unless that is done, then evaluate and record what is not recorded yet."""
+    data = build_data(config)
+    preflight(config, data)
+    model = build_model(config, data.image_shape)
+    name, results = run_id(config), Path(config.results)
+    record = records.find(results, name)
+    if record and record.data_digest != data.digest("train"):
+        file = records.path(results, name)
+        raise ConfigError(f"{file}: made from other images than data={config.data['name']} has now; use another results=DIR")
+    by = standard(config, data, resolve_precision(config))
+    if record and not missing_rows(record, config, by, model):
+        console.print(f"[bold]{name}[/] is trained and evaluated, nothing to do: {records.path(results, name)}")
+        return
+    evaluate_floor(config, data, by)
+    weights = results / "runs" / name / "final.ckpt"
+    if record is None or not weights.exists():
+        console.print(f"  [bold]{name}[/]: {budget(config):,} images, {resolve_precision(config)}")
+        record = fit(config, model, data, weights.parent)
+        records.write(record, results)
+    model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True)["state_dict"])
+    evaluate_rows(record, missing_rows(record, config, by, model), config, model, by)
+    console.print(f"  recorded: {records.path(results, name)}")
+
+
+def reevaluate(run: str, overrides: Sequence[str]) -> None:
+    """Evaluate a trained run under overrides of `evaluation`, `samplers` and `results`; adds to its record."""
+    picks, changes = split(overrides)
+    if wrong := [key for key in [*picks, *changes] if key not in ("evaluation", "samplers", "results")]:
+        raise ConfigError(f"{wrong[0]}: `bench evaluate` changes evaluation.*, samplers.* and results only")
+    results = Path(changes.get("results", "results"))
+    record = records.find(results, run)
+    if record is None:
+        check_name("run", run, [file.stem for file in (results / "records").glob("*.json")])
+        raise AssertionError
+    config: Config = check(Config, merge(record.config, changes))
+    check_parts(config)
+    data = build_data(config)
+    preflight(config, data)
+    model = build_model(config, data.image_shape)
+    weights = results / "runs" / run / "final.ckpt"
+    if not weights.exists():
+        raise ConfigError(f"{weights}: missing, so {run} cannot be sampled; train it again with `bench train`")
+    model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True)["state_dict"])
+    by = standard(config, data, resolve_precision(config))
+    evaluate_floor(config, data, by)
+    if not (names := missing_rows(record, config, by, model)):
+        console.print(f"[bold]{run}[/] is evaluated under this protocol, nothing to do: {records.path(results, run)}")
+    evaluate_rows(record, names, config, model, by)
+
+
+def fit(config: Config, model: GenerativeModel, data: ImageDataModule, folder: Path) -> records.Record:
+    """Train to the end of the budget, from the newest intact checkpoint if there is one, and keep the final weights."""
+    saved = folder / "checkpoints"
+    saved.mkdir(parents=True, exist_ok=True)
+    resume = newest_intact(saved)
+    trainer = build_trainer(config, model, folder)
+    clock = folder / "seconds"  # of training so far, over interruptions
+    before = float(clock.read_text()) if resume and clock.exists() else 0.0
+    started = time.monotonic()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")  # hints for users of Lightning, not of bench
+        trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
+    seconds = before + time.monotonic() - started
+    records.write_text(clock, str(seconds))
+    if model.images_seen < config.train.images:
+        raise Interrupted(f"stopped after {model.images_seen:,} of {config.train.images:,} images; "
+                          "the same command goes on from there")  # fmt: skip
+    trainer.save_checkpoint(folder / "final.ckpt", weights_only=True)
+    for checkpoint in saved.glob("*.ckpt"):
+        checkpoint.unlink()
+    return new_record(config, model, data, trainer, seconds)
+
+
+def new_record(
+    config: Config, model: GenerativeModel, data: ImageDataModule, trainer: L.Trainer, seconds: float
+) -> records.Record:
+    """What is known of a run when its training ends."""
+    return records.Record(
+        run_id=run_id(config),
+        family=model.family,
+        config=config.model_dump(),
+        code=records.code_version(),
+        libraries=records.library_versions(),
+        data_digest=data.digest("train"),
+        hardware=hardware(trainer.strategy.root_device) | {"processes": trainer.world_size},
+        precision=str(trainer.precision),
+        images_seen=model.images_seen,
+        train_seconds=round(seconds, 1),
+        parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
+        sampling_parameters=sum(p.numel() for p in model.network.parameters()),
+    )
+
+
+def build_trainer(config: Config, model: GenerativeModel, folder: Path) -> L.Trainer:
+    """Lightning's trainer with the suite's callbacks; one epoch is the whole budget."""
+    callbacks: list[L.Callback] = [RandomState(config.seed)]
+    if model.ema_decay:
+        callbacks.append(averaged_weights(model.ema_decay))
+    saved = folder / "checkpoints"
+    callbacks += [ImagesSeen(f"train {config.model['name']}", budget(config)), CleanStop(saved)]
+    settings = config.trainer
+    try:
+        return L.Trainer(
+            accelerator=settings.accelerator,
+            devices=settings.devices,
+            num_nodes=settings.num_nodes,
+            precision=resolve_precision(config),  # type: ignore[arg-type]
+            max_epochs=1,
+            callbacks=[*callbacks, checkpoints(saved, SECONDS_BETWEEN_CHECKPOINTS)],
+            logger=build_loggers(config, folder),
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            log_every_n_steps=50,
+        )
+    except MisconfigurationException as error:
+        raise ConfigError(f"trainer: {str(error).splitlines()[0]}") from None
+
+
+def budget(config: Config) -> int:
+    """The images that whole batches make of `train.images`."""
+    return math.ceil(config.train.images / config.train.batch) * config.train.batch
+
+
+def build_loggers(config: Config, folder: Path) -> list[Logger]:
+    """Curves as CSV in the run folder, and in W&B unless that is disabled."""
+    loggers: list[Logger] = [CSVLogger(folder, name="", version="curves")]
+    if config.wandb.mode != "disabled":
+        from lightning.pytorch.loggers import WandbLogger
+
+        os.environ["WANDB_MODE"] = config.wandb.mode
+        name = run_id(config)
+        wandb = WandbLogger(project=config.wandb.project, id=name, name=name, save_dir=folder, resume="allow",
+                            config=config.model_dump())  # fmt: skip
+        wandb.experiment.define_metric("*", step_metric="images_seen")
+        loggers.append(wandb)
+    return loggers
+
+
+def resolve_precision(config: Config) -> str:
+    """`auto` is bfloat16 where it is fast: AVX512-BF16 processors and GPUs that compute in it."""
+    if config.trainer.precision != "auto":
+        return config.trainer.precision
+    if config.trainer.accelerator in ("auto", "gpu") and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+    if torch.backends.mps.is_available() and config.trainer.accelerator in ("auto", "mps"):
+        return "32-true"
+    return "bf16-mixed" if torch.cpu.get_capabilities().get("avx512_bf16") else "32-true"
+
+
+def newest_intact(folder: Path) -> Path | None:
+    """The newest checkpoint that loads; damaged ones are named and set aside."""
+    for file in sorted(folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime, reverse=True):
+        try:
+            torch.load(file, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch raises many kinds for a damaged file
+            aside = file.with_suffix(".damaged")
+            file.rename(aside)
+            console.print(f"[yellow]{file} does not load ({type(error).__name__}); set aside as {aside.name}[/]")
+        else:
+            return file
+    return None

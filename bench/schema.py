@@ -1,0 +1,112 @@
+"""What a configuration may hold: pydantic models for the suite's sections, signatures for models, data and samplers."""
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Literal, get_type_hints
+
+from annotated_types import Ge
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, ValidationError, create_model
+
+
+class ConfigError(ValueError):
+    """A user's mistake in a configuration; the message is one sentence that names key, value and choices."""
+
+
+class Section(BaseModel):
+    """A part of the configuration: strict types, no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
+
+
+class Train(Section):
+    images: PositiveInt  # the budget: images seen over all ranks, rounded up to whole batches
+    batch: PositiveInt  # over all ranks
+
+
+class Trainer(Section):
+    accelerator: Literal["auto", "cpu", "gpu", "mps"]
+    devices: PositiveInt
+    num_nodes: PositiveInt
+    precision: Literal["auto", "32-true", "bf16-mixed"]
+
+
+class Evaluation(Section):
+    samples: Annotated[int, Ge(16)]
+    seed: NonNegativeInt
+    chunk: PositiveInt
+    extractor: str
+    extractor_weights: str | None
+    timed_images: PositiveInt
+    repeats: PositiveInt
+    timed_only: list[str]
+
+
+class Wandb(Section):
+    mode: Literal["online", "offline", "disabled"]
+    project: str
+
+
+class Config(Section):
+    """One run, resolved and checked. `model` and `data` hold `name` and their constructor's arguments."""
+
+    preset: str
+    stamp: str
+    seed: NonNegativeInt
+    results: str
+    model: dict[str, Any]
+    data: dict[str, Any]
+    samplers: dict[str, dict[str, Any]] = {}
+    train: Train
+    trainer: Trainer
+    evaluation: Evaluation
+    wandb: Wandb
+
+
+def check_name(kind: str, name: object, known: Iterable[str]) -> str:
+    """`name` if it is known; otherwise an error that lists the known ones and the nearest."""
+    known = list(known)
+    if isinstance(name, str) and name in known:
+        return name
+    raise ConfigError(f"{kind}={name}: unknown{_nearest(str(name), known)}; choose from {', '.join(known)}")
+
+
+def check(schema: type[BaseModel], values: dict[str, Any], prefix: str = "") -> Any:
+    """An instance of `schema`, or a ConfigError about the first thing in `values` that does not fit it."""
+    try:
+        return schema(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = prefix + ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            known = _keys_beside(schema, first["loc"])
+            hint = _nearest(str(first["loc"][-1]), known)
+            raise ConfigError(f"{key}: unknown key{hint}; known here: {', '.join(known)}") from None
+        if first["type"] == "missing":
+            raise ConfigError(f"{key}: missing; give it as {key}=VALUE") from None
+        raise ConfigError(f"{key}={first['input']}: {first['msg'].lower()}") from None
+
+
+def arguments(function: Callable[..., Any], supplied: Iterable[str] = ()) -> type[BaseModel]:
+    """The keyword-only parameters of `function` as a schema, less those that the caller supplies itself."""
+    hints = get_type_hints(function, include_extras=True)
+    fields: dict[str, Any] = {
+        name: (hints[name], ... if parameter.default is parameter.empty else parameter.default)
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY and name not in supplied
+    }
+    return create_model("Arguments", __base__=Section, **fields)
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _keys_beside(schema: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """The fields of the section that an unknown key at `location` stands in."""
+    for part in location[:-1]:
+        annotation = schema.model_fields[str(part)].annotation
+        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        schema = annotation
+    return list(schema.model_fields)

@@ -1,0 +1,87 @@
+"""The contract between a generative model and whoever trains, samples or judges it."""
+
+import functools
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, Concatenate, ParamSpec
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+
+P = ParamSpec("P")
+ImageShape = tuple[int, int, int]  # channels, height, width
+Sample = Callable[Concatenate[Any, int, torch.Generator, P], Tensor]
+
+
+def sampling(draw: Sample[P]) -> Sample[P]:
+    """Make a family's `sample` keep the contract: evaluation mode, no gradient, float32, clipped to [-1, 1]."""
+
+    @functools.wraps(draw)
+    def sample(self: "GenerativeModel", n: int, generator: torch.Generator, /, *args: P.args, **kwargs: P.kwargs) -> Tensor:
+        was_training = self.training
+        self.eval()
+        try:
+            with torch.no_grad():
+                return draw(self, n, generator, *args, **kwargs).float().clamp_(-1, 1)
+        finally:
+            self.train(was_training)
+
+    return sample
+
+
+def noise(shape: tuple[int, ...], generator: torch.Generator, device: torch.device) -> Tensor:
+    """Standard normal float32 noise drawn where the generator lives and moved to `device`."""
+    return torch.randn(shape, generator=generator, device=generator.device).to(device)
+
+
+class GenerativeModel(L.LightningModule, ABC):
+    """A family of generative models: one subclass and one file each.
+
+    The constructor's keyword arguments are the schema of the model's YAML; the keyword arguments of `sample` are the
+    schema of its samplers' YAMLs. Images are float32 in [-1, 1], N x C x H x W, in training batches as in samples.
+    """
+
+    family: ClassVar[str]  # the column of the lecture's table: "autoregressive-vae", "gan" or "diffusion"
+    ema_decay: float | None = None  # of the averaged weights that sample; None: the last weights sample
+
+    def __init__(self, image_shape: ImageShape) -> None:
+        super().__init__()
+        self.image_shape = image_shape
+        self.images_seen = 0  # over all ranks; the x axis of every curve
+
+    @property
+    @abstractmethod
+    def network(self) -> nn.Module:
+        """The module whose forward passes are a sample's cost (NFE)."""
+
+    @abstractmethod
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """Draw images: n x C x H x W, float32 in [-1, 1]. Equal generators give equal images."""
+
+    def log_losses(self, **losses: Tensor) -> None:
+        """Log scalars under `train/`, only on the batches that Lightning writes out: `self.log` costs on every call."""
+        if (self.trainer.fit_loop.total_batch_idx + 1) % self.trainer.log_every_n_steps == 0:
+            scalars = {f"train/{name}": value.detach() for name, value in losses.items()}
+            self.log_dict(scalars | {"images_seen": float(self.images_seen)})
+
+    def cosine_to_zero(self, optimizer: torch.optim.Optimizer, warmup: int = 0) -> torch.optim.lr_scheduler.LambdaLR:
+        """A rate that rises linearly over `warmup` batches and falls to zero by a half cosine at the budget's end."""
+        total = max(1, int(self.trainer.estimated_stepping_batches))
+
+        def factor(batch: int) -> float:
+            rise = min(1.0, (batch + 1) / max(1, warmup))
+            return rise * 0.5 * (1 + math.cos(math.pi * min(1.0, batch / total)))
+
+        return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+
+    def on_train_batch_start(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        # at the batch's start, since callbacks (checkpoints) see its end before the module does
+        self.images_seen += len(batch[0]) * self.trainer.world_size
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["images_seen"] = self.images_seen
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.images_seen = checkpoint["images_seen"]

@@ -1,0 +1,1 @@
+"""Parameter-free mathematics of diffusion: the process and its samplers."""

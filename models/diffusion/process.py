@@ -1,0 +1,55 @@
+"""The forward process of denoising diffusion models, in closed form (Ho, Jain and Abbeel 2020, arXiv:2006.11239)."""
+
+import torch
+from torch import Tensor, nn
+
+
+def linear_beta(T: int, beta_1: float = 1e-4, beta_T: float = 0.02) -> Tensor:
+    """Section 4: variances rising linearly; float64, T values, beta_1 first."""
+    return torch.linspace(beta_1, beta_T, T, dtype=torch.float64)
+
+
+class Process(nn.Module):
+    """q(x_1, ..., x_T | x_0) for given variances.
+
+    Times keep the paper's count: t = 0 is the data, t = 1 ... T the noise levels, and `alpha_bar[0]` is 1, so that any
+    pair s < t describes a step. `alpha_bar` is a float64 table on the CPU: samplers read Python floats from it. It has
+    no parameters; the two float32 buffers only follow the model to its device for `q_sample`.
+    """
+
+    signal: Tensor
+    deviation: Tensor
+
+    def __init__(self, beta: Tensor) -> None:
+        super().__init__()
+        self.T = len(beta)
+        self.alpha_bar = torch.cat([torch.ones(1, dtype=torch.float64), torch.cumprod(1 - beta.double(), 0)])
+        self.register_buffer("signal", self.alpha_bar.sqrt().float(), persistent=False)
+        self.register_buffer("deviation", (1 - self.alpha_bar).sqrt().float(), persistent=False)
+
+    def q_sample(self, x_0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+        """x_t of q(x_t | x_0) for images N x C x H x W, times N (integers 0 ... T) and standard normal `eps`."""
+        shape = (-1,) + (1,) * (x_0.dim() - 1)
+        # Eq. 4
+        return self.signal[t].view(shape) * x_0 + self.deviation[t].view(shape) * eps
+
+    def predict_x_0(self, x_t: Tensor, t: int, eps: Tensor) -> Tensor:
+        """The x_0 that `q_sample` would have turned into x_t with this `eps`."""
+        alpha_bar = self.alpha_bar[t].item()
+        # Eq. 15, before 'approx'
+        return (x_t - (1 - alpha_bar) ** 0.5 * eps) / alpha_bar**0.5
+
+    def predict_eps(self, x_t: Tensor, t: int, x_0: Tensor) -> Tensor:
+        """The inverse of `predict_x_0`."""
+        alpha_bar = self.alpha_bar[t].item()
+        return (x_t - alpha_bar**0.5 * x_0) / (1 - alpha_bar) ** 0.5
+
+    def posterior(self, x_t: Tensor, x_0: Tensor, t: int, s: int) -> tuple[Tensor, float]:
+        """Mean and variance of q(x_s | x_t, x_0) for s < t: Ho et al. for s = t - 1, and any longer step."""
+        alpha_bar_t, alpha_bar_s = self.alpha_bar[t].item(), self.alpha_bar[s].item()
+        alpha = alpha_bar_t / alpha_bar_s
+        beta = 1 - alpha
+        # Eq. 7
+        mean = (alpha_bar_s**0.5 * beta * x_0 + alpha**0.5 * (1 - alpha_bar_s) * x_t) / (1 - alpha_bar_t)
+        variance = (1 - alpha_bar_s) / (1 - alpha_bar_t) * beta
+        return mean, variance

@@ -1,0 +1,1 @@
+"""nn.Modules that know no loss, no optimizer and no Lightning."""

@@ -1,0 +1,27 @@
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+SCRIPT = Path(__file__).parent / "two_ranks.py"
+ROOT = Path(__file__).parents[3]
+
+
+def test_two_ranks_give_one_processs_figures_to_the_last_digit(assets: Path, images: Callable[..., Tensor]) -> None:
+    folder = assets.parent
+    torch.save(images(120, seed=1), folder / "split.pt")
+    # One thread for numpy too, which reads this only as it starts.
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    commands = [[sys.executable, str(SCRIPT), str(rank), "2", str(folder)] for rank in range(2)]
+    processes = [subprocess.Popen(command, env=environment) for command in commands]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    first, second = (json.loads((folder / f"rank-{rank}.json").read_text()) for rank in range(2))
+    assert first == second
+    assert first["together"] == first["alone"]
+    assert first["flags"][0] == first["flags"][1]
+    assert first["same images"]

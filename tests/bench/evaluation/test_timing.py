@@ -1,0 +1,92 @@
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bench.evaluation import EvaluationError, hardware, time_sampling, timing
+
+
+class Sampler:
+    """Runs a network for some steps and remembers how many images were asked for."""
+
+    def __init__(self, steps: int, seconds_per_image: float = 0.0) -> None:
+        self.network = nn.Linear(1, 1)
+        self.steps, self.seconds_per_image = steps, seconds_per_image
+        self.asked: list[int] = []
+
+    def __call__(self, n: int, generator: torch.Generator) -> Tensor:
+        self.asked.append(n)
+        time.sleep(n * self.seconds_per_image)
+        x = torch.randn(n, 1, generator=generator)
+        for _ in range(self.steps):
+            x = self.network(x)
+        return x
+
+
+def test_the_figures_agree_with_each_other_and_with_the_clock() -> None:
+    result = time_sampling(Sampler(1, seconds_per_image=0.002), network=None, images=10, repeats=3)
+    assert 0.2 <= result.seconds_per_100 < 1  # a busy machine may be late, never early
+    assert result.seconds_per_100 * result.images_per_second == pytest.approx(100)
+    assert 0.002 <= result.latency < 0.1
+    assert result.nfe is None
+
+
+def test_nfe_counts_forward_calls_of_one_call() -> None:
+    sampler = Sampler(steps=7)
+    assert time_sampling(sampler, network=sampler.network, images=5, repeats=2).nfe == 7
+
+
+def test_warm_up_is_one_image_and_every_call_is_reported() -> None:
+    sampler, seen = Sampler(1), []
+    time_sampling(sampler, network=None, images=5, repeats=2, progress=lambda *args: seen.append(args))
+    assert sampler.asked == [1, 1, 1, 5, 5]
+    assert seen == [("timing", done, 5) for done in range(1, 6)]
+
+
+def test_the_hook_is_gone_even_when_sampling_fails() -> None:
+    network = nn.Linear(1, 1)
+
+    def fails(n: int, generator: torch.Generator) -> Tensor:
+        network(torch.ones(1, 1))
+        raise RuntimeError("out of paper")
+
+    with pytest.raises(RuntimeError, match="out of paper"):
+        time_sampling(fails, network=network)
+    assert not network._forward_hooks
+
+
+@pytest.mark.skipif(not timing.PROC.exists(), reason="resident memory is read from /proc")
+def test_peak_memory_is_of_this_timing_and_not_of_the_one_before() -> None:
+    def holding(megabytes: int) -> float:
+        def sample(n: int, generator: torch.Generator) -> Tensor:
+            return torch.ones(megabytes * 2**18 if n > 1 else 1)
+
+        result = time_sampling(sample, network=None, images=2, repeats=1)
+        assert result.peak_memory_mb is not None
+        if result.peak_memory_of != "resident memory of the process, since timing began":
+            pytest.skip("this system does not let a process reset its high-water mark")
+        return result.peak_memory_mb
+
+    assert holding(300) - holding(1) == pytest.approx(299, abs=60)
+
+
+def test_what_cannot_be_measured_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(timing, "PROC", tmp_path / "nowhere")
+    result = time_sampling(Sampler(1), network=None, images=1, repeats=1)
+    assert result.peak_memory_mb is None
+    assert result.peak_memory_of == "not measured on this system"
+
+
+def test_no_images_or_repeats_are_refused() -> None:
+    with pytest.raises(EvaluationError, match="images=100 and repeats=0 must both be at least 1"):
+        time_sampling(Sampler(1), network=None, repeats=0)
+
+
+def test_hardware_is_the_same_twice() -> None:
+    found = hardware()
+    assert found == hardware("cpu")
+    assert found["cpu"]
+    assert found["gpu"] is None
+    assert found["threads"] == torch.get_num_threads()

@@ -1,0 +1,49 @@
+"""Run by test_distributed.py, once a rank: evaluate alone, then in a gloo group, and write both results.
+
+Arguments: rank, world size, folder with assets/ and split.pt.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from bench.evaluation import Protocol, evaluate, load_extractor, pretrained, reference
+
+
+def noise(n: int, generator: torch.Generator) -> Tensor:
+    return torch.rand(n, 1, 28, 28, generator=generator) ** 2 * 2 - 1
+
+
+def main(rank: int, world_size: int, folder: Path) -> None:
+    torch.set_num_threads(1)  # so that sums are added in the same order alone and together
+    pretrained.ASSETS = folder / "assets"
+    extractor = load_extractor("mnist-cnn")
+    against = reference(torch.load(folder / "split.pt"), extractor)
+    protocol = Protocol(
+        data="mnist",
+        extractor=extractor.name,
+        extractor_digest=extractor.digest,
+        reference_digest=against.digest,
+        samples=110,
+        chunk=25,
+        kid_subsets=5,
+    )
+    alone = evaluate(noise, against, extractor, protocol)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=world_size)
+    together = evaluate(noise, against, extractor, protocol)
+    dist.destroy_process_group()
+    result = {
+        "alone": alone.metrics,
+        "together": together.metrics,
+        "flags": [list(alone.flags), list(together.flags)],
+        "same images": torch.equal(alone.images, together.images),
+    }
+    (folder / f"rank-{rank}.json").write_text(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
