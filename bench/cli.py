@@ -36,7 +36,7 @@ def table(options: argparse.Namespace) -> None:
     from bench.table import build, select
 
     folder, wanted = table_selection(options.overrides)
-    made = build(select(read_all(folder), wanted))
+    made = build(select(read_all(folder), wanted), folder)
     render.show(made, Console(highlight=False))
     console.print(f"written: {', '.join(map(str, render.write(made, folder)))}")
 
@@ -83,14 +83,18 @@ def parser() -> argparse.ArgumentParser:
         "table", table, "Make the table from the records: printed, and written as TABLE.md, .csv, .json, .tex, .png.",
         "bench table preset=quick results=results",
     )  # fmt: skip
-    command.add_argument("overrides", nargs="*", metavar="key=value", help="preset=, data= and results=DIR choose records")
+    command.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="preset=, data= and results=DIR choose records"
+    )
     command = add(
         "extractor", extractor, "Train the small classifier whose features judge a data set's samples.",
         "bench extractor data=fashion_mnist data.root=~/datasets",
     )  # fmt: skip
     command.add_argument("overrides", nargs="*", metavar="key=value", help="data=NAME and data.*")
     command = add("list", listing, "What there is to choose from.", "bench list metrics")
-    command.add_argument("what", nargs="?", metavar="WHAT", help="models, datasets, samplers, presets or metrics; all if left out")
+    command.add_argument(
+        "what", nargs="?", metavar="WHAT", help="models, datasets, samplers, presets or metrics; all if left out"
+    )
     return top
 
 

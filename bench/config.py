@@ -22,7 +22,9 @@ DEFAULT_PRESET = "quick"
 
 def names(group: str) -> list[str]:
     """The files of a folder of configs/, without their ending."""
-    return sorted(entry.name.removesuffix(".yaml") for entry in (CONFIGS / group).iterdir() if entry.name.endswith(".yaml"))
+    return sorted(
+        entry.name.removesuffix(".yaml") for entry in (CONFIGS / group).iterdir() if entry.name.endswith(".yaml")
+    )
 
 
 def load(overrides: Sequence[str]) -> list[Config]:
@@ -55,13 +57,17 @@ def resolve(preset: str, model: str, data: str, layers: list[dict[str, Any]]) ->
 
 
 def merge(values: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any]:
-    """`layer` over `values`. A list of samplers' names replaces those before it; samplers.NAME.key=value adds to them."""
+    """`layer` over `values`; a list of samplers' names replaces what stood there, samplers.NAME.key=value adds to it."""
     layer = dict(layer)
     for section in ("model", "data", "train", "trainer", "evaluation", "wandb"):
         if section in layer and not isinstance(layer[section], dict):
-            raise ConfigError(f"{section}={layer[section]}: a section, not a value; set its keys as {section}.KEY=VALUE")
+            raise ConfigError(
+                f"{section}={layer[section]}: a section, not a value; set its keys as {section}.KEY=VALUE"
+            )
     if isinstance(names_given := layer.get("samplers"), list):
-        layer["samplers"] = {name: read("sampler", check_name("samplers", name, names("sampler"))) for name in names_given}
+        layer["samplers"] = {
+            name: read("sampler", check_name("samplers", name, names("sampler"))) for name in names_given
+        }
         values = {key: value for key, value in values.items() if key != "samplers"}
     merged = OmegaConf.to_container(OmegaConf.merge(values, layer))
     assert isinstance(merged, dict)
@@ -89,7 +95,9 @@ def without_name(section: dict[str, Any]) -> dict[str, Any]:
 
 def run_id(config: Config) -> str:
     """model-data-seed-hash; the hash leaves out paths, devices, loggers, evaluation and how samples are drawn."""
-    values = config.model_dump(exclude={"results": True, "stamp": True, "evaluation": True, "samplers": True, "wandb": True})
+    values = config.model_dump(
+        exclude={"results": True, "stamp": True, "evaluation": True, "samplers": True, "wandb": True}
+    )
     values["data"].pop("root", None)
     values["trainer"] = {"precision": config.trainer.precision}
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
@@ -109,6 +117,8 @@ def split(overrides: Sequence[str]) -> tuple[dict[str, str], dict[str, Any]]:
     for word in overrides:
         if "=" not in word or word.startswith("="):
             raise ConfigError(f"{word}: expected key=value, as in model=vae or train.images=100000")
+        if word.startswith(("model.name=", "data.name=")):
+            raise ConfigError(f"{word}: picked by {word.split('.')[0]}=NAME alone")
     picks = {key: value for key, value in (word.split("=", 1) for word in overrides) if key in GROUPS}
     rest = [word for word in overrides if word.split("=", 1)[0] not in GROUPS]
     try:

@@ -17,7 +17,9 @@ def train_extractor(overrides: Sequence[str]) -> None:
     data = build_data(config)
     name = config.data["name"]
     if len(data.train_labels.unique()) < 2:
-        raise ConfigError(f"data={name}: has no class labels, and a classifier needs them; use evaluation.extractor=inception-v3")
+        raise ConfigError(
+            f"data={name}: has no class labels, and a classifier needs them; use evaluation.extractor=inception-v3"
+        )
 
     def bar(steps: range) -> Iterator[int]:
         with Bar(f"train {name}-cnn", len(steps), "batches") as progress:

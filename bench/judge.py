@@ -84,7 +84,9 @@ def protocol(config: Config, by: Standard, **row: Any) -> Protocol:
 
 def row_protocol(config: Config, by: Standard, model: GenerativeModel, name: str) -> Protocol:
     weights = "ema" if model.ema_decay else "raw"
-    return protocol(config, by, weights=weights, sampler=name, sampler_settings=samplers(config)[name], precision=by.precision)
+    return protocol(
+        config, by, weights=weights, sampler=name, sampler_settings=samplers(config)[name], precision=by.precision
+    )
 
 
 def missing_rows(record: records.Record, config: Config, by: Standard, model: GenerativeModel) -> list[str]:

@@ -28,11 +28,16 @@ def datasets() -> Lines:
 
 
 def samplers() -> Lines:
-    return [(name, ", ".join(f"{key} {value}" for key, value in read("sampler", name).items())) for name in names("sampler")]
+    return [
+        (name, ", ".join(f"{key} {value}" for key, value in read("sampler", name).items())) for name in names("sampler")
+    ]
 
 
 def presets() -> Lines:
-    return [(name, f"{read('preset', name)['about']}  [{', '.join(read('preset', name)['models'])}]") for name in names("preset")]
+    return [
+        (name, f"{read('preset', name)['about']}  [{', '.join(read('preset', name)['models'])}]")
+        for name in names("preset")
+    ]
 
 
 def metrics() -> Lines:
@@ -47,7 +52,9 @@ def show(what: str | None) -> None:
     chosen = LISTS if what is None else {what: LISTS[check_name("list", what, LISTS)]}
     console = Console(highlight=False)
     for title, lines in chosen.items():
-        table = Table(title=title, title_justify="left", title_style="bold", show_header=False, box=None, padding=(0, 2))
+        table = Table(
+            title=title, title_justify="left", title_style="bold", show_header=False, box=None, padding=(0, 2)
+        )
         for name, text in lines():
             table.add_row(name, text, style=None)
         console.print(table)

@@ -84,10 +84,14 @@ def read(file: Path) -> Record:
     try:
         content = json.loads(file.read_text())
         if content.get("schema_version", 0) > SCHEMA:
-            raise RecordError(f"{file}: written by a newer bench (schema {content['schema_version']}, this one reads {SCHEMA})")
+            raise RecordError(
+                f"{file}: written by a newer bench (schema {content['schema_version']}, this one reads {SCHEMA})"
+            )
         return Record(**content)
     except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, TypeError, ValidationError) as error:
-        raise RecordError(f"{file}: not a readable record ({str(error).splitlines()[0]}); move it away to go on") from None
+        raise RecordError(
+            f"{file}: not a readable record ({str(error).splitlines()[0]}); move it away to go on"
+        ) from None
 
 
 def find(results: Path, run_id: str) -> Record | None:

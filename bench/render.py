@@ -39,7 +39,9 @@ def lecture_grid(table: Table) -> list[list[str]]:
         line = [title]
         for cell in cells.values():
             verdict = "" if cell.agrees is None else "as in the lecture" if cell.agrees else "lecture says otherwise"
-            line.append("; ".join(part for part in (f"{cell.mark} {cell.figure}".strip(), cell.source, verdict) if part))
+            line.append(
+                "; ".join(part for part in (f"{cell.mark} {cell.figure}".strip(), cell.source, verdict) if part)
+            )
         grid.append(line)
     return grid
 
@@ -74,7 +76,9 @@ def latex(table: Table) -> str:
     )  # fmt: skip
     environment.filters["tex"] = lambda text: "".join(LATEX.get(character, character) for character in str(text))
     template = environment.get_template("TABLE.tex.j2")
-    return template.render(lecture=lecture_grid(table), figures=figures_grid(table), stamp=table.stamp, caption=caption(table))
+    return template.render(
+        lecture=lecture_grid(table), figures=figures_grid(table), stamp=table.stamp, caption=caption(table)
+    )
 
 
 def csv_text(table: Table) -> str:
@@ -114,9 +118,14 @@ def figure(table: Table, target: Path) -> None:
     for row in table.rows:
         if row.family == FLOOR:
             axes.axhline(row.figures["fid"], color="grey", linestyle="--", linewidth=1)
-            axes.annotate("held-out images", (1, row.figures["fid"]), xycoords=("axes fraction", "data"), xytext=(-4, 3),
-                          textcoords="offset points", ha="right", color="dimgrey")  # fmt: skip
-    axes.set(xscale="log", yscale="log", xlabel="seconds for 100 images (left is faster)", ylabel="FID (down is better)")
+            place, frame = (1, row.figures["fid"]), ("axes fraction", "data")
+            axes.annotate(
+                "held-out images", place, xycoords=frame, xytext=(-4, 3), textcoords="offset points",
+                ha="right", color="dimgrey",
+            )  # fmt: skip
+    axes.set(
+        xscale="log", yscale="log", xlabel="seconds for 100 images (left is faster)", ylabel="FID (down is better)"
+    )
     axes.set_title(table.stamp or "Quality against speed", fontsize=11)
     axes.grid(True, which="major", alpha=0.3)
     aside = target.with_name(f".{target.name}.aside.png")

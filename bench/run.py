@@ -1,5 +1,6 @@
 """One config -> fit or resume -> evaluate -> record."""
 
+import logging
 import math
 import os
 import time
@@ -9,8 +10,8 @@ from pathlib import Path
 
 import lightning as L
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import CSVLogger, Logger
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from bench import records
 from bench.callbacks import CleanStop, ImagesSeen, RandomState, averaged_weights, checkpoints
@@ -21,8 +22,10 @@ from bench.progress import console
 from bench.schema import Config, ConfigError, check, check_name
 from datamodules import DATAMODULES, ImageDataModule
 from models import MODELS, GenerativeModel
+from models.base import LOG_EVERY
 
 SECONDS_BETWEEN_CHECKPOINTS = 20
+logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # bench says itself what runs where
 
 
 class Interrupted(Exception):
@@ -31,8 +34,9 @@ class Interrupted(Exception):
 
 def build_data(config: Config) -> ImageDataModule:
     """The configured images, loaded and checked."""
-    supplied = {"batch_size": config.train.batch, "images": config.train.images, "seed": config.seed}
-    data = DATAMODULES[config.data["name"]](**without_name(config.data), **supplied)
+    build = DATAMODULES[config.data["name"]]
+    train = config.train
+    data = build(**without_name(config.data), batch_size=train.batch, images=train.images, seed=config.seed)
     data.prepare_data()
     data.setup()
     return data
@@ -47,8 +51,23 @@ def build_model(config: Config, image_shape: tuple[int, int, int]) -> Generative
         raise ConfigError(f"model={config.model['name']}: {error}") from None
 
 
-def preflight(config: Config, data: ImageDataModule) -> None:
-    """Refuse before any training what could not be evaluated after it."""
+def preflight(config: Config, data: ImageDataModule, model: GenerativeModel) -> None:
+    """Refuse before any training what could not be trained, sampled or evaluated."""
+    settings = config.trainer
+    try:
+        L.Trainer(accelerator=settings.accelerator, devices=settings.devices, logger=False, enable_checkpointing=False)
+    except MisconfigurationException as error:
+        raise ConfigError(f"trainer.accelerator={settings.accelerator}: {str(error).splitlines()[0]}") from None
+    for name, sampler in config.samplers.items():
+        try:
+            model.check_sampler(**sampler)
+        except ValueError as error:
+            raise ConfigError(f"samplers.{name}: {error}") from None
+    check_evaluation(config, data)
+
+
+def check_evaluation(config: Config, data: ImageDataModule) -> None:
+    """Refuse settings that the images or the machine cannot meet."""
     settings = config.evaluation
     weights = Path(settings.extractor_weights) if settings.extractor_weights else None
     check_extractor(settings.extractor, data.image_shape[0], weights)
@@ -63,13 +82,15 @@ def preflight(config: Config, data: ImageDataModule) -> None:
 def run(config: Config) -> None:
     """Train one model unless that is done, then evaluate and record what is not recorded yet."""
     data = build_data(config)
-    preflight(config, data)
     model = build_model(config, data.image_shape)
+    preflight(config, data, model)
     name, results = run_id(config), Path(config.results)
     record = records.find(results, name)
     if record and record.data_digest != data.digest("train"):
         file = records.path(results, name)
-        raise ConfigError(f"{file}: made from other images than data={config.data['name']} has now; use another results=DIR")
+        raise ConfigError(
+            f"{file}: made from other images than data={config.data['name']} has now; use another results=DIR"
+        )
     by = standard(config, data, resolve_precision(config))
     if record and not missing_rows(record, config, by, model):
         console.print(f"[bold]{name}[/] is trained and evaluated, nothing to do: {records.path(results, name)}")
@@ -98,8 +119,8 @@ def reevaluate(run: str, overrides: Sequence[str]) -> None:
     config: Config = check(Config, merge(record.config, changes))
     check_parts(config)
     data = build_data(config)
-    preflight(config, data)
     model = build_model(config, data.image_shape)
+    preflight(config, data, model)
     weights = results / "runs" / run / "final.ckpt"
     if not weights.exists():
         raise ConfigError(f"{weights}: missing, so {run} cannot be sampled; train it again with `bench train`")
@@ -162,21 +183,18 @@ def build_trainer(config: Config, model: GenerativeModel, folder: Path) -> L.Tra
     saved = folder / "checkpoints"
     callbacks += [ImagesSeen(f"train {config.model['name']}", budget(config)), CleanStop(saved)]
     settings = config.trainer
-    try:
-        return L.Trainer(
-            accelerator=settings.accelerator,
-            devices=settings.devices,
-            num_nodes=settings.num_nodes,
-            precision=resolve_precision(config),  # type: ignore[arg-type]
-            max_epochs=1,
-            callbacks=[*callbacks, checkpoints(saved, SECONDS_BETWEEN_CHECKPOINTS)],
-            logger=build_loggers(config, folder),
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            log_every_n_steps=50,
-        )
-    except MisconfigurationException as error:
-        raise ConfigError(f"trainer: {str(error).splitlines()[0]}") from None
+    return L.Trainer(
+        accelerator=settings.accelerator,
+        devices=settings.devices,
+        num_nodes=settings.num_nodes,
+        precision=resolve_precision(config),  # type: ignore[arg-type]
+        max_epochs=1,
+        callbacks=[*callbacks, checkpoints(saved, SECONDS_BETWEEN_CHECKPOINTS)],
+        logger=build_loggers(config, folder),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        log_every_n_steps=LOG_EVERY,
+    )
 
 
 def budget(config: Config) -> int:

@@ -107,6 +107,7 @@ def _keys_beside(schema: type[BaseModel], location: tuple[int | str, ...]) -> li
     """The fields of the section that an unknown key at `location` stands in."""
     for part in location[:-1]:
         annotation = schema.model_fields[str(part)].annotation
-        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        assert isinstance(annotation, type)
+        assert issubclass(annotation, BaseModel)
         schema = annotation
     return list(schema.model_fields)

@@ -8,6 +8,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from bench.evaluation import Protocol, difference
@@ -76,7 +77,9 @@ class Rule:
 
 
 RULES = (
-    Rule("Mode coverage / diversity", "recall", "higher", 0.9, {"autoregressive-vae": "✓", "gan": "×", "diffusion": "✓"}),
+    Rule(
+        "Mode coverage / diversity", "recall", "higher", 0.9, {"autoregressive-vae": "✓", "gan": "×", "diffusion": "✓"}
+    ),
     Rule("Fast sampling", "seconds_per_100", "lower", 10.0, {"autoregressive-vae": "✓", "gan": "✓", "diffusion": "×"}),
     Rule("High-quality samples", "fid", "lower", 2.0, {"autoregressive-vae": "×", "gan": "✓", "diffusion": "✓"}),
 )
@@ -123,17 +126,19 @@ def select(records: Sequence[Record], wanted: Mapping[str, str]) -> list[Record]
     ]
 
 
-def build(records: Sequence[Record]) -> Table:
+def build(records: Sequence[Record], folder: Path) -> Table:
     """One table from records of one preset, one data set, one evaluation setting and, for timings, one machine."""
-    if not any(record.family != FLOOR for record in records):
-        raise TableError("no records to make a table of; run `bench train` first")
-    runs = [record for record in records if record.family != FLOOR]
+    runs = [record for record in records if record.family != FLOOR and record.results]
+    if not runs:
+        raise TableError(f"{folder}/records: no evaluated runs to make a table of; run `bench train` first")
     same("preset", [record.preset for record in runs], "preset={}")
     same("data", [record.config["data"]["name"] for record in runs], "data={}")
     settings = [Protocol.from_dict(result.protocol) for record in runs for result in record.results.values()]
     for other in settings[1:]:
         if other.setting() != settings[0].setting():
-            raise TableError(f"results of two protocols: {'; '.join(difference(settings[0], other))}; a table holds one")
+            raise TableError(
+                f"results of two protocols: {'; '.join(difference(settings[0], other))}; a table holds one"
+            )
     machines = [result.hardware for record in runs for result in record.results.values() if result.timing]
     same("hardware", [describe(machine) for machine in machines], "a results=DIR that holds only records of {}")
     floors = [record for record in records if record.family == FLOOR and settings[0].setting() in {

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 P = ParamSpec("P")
 ImageShape = tuple[int, int, int]  # channels, height, width
+LOG_EVERY = 50  # batches between two points of a curve
 Sample = Callable[Concatenate[Any, int, torch.Generator, P], Tensor]
 
 
@@ -19,7 +20,9 @@ def sampling(draw: Sample[P]) -> Sample[P]:
     """Make a family's `sample` keep the contract: evaluation mode, no gradient, float32, clipped to [-1, 1]."""
 
     @functools.wraps(draw)
-    def sample(self: "GenerativeModel", n: int, generator: torch.Generator, /, *args: P.args, **kwargs: P.kwargs) -> Tensor:
+    def sample(
+        self: "GenerativeModel", n: int, generator: torch.Generator, /, *args: P.args, **kwargs: P.kwargs
+    ) -> Tensor:
         was_training = self.training
         self.eval()
         try:
@@ -60,17 +63,21 @@ class GenerativeModel(L.LightningModule, ABC):
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Draw images: n x C x H x W, float32 in [-1, 1]. Equal generators give equal images."""
 
+    def check_sampler(self, **settings: Any) -> None:  # noqa: B027, most families have nothing to refuse
+        """ValueError, in one sentence, if `sample` cannot work with these of its keyword arguments."""
+
     def log_losses(self, **losses: Tensor) -> None:
         """Log scalars under `train/`, only on the batches that Lightning writes out: `self.log` costs on every call."""
-        if (self.trainer.fit_loop.total_batch_idx + 1) % self.trainer.log_every_n_steps == 0:
+        if (self.trainer.fit_loop.total_batch_idx + 1) % LOG_EVERY == 0:
             scalars = {f"train/{name}": value.detach() for name, value in losses.items()}
             self.log_dict(scalars | {"images_seen": float(self.images_seen)})
 
     def cosine_to_zero(self, optimizer: torch.optim.Optimizer, warmup: int = 0) -> torch.optim.lr_scheduler.LambdaLR:
         """A rate that rises linearly over `warmup` batches and falls to zero by a half cosine at the budget's end."""
-        total = max(1, int(self.trainer.estimated_stepping_batches))
 
         def factor(batch: int) -> float:
+            # asked for late: estimated_stepping_batches would load the data before a resumed run restores its place
+            total = self.trainer.num_training_batches * (self.trainer.max_epochs or 1) if batch else 1
             rise = min(1.0, (batch + 1) / max(1, warmup))
             return rise * 0.5 * (1 + math.cos(math.pi * min(1.0, batch / total)))
 

@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 import torch
 import torch.nn.functional as F
 from annotated_types import Ge, Gt, Lt, MinLen
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from models.base import GenerativeModel, ImageShape, noise, sampling
 from models.diffusion.process import Process, linear_beta
-from models.diffusion.samplers import ancestral, ddim
+from models.diffusion.samplers import ancestral, ddim, times
 from models.networks.unet import UNet
 
 Fraction = Annotated[float, Gt(0), Lt(1)]
@@ -64,9 +65,15 @@ class DDPM(GenerativeModel):
         self.log_losses(loss=loss)
         return loss
 
-    def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[dict[str, object]]]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = torch.optim.Adam(self.parameters(), lr=self.learning_rate, fused=True)
-        return [optimizer], [{"scheduler": self.cosine_to_zero(optimizer, self.warmup), "interval": "step"}]
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": self.cosine_to_zero(optimizer, self.warmup), "interval": "step"},
+        }
+
+    def check_sampler(self, *, method: str = "ancestral", steps: int = 1000) -> None:
+        times(self.process.T, steps)
 
     @sampling
     def sample(

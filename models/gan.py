@@ -1,11 +1,14 @@
 """Generative adversarial network."""
 
-from typing import Annotated
+from typing import Annotated, cast
 
 import torch
 from annotated_types import Ge, Gt, Lt
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
 
 from models.base import GenerativeModel, ImageShape, noise, sampling
 from models.losses import discriminator_non_saturating, generator_non_saturating, r1_penalty
@@ -22,7 +25,8 @@ class GAN(GenerativeModel):
     averaged weights.
 
     latent_dim: dimension of z. width: channels at full resolution of the generator and after the first convolution of
-    the discriminator. r1_gamma: weight of the penalty (0: none). learning_rate: of both Adams, decayed to zero.
+    the discriminator. r1_gamma: weight of the penalty (0: none). learning_rate: of both Adams, decayed to zero by a
+    half cosine. beta_2: of both Adams. ema_decay: of the weights that sample.
     """
 
     family = "gan"
@@ -55,7 +59,7 @@ class GAN(GenerativeModel):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         x, _ = batch
-        optimizer_d, optimizer_g = self.optimizers()
+        optimizer_d, optimizer_g = cast(list[LightningOptimizer], self.optimizers())
         fake = self.generator(torch.randn(len(x), self.latent_dim, device=x.device))
 
         logits = self.discriminator(torch.cat([x, fake.detach()]))
@@ -72,7 +76,7 @@ class GAN(GenerativeModel):
         optimizer_g.step()
         self.untoggle_optimizer(optimizer_g)
 
-        for scheduler in self.lr_schedulers():
+        for scheduler in cast(list[LambdaLR], self.lr_schedulers()):
             scheduler.step()
         self.log_losses(loss=loss_g, discriminator=loss_d)
 
@@ -82,8 +86,8 @@ class GAN(GenerativeModel):
             x = x.detach().requires_grad_()
             return 0.5 * self.r1_gamma * self.R1_EVERY * r1_penalty(self.discriminator(x), x)
 
-    def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[torch.optim.lr_scheduler.LambdaLR]]:
-        optimizers: list[torch.optim.Optimizer] = [
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        optimizers = [
             torch.optim.Adam(network.parameters(), lr=self.learning_rate, betas=(0.0, self.beta_2), fused=True)
             for network in (self.discriminator, self.generator)
         ]

@@ -27,7 +27,9 @@ def discretized_logistic_log_likelihood(x: Tensor, mean: Tensor, log_scale: Tens
     above, below = centred + half, centred - half
     # log(sigmoid(above) - sigmoid(below)), exact and stable on both sides of the mean
     inside = F.logsigmoid(above) + F.logsigmoid(-below) + torch.log(-torch.expm1(-2 * half))
-    log_p = torch.where(x < -1 + 1 / 255, F.logsigmoid(above), torch.where(x > 1 - 1 / 255, F.logsigmoid(-below), inside))
+    log_p = torch.where(
+        x < -1 + 1 / 255, F.logsigmoid(above), torch.where(x > 1 - 1 / 255, F.logsigmoid(-below), inside)
+    )
     return log_p.flatten(1).sum(1)
 
 

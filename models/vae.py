@@ -3,6 +3,7 @@
 from typing import Literal
 
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
@@ -20,7 +21,8 @@ class VAE(GenerativeModel):
 
     latent_dim: dimension of z. beta: weight of the KL term (1: the ELBO; Higgins et al. 2017 otherwise).
     architecture: "conv" or "linear" (fully connected), as the lecture shows both. width: channels of the first
-    convolution, unused by "linear". hidden: width of the fully connected layers.
+    convolution, unused by "linear". hidden: width of the fully connected layers. learning_rate: of Adam, decayed to
+    zero by a half cosine.
     """
 
     family = "autoregressive-vae"
@@ -83,9 +85,12 @@ class VAE(GenerativeModel):
         )  # fmt: skip
         return loss
 
-    def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[dict[str, object]]]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = torch.optim.Adam(self.parameters(), lr=self.learning_rate, fused=True)
-        return [optimizer], [{"scheduler": self.cosine_to_zero(optimizer), "interval": "step"}]
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": self.cosine_to_zero(optimizer), "interval": "step"},
+        }
 
     @sampling
     def sample(self, n: int, generator: torch.Generator) -> Tensor:

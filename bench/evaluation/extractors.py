@@ -48,12 +48,13 @@ def load_extractor(name: str, weights: Path | None = None, device: torch.device 
         inception = fidelity.InceptionFeatures(name, [fidelity.INCEPTION_LAYER], weights)
         # No fc and no counters: the features do not depend on them, and not every source has them.
         used = {k: v for k, v in inception.state_dict().items() if not k.startswith("fc.") and "num_batches" not in k}
-        return Extractor(name, storage.digest(used), 2048, INCEPTION_CHANNELS, 50, inception.to(device))
+        digest, module = storage.digest(used), inception.to(device)
+        return Extractor(name, digest, dim=2048, channels=INCEPTION_CHANNELS, chunk=50, module=module)
     path = _classifier_path(name, weights)
     fidelity.register(name, fidelity.ClassifierFeatures)
     cnn = fidelity.ClassifierFeatures(name, [fidelity.CLASSIFIER_LAYER], path)
-    digest = storage.digest(cnn.classifier.state_dict())
-    return Extractor(name, digest, FEATURES, (cnn.about["channels"],), 500, cnn.eval().to(device))
+    digest, module = storage.digest(cnn.classifier.state_dict()), cnn.eval().to(device)
+    return Extractor(name, digest, dim=FEATURES, channels=(cnn.about["channels"],), chunk=250, module=module)
 
 
 def _classifier_path(name: str, path: Path | None) -> Path:

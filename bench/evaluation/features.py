@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,8 @@ from torch import Tensor, nn
 from bench.evaluation.errors import EvaluationError
 
 Progress = Callable[[str, int, int], None]  # (stage, done, total), called as the work goes on
+
+ROUNDING_BACKENDS = ("cuda.matmul", "cudnn.conv", "mkldnn.matmul", "mkldnn.conv")  # in torch.backends
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +67,7 @@ def check_channels(name: str, accepted: tuple[int, ...], channels: int) -> None:
 @contextmanager
 def full_float32() -> Iterator[None]:
     """Float32 as such: cuDNN's default and many trainers allow TF32 or bfloat16 products, which move every metric."""
-    backends = torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.mkldnn.matmul, torch.backends.mkldnn.conv
+    backends = [attrgetter(name)(torch.backends) for name in ROUNDING_BACKENDS]
     before = [backend.fp32_precision for backend in backends]
     try:
         for backend in backends:

@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from bench.evaluation.errors import EvaluationError
-from bench.evaluation.features import Extractor, Progress, check_images
+from bench.evaluation.features import Extractor, Progress, check_images, full_float32
 from bench.evaluation.metrics import METRICS, FeatureSets
 from bench.evaluation.protocol import Protocol
 from bench.evaluation.reference import Reference, subset
@@ -96,7 +97,8 @@ def evaluate(
     the protocol speaks of another extractor or reference.
     """
     _check_protocol(reference, extractor, protocol)
-    rank, world_size = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+    grouped = dist.is_available() and dist.is_initialized()
+    rank, world_size = (dist.get_rank(), dist.get_world_size()) if grouped else (0, 1)
     seconds = {"sampling": 0.0, "features": 0.0}
     chunks: dict[int, _Chunk] = {}
     start = time.perf_counter()
@@ -118,21 +120,16 @@ def evaluate(
         return _score(chunks, reference, protocol, seconds, progress)
     gathered: list[dict[int, _Chunk]] = [{}] * world_size
     dist.gather_object(chunks, gathered if rank == 0 else None)
-    result: list[Evaluation | None] = [None]
+    result: list[Any] = [None]
     if rank == 0:
         merged = {k: chunk for part in gathered for k, chunk in part.items()}
         result = [_score(merged, reference, protocol, seconds, progress)]
     dist.broadcast_object_list(result)
-    assert result[0] is not None
     return result[0]
 
 
 def evaluate_images(
-    images: Tensor,
-    reference: Reference,
-    extractor: Extractor,
-    protocol: Protocol,
-    progress: Progress | None = None,
+    images: Tensor, reference: Reference, extractor: Extractor, protocol: Protocol, progress: Progress | None = None
 ) -> Evaluation:
     """The same figures for images that are there already, uint8 N x C x H x W: a held-out split, another program's.
 
@@ -170,7 +167,8 @@ def _score(
     values: dict[str, float] = {}
     for done, (name, metric) in enumerate(METRICS.items(), start=1):
         start = time.perf_counter()
-        values[name] = metric.compute(sets)
+        with full_float32():
+            values[name] = metric.compute(sets)
         seconds[name] = time.perf_counter() - start
         if progress:
             progress("metrics", done, len(METRICS))

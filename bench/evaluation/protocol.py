@@ -125,6 +125,5 @@ def _check_enough(protocol: Protocol) -> None:
     if protocol.samples <= k:
         raise EvaluationError(f"samples={protocol.samples} are too few for k={k} neighbours of each.")
     if not 2 <= protocol.kid_subset_size <= protocol.samples:
-        raise EvaluationError(
-            f"kid_subset_size={protocol.kid_subset_size} is not from 2 to samples={protocol.samples}."
-        )
+        size = protocol.kid_subset_size
+        raise EvaluationError(f"kid_subset_size={size} is not from 2 to samples={protocol.samples}.")

@@ -59,9 +59,16 @@ def reference(
         moments = Moments.from_features(features)
         tensors = {"features": features, "mean": moments.mean, "scatter": moments.scatter}
         if path:
-            storage.save({"tensors": tensors, "digest": storage.digest(tensors)}, path)
+            _store(path, tensors)
     moments = Moments(len(images), tensors["mean"], tensors["scatter"])
     return Reference(tensors["features"], moments, digest, extractor.digest, tuple(images.shape[1:]))
+
+
+def _store(path: Path, tensors: dict[str, Tensor]) -> None:
+    try:
+        storage.save({"tensors": tensors, "digest": storage.digest(tensors)}, path)
+    except OSError as error:  # a full or read-only disk costs the next run time, not this one its result
+        logger.warning("the reference could not be cached: %s", error)
 
 
 def _load(path: Path, extractor: Extractor, count: int) -> dict[str, Tensor] | None:

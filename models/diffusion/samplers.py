@@ -1,5 +1,6 @@
 """Samplers: functions that turn x_T into x_0 with any denoiser of a `Process`. They know no network and no training."""
 
+import itertools
 from collections.abc import Callable
 
 import torch
@@ -25,7 +26,7 @@ def ancestral(
     `x` is x_T, N x C x H x W. `clip` keeps the predicted x_0 in [-1, 1], as the authors' code does.
     """
     visited = times(process.T, steps)
-    for t, s in zip(visited, visited[1:], strict=False):
+    for t, s in itertools.pairwise(visited):
         x_0 = predicted_x_0(denoiser, process, x, t, clip)
         x, variance = process.posterior(x, x_0, t, s)
         if s > 0:
@@ -37,7 +38,7 @@ def ancestral(
 def ddim(denoiser: Denoiser, process: Process, x: Tensor, steps: int, clip: bool = True) -> Tensor:
     """The deterministic sampler (eta = 0) of Song, Meng and Ermon 2021 (arXiv:2010.02502), from x_T to x_0."""
     visited = times(process.T, steps)
-    for t, s in zip(visited, visited[1:], strict=False):
+    for t, s in itertools.pairwise(visited):
         x_0 = predicted_x_0(denoiser, process, x, t, clip)
         eps = process.predict_eps(x, t, x_0)
         alpha_bar_s = process.alpha_bar[s].item()

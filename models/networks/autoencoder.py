@@ -18,7 +18,9 @@ def halvings(size: int, levels: int) -> list[int]:
 class ConvEncoder(nn.Sequential):
     """N x C x H x W -> N x outputs, by stride-2 convolutions that double the channels from `width`."""
 
-    def __init__(self, image_shape: ImageShape, outputs: int, width: int = 32, levels: int = 2, hidden: int = 256) -> None:
+    def __init__(
+        self, image_shape: ImageShape, outputs: int, width: int = 32, levels: int = 2, hidden: int = 256
+    ) -> None:
         channels, height, width_px = image_shape
         layers: list[nn.Module] = []
         for level in range(levels):
@@ -34,7 +36,9 @@ class ConvEncoder(nn.Sequential):
 class ConvDecoder(nn.Module):
     """N x inputs -> N x C x H x W, the mirror image of `ConvEncoder`; odd sizes are cropped on the way up."""
 
-    def __init__(self, image_shape: ImageShape, inputs: int, width: int = 32, levels: int = 2, hidden: int = 256) -> None:
+    def __init__(
+        self, image_shape: ImageShape, inputs: int, width: int = 32, levels: int = 2, hidden: int = 256
+    ) -> None:
         super().__init__()
         channels, height, width_px = image_shape
         self.sides = list(zip(halvings(height, levels), halvings(width_px, levels), strict=True))[::-1]

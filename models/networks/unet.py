@@ -99,9 +99,6 @@ class UNet(nn.Module):
             skips.append(h)
         h = self.middle_2(self.attention(self.middle_1(h, embedding)), embedding)
         for layer in self.up:
-            if isinstance(layer, ResidualBlock):
-                h = layer(torch.cat([h, skips.pop()], dim=1), embedding)
-            else:
-                h = layer(h)
+            h = layer(torch.cat([h, skips.pop()], dim=1), embedding) if isinstance(layer, ResidualBlock) else layer(h)
         eps = self.out(F.silu(self.norm(h))).float()
         return F.pixel_shuffle(eps, self.patch)[..., :height, :width]

@@ -1,6 +1,7 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import reduce
-from operator import add
+from operator import add, attrgetter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.evaluation import EvaluationError, Extractor, Moments
-from bench.evaluation.features import full_float32
+from bench.evaluation.features import ROUNDING_BACKENDS, full_float32
 
 
 def test_moments_are_numpys_even_far_from_zero() -> None:
@@ -45,7 +46,7 @@ def test_features_of_an_image_do_not_depend_on_its_neighbours(
 def test_progress_counts_images_to_the_end(extractor: Extractor, images: Callable[..., Tensor]) -> None:
     seen: list[tuple[str, int, int]] = []
     extractor(images(700, seed=0), lambda *args: seen.append(args))
-    assert seen == [("features", 500, 700), ("features", 700, 700)]
+    assert seen == [("features", done, 700) for done in (250, 500, 700)]
 
 
 @pytest.mark.parametrize(
@@ -71,13 +72,30 @@ def test_features_that_are_not_finite_are_refused(images: Callable[..., Tensor])
         Extractor("broken", "0", 2, (1,), 10, Broken(1, 1))(images(3, seed=0))
 
 
-def test_a_trainers_fast_products_are_off_inside_and_back_on_after() -> None:
-    before = torch.get_float32_matmul_precision()
+@pytest.fixture
+def restored() -> Iterator[None]:
+    """Leave the process's float32 settings as they were."""
+    backends = [attrgetter(name)(torch.backends) for name in ROUNDING_BACKENDS]
+    before = [backend.fp32_precision for backend in backends]
+    yield
+    for backend, precision in zip(backends, before, strict=True):
+        backend.fp32_precision = precision
+
+
+def test_a_trainers_fast_products_do_not_reach_the_features(
+    extractor: Extractor, images: Callable[..., Tensor], restored: None
+) -> None:
+    x = images(30, seed=0)
+    expected = extractor(x)
+    cpu: Any = torch.backends.mkldnn
+    cpu.matmul.fp32_precision = cpu.conv.fp32_precision = "bf16"
+    assert torch.equal(extractor(x), expected)
+    assert cpu.conv.fp32_precision == "bf16"
+
+
+def test_a_trainers_fast_products_are_allowed_again_afterwards(restored: None) -> None:
     torch.set_float32_matmul_precision("medium")
-    try:
-        with full_float32():
-            assert torch.get_float32_matmul_precision() == "highest"
-            assert not torch.backends.cudnn.allow_tf32
-        assert torch.get_float32_matmul_precision() == "medium"
-    finally:
-        torch.set_float32_matmul_precision(before)
+    with full_float32():
+        assert [attrgetter(name)(torch.backends).fp32_precision for name in ROUNDING_BACKENDS] == ["ieee"] * 4
+    assert torch.get_float32_matmul_precision() == "medium"
+    torch.set_float32_matmul_precision("highest")

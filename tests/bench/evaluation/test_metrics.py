@@ -36,7 +36,8 @@ def white(n: int, dim: int, seed: int) -> Tensor:
     x = normal(n, dim, seed)
     x = x - x.mean(0)
     root: Tensor = torch.linalg.cholesky(x.T @ x / (n - 1))
-    return torch.linalg.solve_triangular(root.T, x, upper=True, left=False)
+    whitened: Tensor = torch.linalg.solve_triangular(root.T, x, upper=True, left=False)
+    return whitened
 
 
 def modes(n: int, kept: int, seed: int) -> Tensor:

@@ -96,6 +96,14 @@ def test_a_damaged_cache_is_detected_and_written_anew(
     assert again.calls == 0
 
 
+def test_a_cache_that_cannot_be_written_costs_only_time(
+    extractor: Extractor, split: Tensor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    assert len(reference(split, extractor, cache=tmp_path / "file" / "below").features) == 90
+    assert "could not be cached" in caplog.text
+
+
 def test_a_writer_that_fails_leaves_the_old_file_whole(tmp_path: Path) -> None:
     path = tmp_path / "file.pt"
     storage.save({"a": 1}, path)

@@ -1,0 +1,169 @@
+"""The pipeline from a command to its record: done once, resumed bit for bit, damage set aside."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.cli import main
+from models import MODELS, GenerativeModel
+
+TINY = {  # overrides that make a model cheap
+    "vae": ["model.width=4", "model.hidden=16"],
+    "gan": ["model.width=4"],
+    "ddpm": ["model.channels=[8,8]", "model.T=20", "samplers=[ddim-10]"],
+}
+BUDGET = ["preset=smoke", "train.images=640", "train.batch=32", "evaluation.samples=64", "evaluation.timed_images=4"]
+
+
+def words(model: str, results: Path, *more: str) -> list[str]:
+    return ["train", f"model={model}", f"results={results}", "trainer.accelerator=cpu", *BUDGET, *TINY[model], *more]
+
+
+def weights(results: Path) -> dict[str, torch.Tensor]:
+    (file,) = results.glob("runs/*/final.ckpt")
+    return torch.load(file, weights_only=True)["state_dict"]
+
+
+def record(results: Path, model: str) -> dict:
+    (file,) = (results / "records").glob(f"{model}-*.json")
+    return json.loads(file.read_text())
+
+
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, images: int) -> None:
+    """Press Ctrl-C once, when the batch begins that brings the images seen to `images`."""
+    start = GenerativeModel.on_train_batch_start
+
+    def press(self: GenerativeModel, batch: object, batch_idx: int) -> None:
+        start(self, batch, batch_idx)
+        if self.images_seen == images:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(GenerativeModel, "on_train_batch_start", press)
+
+
+def test_every_model_has_a_cheap_version() -> None:
+    assert set(TINY) == set(MODELS)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_an_interrupted_run_ends_as_the_uninterrupted_one(
+    model: str, small_mnist: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C in the middle of the second epoch, the same command again: the same weights, bit for bit, same figures."""
+    whole, broken = small_mnist / "whole", small_mnist / "broken"
+    assert main(words(model, whole)) == 0
+    with monkeypatch.context() as patched:
+        interrupt_at(patched, 544)
+        assert main(words(model, broken)) == 130
+    assert "544 of 640" in capsys.readouterr().err
+    assert not list((broken / "records").glob(f"{model}-*.json"))
+    assert main(words(model, broken)) == 0
+
+    expected, resumed = weights(whole), weights(broken)
+    assert expected.keys() == resumed.keys()
+    for name, value in expected.items():
+        assert torch.equal(value, resumed[name]), name
+    assert record(whole, model)["images_seen"] == record(broken, model)["images_seen"] == 640
+    figures = [[r["metrics"] for r in record(at, model)["results"].values()] for at in (whole, broken)]
+    assert figures[0] == figures[1]
+
+
+def test_a_finished_run_says_so_and_does_nothing(small_mnist: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = small_mnist / "r"
+    assert main(words("vae", results)) == 0
+    files = {file: file.stat().st_mtime_ns for file in results.rglob("*") if file.is_file()}
+    capsys.readouterr()
+    assert main(words("vae", results)) == 0
+    assert "nothing to do" in capsys.readouterr().err
+    assert {file: file.stat().st_mtime_ns for file in results.rglob("*") if file.is_file()} == files
+
+
+def test_new_samplers_and_protocols_add_rows_without_training(small_mnist: Path) -> None:
+    results = small_mnist / "r"
+    assert main(words("ddpm", results)) == 0
+    before = record(results, "ddpm")
+    assert main(["evaluate", before["run_id"], f"results={results}", "samplers=[ancestral-20]"]) == 0
+    after = record(results, "ddpm")
+    assert before["results"].items() < after["results"].items()
+    assert {r["protocol"]["sampler"] for r in after["results"].values()} == {"ddim-10", "ancestral-20"}
+    assert {r["timing"]["nfe"] for r in after["results"].values()} == {10, 20}
+    assert before["train_seconds"] == after["train_seconds"]
+
+
+def test_a_timed_only_row_has_no_figures_until_they_are_asked_for(small_mnist: Path) -> None:
+    results = small_mnist / "r"
+    assert main(words("ddpm", results, "evaluation.timed_only=[ddim-10]")) == 0
+    (row,) = record(results, "ddpm")["results"].values()
+    assert row["metrics"] == {}
+    assert row["timing"]["nfe"] == 10
+    assert main(words("ddpm", results)) == 0
+    (row,) = record(results, "ddpm")["results"].values()
+    assert row["metrics"]["fid"] > 0
+
+
+def test_a_damaged_checkpoint_is_named_and_set_aside(
+    small_mnist: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = small_mnist / "r"
+    with monkeypatch.context() as patched:
+        interrupt_at(patched, 320)
+        assert main(words("vae", results)) == 130
+    (checkpoint,) = results.glob("runs/*/checkpoints/*.ckpt")
+    torn = checkpoint.read_bytes()[:1000]
+    checkpoint.write_bytes(torn)
+    assert main(words("vae", results)) == 0
+    assert checkpoint.name in capsys.readouterr().err
+    assert checkpoint.with_suffix(".damaged").read_bytes() == torn
+    assert record(results, "vae")["images_seen"] == 640
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = small_mnist / "r"
+    with monkeypatch.context() as patched:
+        interrupt_at(patched, 320)
+        assert main(words("vae", results)) == 130
+    (checkpoint,) = results.glob("runs/*/checkpoints/*.ckpt")
+
+    class Malice:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.mkdir, (str(small_mnist / "executed"),)
+
+    torch.save({"state_dict": Malice()}, checkpoint)
+    assert main(words("vae", results)) == 0
+    assert not (small_mnist / "executed").exists()
+
+
+def test_other_images_behind_the_same_identity_are_refused(
+    small_mnist: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = small_mnist / "r"
+    assert main(words("vae", results)) == 0
+    monkeypatch.setattr("datamodules.mnist.Mnist.digest", lambda self, split: "0" * 64)
+    assert main(words("vae", results)) == 2
+    assert "made from other images" in capsys.readouterr().err
+
+
+def test_a_damaged_record_is_an_error_that_names_it(small_mnist: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = small_mnist / "r"
+    assert main(words("vae", results)) == 0
+    (file,) = (results / "records").glob("vae-*.json")
+    file.write_text(file.read_text()[:100])
+    capsys.readouterr()
+    for command in (words("vae", results), ["table", f"results={results}"]):
+        assert main(command) == 2
+        assert str(file) in capsys.readouterr().err
+    file.write_text('{"schema_version": 999}')
+    assert main(["table", f"results={results}"]) == 2
+    assert "newer" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "table", "extractor", "list"])
+def test_help_shows_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([command, "--help"])
+    assert stopped.value.code == 0
+    assert f"bench {command} " in capsys.readouterr().out.split("example:")[1]

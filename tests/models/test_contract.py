@@ -1,0 +1,289 @@
+"""What every registered model promises: a new one adds its line to CASES, and all tests here hold it to the rest."""
+
+import copy
+import inspect
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+from lightning.pytorch.loggers import Logger
+from omegaconf import OmegaConf
+from torch import Tensor, nn
+
+from models import MODELS, GenerativeModel
+from models.base import ImageShape
+
+
+@dataclass(frozen=True)
+class Case:
+    """A small member of a family: constructor arguments, arguments of `sample`, and the passes a sample takes."""
+
+    model: str
+    arguments: dict[str, Any]
+    sampler: dict[str, Any] = field(default_factory=dict)
+    passes: int = 1
+    warmup: int = 0
+
+
+TINY_DDPM = {"T": 20, "channels": [16, 32], "warmup": 3, "learning_rate": 0.01}
+CASES = {
+    "vae": Case("vae", {"latent_dim": 3, "width": 4, "hidden": 16}),
+    "vae-linear": Case("vae", {"latent_dim": 3, "hidden": 16, "architecture": "linear"}),
+    "gan": Case("gan", {"latent_dim": 5, "width": 16}),
+    "ddpm": Case("ddpm", TINY_DDPM, {"steps": 3}, passes=3, warmup=3),
+    "ddpm-attention": Case("ddpm", TINY_DDPM | {"attention": True, "patch": 1}, {"steps": 2}, passes=2, warmup=3),
+    "ddpm-ddim": Case("ddpm", TINY_DDPM, {"steps": 4, "method": "ddim"}, passes=4, warmup=3),
+}
+TRAINED = {name: case for name, case in CASES.items() if name != "ddpm-ddim"}  # which trains as "ddpm" does
+SHAPES = [(1, 28, 28), (3, 32, 32), (1, 29, 27)]
+ODD = (1, 13, 11)  # small, and divided by nothing: for what trains
+
+every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+every_training = pytest.mark.parametrize("case", TRAINED.values(), ids=TRAINED)
+every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
+every_model = pytest.mark.parametrize(("name", "model"), MODELS.items(), ids=MODELS)
+
+
+def build(case: Case, shape: ImageShape) -> GenerativeModel:
+    return MODELS[case.model](shape, **case.arguments)
+
+
+def shaken(case: Case, shape: ImageShape, deviation: float = 0.1) -> GenerativeModel:
+    """A model whose weights were all moved, so that layers which start at zero take part."""
+    model = build(case, shape)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(deviation * torch.randn_like(parameter))
+    return model
+
+
+def draw(case: Case, model: GenerativeModel, seed: int, n: int = 3) -> Tensor:
+    return model.sample(n, torch.Generator().manual_seed(seed), **case.sampler)
+
+
+def constructor_arguments(model: type[GenerativeModel]) -> set[str]:
+    parameters = inspect.signature(model).parameters.values()
+    return {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
+
+
+def test_no_registered_model_is_missing_here() -> None:
+    assert {case.model for case in CASES.values()} == set(MODELS)
+
+
+@every_case
+@every_shape
+def test_the_generator_alone_decides_the_samples(case: Case, shape: ImageShape) -> None:
+    model = shaken(case, shape)
+    first = draw(case, model, seed=1)
+    torch.manual_seed(99)  # which must not matter
+    assert torch.equal(first, draw(case, model, seed=1))
+    assert not torch.equal(first, draw(case, model, seed=2))
+    generator = torch.Generator().manual_seed(1)
+    assert torch.equal(first, model.sample(3, generator, **case.sampler))
+    assert not torch.equal(first, model.sample(3, generator, **case.sampler)), "a generator that was used has moved on"
+    assert not torch.equal(first[0], first[1])
+
+
+@every_case
+@every_shape
+@pytest.mark.parametrize("training", [True, False])
+def test_sampling_leaves_no_trace(case: Case, shape: ImageShape, training: bool) -> None:
+    model = shaken(case, shape).train(training)
+    state = copy.deepcopy(model.state_dict())
+    rng = torch.get_rng_state()
+    modes: list[bool] = []
+    hook = model.network.register_forward_hook(lambda network, *_: modes.append(network.training))
+    draw(case, model, seed=1)
+    hook.remove()
+    assert modes == [False] * case.passes, "drawn in evaluation mode, in as many passes as the sampler says"
+    assert torch.equal(rng, torch.get_rng_state())
+    assert all(module.training is training for module in model.modules())
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
+    assert torch.is_grad_enabled()
+
+
+@every_case
+@every_shape
+@pytest.mark.parametrize("deviation", [0.0, 2.0], ids=["initial", "wild"])  # the wild ones' outputs need a clip
+@pytest.mark.parametrize("autocast", [False, True], ids=["float32", "bfloat16"])
+def test_samples_are_images(case: Case, shape: ImageShape, deviation: float, autocast: bool) -> None:
+    model = shaken(case, shape, deviation)
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        samples = draw(case, model, seed=1, n=2)
+    assert samples.shape == (2, *shape)
+    assert samples.dtype == torch.float32
+    assert not samples.requires_grad
+    assert samples.abs().max() <= 1  # which NaN fails, too
+
+
+@every_training
+@every_shape
+def test_a_checkpoint_holds_all_that_sampling_needs(
+    case: Case, shape: ImageShape, fit: Callable[..., L.Trainer], toy_batches: Any, tmp_path: Path
+) -> None:
+    model = build(case, shape)
+    trainer = fit(model, toy_batches(shape, count=2))
+    trainer.save_checkpoint(tmp_path / "model.ckpt")
+    fresh = build(case, shape)
+    untrained = draw(case, fresh, seed=3)
+    checkpoint = torch.load(tmp_path / "model.ckpt", weights_only=True)
+    fresh.load_state_dict(checkpoint["state_dict"])
+    assert torch.equal(draw(case, fresh, seed=3), draw(case, model, seed=3))
+    assert not torch.equal(draw(case, fresh, seed=3), untrained)
+    fresh.on_load_checkpoint(checkpoint)
+    assert fresh.images_seen == model.images_seen == 8
+
+
+class Gradients(L.Callback):
+    """The largest absolute gradient that any step of its optimizer finds on each parameter."""
+
+    def __init__(self) -> None:
+        self.largest: dict[str, float] = {}
+
+    def on_before_optimizer_step(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        mine = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+        for name, parameter in pl_module.named_parameters():
+            if id(parameter) in mine:
+                assert parameter.grad is not None, name
+                assert parameter.grad.isfinite().all(), name
+                self.largest[name] = max(self.largest.get(name, 0.0), float(parameter.grad.abs().max()))
+
+
+@every_training
+@every_shape
+def test_every_parameter_learns(case: Case, shape: ImageShape, fit: Callable[..., L.Trainer], toy_batches: Any) -> None:
+    """Over a few steps, since the layers that start at zero hold back their predecessors' first gradients."""
+    model = build(case, shape)
+    before = copy.deepcopy(dict(model.named_parameters()))
+    gradients = Gradients()
+    fit(model, toy_batches(shape, count=8, size=2), gradients)
+    assert set(gradients.largest) == set(before), "every parameter has an optimizer"
+    assert not [name for name, largest in gradients.largest.items() if largest < 1e-6]
+    assert not [name for name, parameter in model.named_parameters() if torch.equal(parameter, before[name])]
+
+
+@every_training
+def test_images_seen_counts_every_image_once(
+    case: Case, fit: Callable[..., L.Trainer], toy_batches: Any, tmp_path: Path
+) -> None:
+    """However many optimizers step, in partial batches as in whole ones, and on from a checkpoint."""
+    batches = [*toy_batches(ODD, count=2), *toy_batches(ODD, count=1, size=3)]
+    model = build(case, ODD)
+    trainer = fit(model, batches)
+    assert model.images_seen == 4 + 4 + 3
+    trainer.save_checkpoint(tmp_path / "model.ckpt")
+    resumed = build(case, ODD)
+    fit(resumed, batches, ckpt_path=tmp_path / "model.ckpt", max_epochs=2)
+    assert resumed.images_seen == 2 * (4 + 4 + 3)
+
+
+@every_training
+def test_images_seen_counts_the_batches_of_all_ranks(
+    case: Case, toy_batches: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class World:
+        world_size = 8
+
+    model = build(case, ODD)
+    monkeypatch.setattr(GenerativeModel, "trainer", World())
+    for index, batch in enumerate(toy_batches(ODD, count=2)):
+        model.on_train_batch_start(batch, index)
+    assert model.images_seen == 8 * (4 + 4)
+
+
+class Rates(L.Callback):
+    """The learning rate of each of an optimizer's steps, by the optimizer's index."""
+
+    def __init__(self) -> None:
+        self.seen: dict[int, list[float]] = {}
+
+    def on_before_optimizer_step(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        index = next(i for i, known in enumerate(trainer.optimizers) if known is optimizer)
+        self.seen.setdefault(index, []).append(optimizer.param_groups[0]["lr"])
+
+
+@every_training
+def test_every_rate_falls_to_zero_by_a_half_cosine(case: Case, fit: Callable[..., L.Trainer], toy_batches: Any) -> None:
+    model, batches, rates = build(case, ODD), 12, Rates()
+    trainer = fit(model, toy_batches(ODD, count=batches, size=2), rates)
+    peak = model.learning_rate
+    assert len(rates.seen) == len(trainer.optimizers)
+    for seen in rates.seen.values():
+        assert len(seen) == batches
+        for batch, rate in enumerate(seen):
+            rise = min(1.0, (batch + 1) / case.warmup) if case.warmup else 1.0
+            assert rate == pytest.approx(rise * peak * math.cos(math.pi * batch / batches / 2) ** 2)
+    assert [optimizer.param_groups[0]["lr"] for optimizer in trainer.optimizers] == pytest.approx(
+        [0.0] * len(trainer.optimizers), abs=1e-15
+    )
+
+
+class Curves(Logger):
+    """A logger that keeps what it is given."""
+
+    name, version = "curves", 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[dict[str, float]] = []
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        self.rows.append(dict(metrics))
+
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+
+@every_training
+def test_losses_are_logged_against_images_seen(
+    case: Case, fit: Callable[..., L.Trainer], toy_batches: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On just the batches that Lightning writes, whose count a second optimizer does not disturb."""
+    monkeypatch.setattr("models.base.LOG_EVERY", 2)
+    curves = Curves()
+    fit(build(case, ODD), toy_batches(ODD, count=6), logger=curves, log_every_n_steps=2)
+    losses = [row for row in curves.rows if "train/loss" in row]
+    assert [row["images_seen"] for row in losses] == [8, 16, 24]
+    assert all(math.isfinite(value) for row in losses for value in row.values())
+
+
+@every_model
+def test_a_constructor_is_documented(name: str, model: type[GenerativeModel]) -> None:
+    documented = set(re.findall(r"\w+", model.__doc__ or ""))
+    assert constructor_arguments(model) - documented == set()
+    assert "arXiv:" in (model.__doc__ or ""), "the source is cited"
+
+
+@every_model
+def test_a_yaml_states_every_argument_of_its_constructor(name: str, model: type[GenerativeModel]) -> None:
+    stated = OmegaConf.create(resources.files("configs").joinpath("model", f"{name}.yaml").read_text())
+    assert set(stated.model) == constructor_arguments(model)
+
+
+def test_every_yaml_has_its_model() -> None:
+    files = [Path(file.name) for file in resources.files("configs").joinpath("model").iterdir()]
+    assert {file.stem for file in files if file.suffix == ".yaml"} == set(MODELS)
+
+
+@every_model
+def test_a_model_stands_in_a_column_of_the_lectures_table(name: str, model: type[GenerativeModel]) -> None:
+    assert model.family in ("autoregressive-vae", "gan", "diffusion")
+
+
+@every_case
+def test_the_counted_network_is_part_of_the_model(case: Case) -> None:
+    model = build(case, ODD)
+    assert isinstance(model.network, nn.Module)
+    assert any(module is model.network for module in model.modules())

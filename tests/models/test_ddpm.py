@@ -1,0 +1,147 @@
+"""The DDPM's assembly: what its loss asks of the network, at which times, and which sampler its settings mean."""
+
+from collections.abc import Callable
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+from torch import Tensor, nn
+
+from models.ddpm import DDPM
+from models.diffusion.process import Process
+from models.diffusion.samplers import ancestral, ddim
+
+SHAPE = (1, 6, 5)
+
+
+def small(**changes: Any) -> DDPM:
+    return DDPM(SHAPE, **({"T": 12, "channels": [16], "warmup": 1} | changes))
+
+
+class Oracle(nn.Module):
+    """Knows x_0, and so the exact eps in any x_t: by its own formula, from the process's variances alone."""
+
+    def __init__(self, beta: Tensor, x_0: Tensor) -> None:
+        super().__init__()
+        self.alpha_bar = torch.cumprod(1 - beta, 0)  # of t = 1 ... T
+        self.x_0 = x_0
+        self.asked: list[Tensor] = []
+
+    def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
+        self.asked.append(t)
+        alpha_bar = self.alpha_bar[t - 1].view(-1, 1, 1, 1)
+        return ((x_t.double() - alpha_bar.sqrt() * self.x_0) / (1 - alpha_bar).sqrt()).float()
+
+
+def with_oracle(x_0: Tensor, **changes: Any) -> tuple[DDPM, Oracle]:
+    model = small(**changes)
+    beta = torch.linspace(1e-4, 0.02, model.process.T, dtype=torch.float64)
+    oracle = Oracle(beta, x_0)
+    model.unet = oracle  # type: ignore[assignment]
+    model.log_losses = lambda **losses: None  # type: ignore[method-assign]
+    return model, oracle
+
+
+def test_the_loss_of_a_network_that_knows_the_noise_is_zero() -> None:
+    x_0 = torch.rand(64, *SHAPE) * 2 - 1
+    model, oracle = with_oracle(x_0)
+    loss = model.training_step((x_0, torch.zeros(64)), 0)
+    assert loss.item() < 1e-8
+    oracle.x_0 = x_0.flip(0)  # of other images than it was given
+    assert model.training_step((x_0, torch.zeros(64)), 0).item() > 1
+
+
+def test_the_loss_of_a_silent_network_is_the_noises_variance() -> None:
+    """Unweighted over times and pixels (L_simple): E eps^2 = 1, within four standard errors."""
+    model = small()
+    model.log_losses = lambda **losses: None  # type: ignore[method-assign]
+    x_0 = torch.rand(2000, *SHAPE)
+    loss = model.training_step((x_0, torch.zeros(2000)), 0).item()
+    assert loss == pytest.approx(1, abs=4 * (2 / x_0.numel()) ** 0.5)
+
+
+def test_every_time_from_1_to_T_is_trained_equally_often() -> None:
+    x_0 = torch.zeros(6000, *SHAPE)
+    model, oracle = with_oracle(x_0)
+    model.training_step((x_0, torch.zeros(6000)), 0)
+    counts = torch.bincount(oracle.asked[0], minlength=13)
+    assert counts[0] == 0, "no time without noise"
+    assert len(counts) == 13
+    assert (counts[1:] - 500).abs().max() < 5 * (500 * 11 / 12) ** 0.5
+
+
+def test_with_the_exact_noise_both_samplers_return_the_image_that_it_hides() -> None:
+    x_0 = torch.rand(3, *SHAPE) * 2 - 1
+    model, _ = with_oracle(x_0)
+    for method in ("ancestral", "ddim"):
+        for steps in (1, 5, 12):
+            drawn = model.sample(3, torch.Generator(), method=method, steps=steps)
+            torch.testing.assert_close(drawn, x_0, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("steps", [1, 4, 12])
+@pytest.mark.parametrize("method", ["ancestral", "ddim"])
+def test_a_method_is_its_sampler_from_the_generators_first_noise(method: str, steps: int) -> None:
+    model = small()
+    nn.init.normal_(model.unet.out.weight, std=0.3)
+    model.eval()
+    drawn = model.sample(3, torch.Generator().manual_seed(4), method=method, steps=steps)  # type: ignore[arg-type]
+    generator = torch.Generator().manual_seed(4)
+    x_T = torch.randn(3, *SHAPE, generator=generator)
+    with torch.no_grad():
+        if method == "ancestral":
+            expected = ancestral(model.unet, model.process, x_T, steps, generator)
+        else:
+            expected = ddim(model.unet, model.process, x_T, steps)
+    assert torch.equal(drawn, expected)
+    assert drawn.abs().max() <= 1
+
+
+def test_the_papers_process_is_the_default() -> None:
+    """Ho et al. 2020, Section 4: T = 1000, and almost nothing of the image left at its end."""
+    model = DDPM(SHAPE, channels=[16])
+    assert model.process.T == 1000
+    steps = 1 - model.process.alpha_bar[1:] / model.process.alpha_bar[:-1]
+    torch.testing.assert_close(steps, torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64), rtol=1e-9, atol=0)
+    assert model.process.alpha_bar[-1].item() == pytest.approx(4.04e-5, rel=1e-2)
+
+
+def test_the_process_is_made_from_the_constructors_variances() -> None:
+    model = small(T=7, beta_1=0.1, beta_T=0.4)
+    alpha_bar = torch.cumprod(1 - torch.linspace(0.1, 0.4, 7, dtype=torch.float64), 0)
+    torch.testing.assert_close(model.process.alpha_bar[1:], alpha_bar, rtol=1e-12, atol=0)
+    assert isinstance(model.process, Process)
+
+
+def test_steps_that_the_process_does_not_have_are_refused_and_the_mode_restored() -> None:
+    model = small()
+    for steps in (0, 13):
+        with pytest.raises(ValueError, match=f"steps={steps} .* T=12"):
+            model.sample(1, torch.Generator(), steps=steps)
+        assert model.training
+        assert torch.is_grad_enabled()
+
+
+def test_an_odd_first_width_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match=r"channels=\[7\]"):
+        small(channels=[7])
+
+
+def test_an_overfitted_batch_is_denoised_better(fit: Callable[..., L.Trainer], toy_batches: Any) -> None:
+    """A zero network's loss is 1; of one constant batch, a trained one must know most of the noise."""
+    model = small(learning_rate=0.01, patch=1, warmup=10)
+    x_0 = toy_batches(SHAPE, count=1)[0][0]
+    n = 256
+    indices, t = torch.arange(n) % 4, torch.arange(n) % 12 + 1
+    eps = torch.randn(n, *SHAPE)
+
+    def loss() -> float:
+        with torch.no_grad():
+            predicted = model.unet(model.process.q_sample(x_0[indices], t, eps), t)
+            return float((predicted - eps).square().mean())
+
+    before = loss()
+    fit(model, [(x_0.repeat(8, 1, 1, 1), torch.zeros(32))] * 60)
+    assert before == pytest.approx(1, abs=0.1)
+    assert loss() < 0.6 * before
