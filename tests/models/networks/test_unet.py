@@ -58,7 +58,7 @@ def test_images_do_not_see_each_other_and_have_their_own_times(variant: dict[str
     together = unet(x, t)
     for i in range(3):
         torch.testing.assert_close(together[i : i + 1], unet(x[i : i + 1], t[i : i + 1]), rtol=1e-2, atol=1e-3)
-    later = unet(x, torch.tensor([1, 501, 1000]))
+    later = unet(x, torch.tensor([1, 900, 1000]))
     changed = (together - later).abs().flatten(1).amax(1)
     assert (changed > 1e-5).tolist() == [False, True, False]
 
