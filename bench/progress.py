@@ -37,7 +37,7 @@ class Bar:
     ) -> None:
         if self.live:
             self.live.stop()
-        if kind is None:
+        if kind is None and self.done > self.first:
             seconds = time.monotonic() - self.started
             console.print(f"  {self.description:<34} {self.done - self.first:>9,} {self.unit} in {clock(seconds)}")
 

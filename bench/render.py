@@ -27,8 +27,8 @@ def caption(table: Table) -> str:
     """What the marks mean and what the figures depend on."""
     rules = "; ".join(rule.text[0].lower() + rule.text[1:] for rule in RULES)
     return (
-        f"Marks by rule: {rules}. A family's mark comes from the row named in its cell. {table.protocol} "
-        f"Timings on {table.hardware}; float32 or bfloat16 as the record says."
+        f"Marks by rule: {rules}. A mark comes from the row named in its cell: the family's row of most steps that has "
+        f"the figure. {table.protocol}. Timings on {table.hardware}."
     )
 
 

@@ -7,7 +7,7 @@ import json
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,7 @@ COLUMNS = (
     Column("seconds_per_100", "s / 100 images", ".3g", "lower"),
     Column("images_per_second", "images/s", ",.0f", "higher"),
     Column("latency_ms", "one image, ms", ",.3g", "lower"),
+    Column("peak_memory_mb", "sampling peak, MB", ",.0f", "lower"),
     Column("parameters", "parameters, M", ".2f"),
     Column("images_seen", "images seen, k", ",.0f"),
     Column("train_minutes", "training, min", ".1f"),
@@ -112,8 +113,7 @@ class Table:
     lecture: dict[str, dict[str, Cell]]  # rule title -> family -> cell
     protocol: str
     hardware: str
-    stamp: str = ""
-    notes: list[str] = field(default_factory=list)
+    stamp: str
 
 
 def select(records: Sequence[Record], wanted: Mapping[str, str]) -> list[Record]:
@@ -146,7 +146,9 @@ def build(records: Sequence[Record], folder: Path) -> Table:
     }]  # fmt: skip
     rows = [*gather(floors), *sorted(gather(runs), key=order)]
     lecture = {rule.title: {family: judge(rule, family, rows) for family in FAMILIES} for rule in RULES}
-    return Table(rows, lecture, settings[0].line(), describe(machines[0]), runs[0].config.get("stamp", ""))
+    precision = " or ".join(sorted({setting.precision for setting in settings}))
+    machine = f"{describe(machines[0])}, {precision}"
+    return Table(rows, lecture, settings[0].line(), machine, runs[0].config.get("stamp", ""))
 
 
 def same(what: str, values: Sequence[str], choose: str) -> None:
@@ -200,6 +202,8 @@ def figures(record: Record, result: Result) -> dict[str, float]:
     if timing:
         values |= {key: timing[key] for key in ("nfe", "seconds_per_100", "images_per_second")}
         values["latency_ms"] = timing["latency"] * 1000
+        if timing["peak_memory_mb"] is not None:
+            values["peak_memory_mb"] = timing["peak_memory_mb"]
     if record.family != FLOOR:
         values["parameters"] = record.parameters / 1e6
         values["images_seen"] = record.images_seen / 1e3

@@ -58,12 +58,20 @@ class DDPM(GenerativeModel):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         x_0, _ = batch
-        t = torch.randint(1, self.process.T + 1, (len(x_0),), device=x_0.device)
+        t = self.spread_times(len(x_0), x_0.device)
         eps = torch.randn_like(x_0)
         # Algorithm 1 / Eq. 14, L_simple
         loss = F.mse_loss(self.unet(self.process.q_sample(x_0, t, eps), t), eps)
         self.log_losses(loss=loss)
         return loss
+
+    def spread_times(self, n: int, device: torch.device) -> Tensor:
+        """n times, each uniform on 1 ... T, but spread evenly over them together, so that the loss varies less.
+
+        Kingma et al. 2021, Variational Diffusion Models (arXiv:2107.00630), Appendix I.1.
+        """
+        u = (torch.rand((), device=device) + torch.arange(n, device=device) / n) % 1
+        return (u * self.process.T).long() + 1
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = torch.optim.Adam(self.parameters(), lr=self.learning_rate, fused=True)

@@ -45,9 +45,10 @@ def shifted(images: Tensor, generator: torch.Generator, reach: int = 2) -> Tenso
     n, _, height, width = images.shape
     padded = F.pad(images, (reach,) * 4)
     dy, dx = torch.randint(0, 2 * reach + 1, (2, n), generator=generator)
-    rows = (dy[:, None] + torch.arange(height))[:, None, :, None]
-    columns = (dx[:, None] + torch.arange(width))[:, None, None, :]
-    return padded[torch.arange(n)[:, None, None, None], torch.arange(images.shape[1])[None, :, None, None], rows, columns]
+    rows = (dy[:, None] + torch.arange(height))[:, :, None]
+    columns = (dx[:, None] + torch.arange(width))[:, None, :]
+    # the two advanced indices around a slice put the channels last
+    return padded[torch.arange(n)[:, None, None], :, rows, columns].permute(0, 3, 1, 2)
 
 
 def accuracy(model: Classifier, images: Tensor, labels: Tensor, chunk: int = 1000) -> float:

@@ -15,7 +15,8 @@ from bench.evaluation.features import Moments
 from bench.evaluation.protocol import Protocol
 
 BLOCK = 500  # rows of a distance matrix held at once
-PRC_BLOCK = 1000  # the same inside torch-fidelity
+PRC_BLOCK = 400  # the same inside torch-fidelity, at least: it cuts columns as well, and many small products are slow
+PRC_ENTRIES = 2**22  # distances held at once where that allows more rows: larger blocks are slowed by page faults
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,7 @@ class FeatureSets:
             self.generated,
             self.reference,
             prc_neighborhood=self.protocol.prc_neighbours,
-            prc_batch_size=PRC_BLOCK,
+            prc_batch_size=max(PRC_BLOCK, PRC_ENTRIES // len(self.generated)),
             save_cpu_ram=True,
             verbose=False,
         )

@@ -116,6 +116,7 @@ def test_sampling_leaves_no_trace(case: Case, shape: ImageShape, training: bool)
 @pytest.mark.parametrize("autocast", [False, True], ids=["float32", "bfloat16"])
 def test_samples_are_images(case: Case, shape: ImageShape, deviation: float, autocast: bool) -> None:
     model = shaken(case, shape, deviation)
+    model.check_sampler(**case.sampler)
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
         samples = draw(case, model, seed=1, n=2)
     assert samples.shape == (2, *shape)

@@ -1,5 +1,6 @@
 """The DDPM's assembly: what its loss asks of the network, at which times, and which sampler its settings mean."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -80,6 +81,12 @@ def test_with_the_exact_noise_both_samplers_return_the_image_that_it_hides() -> 
             torch.testing.assert_close(drawn, x_0, rtol=0, atol=2e-5)
 
 
+def test_the_check_of_a_sampler_assumes_what_sampling_does() -> None:
+    defaults = [inspect.signature(function).parameters for function in (DDPM.sample, DDPM.check_sampler)]
+    for name in ("method", "steps"):
+        assert defaults[0][name].default == defaults[1][name].default
+
+
 @pytest.mark.parametrize("steps", [1, 4, 12])
 @pytest.mark.parametrize("method", ["ancestral", "ddim"])
 def test_a_method_is_its_sampler_from_the_generators_first_noise(method: str, steps: int) -> None:
@@ -119,6 +126,8 @@ def test_steps_that_the_process_does_not_have_are_refused_and_the_mode_restored(
     for steps in (0, 13):
         with pytest.raises(ValueError, match=f"steps={steps} .* T=12"):
             model.sample(1, torch.Generator(), steps=steps)
+        with pytest.raises(ValueError, match=f"steps={steps} .* T=12"):
+            model.check_sampler(steps=steps)
         assert model.training
         assert torch.is_grad_enabled()
 
