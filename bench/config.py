@@ -57,7 +57,7 @@ def resolve(preset: str, model: str, data: str, layers: list[dict[str, Any]]) ->
 
 
 def merge(values: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any]:
-    """`layer` over `values`; a list of samplers' names replaces what stood there, samplers.NAME.key=value adds to it."""
+    """`layer` over `values`; a list of samplers replaces what stood there, samplers.NAME.key=value adds to it."""
     layer = dict(layer)
     for section in ("model", "data", "train", "trainer", "evaluation", "wandb"):
         if section in layer and not isinstance(layer[section], dict):

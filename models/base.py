@@ -63,7 +63,7 @@ class GenerativeModel(L.LightningModule, ABC):
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Draw images: n x C x H x W, float32 in [-1, 1]. Equal generators give equal images."""
 
-    def check_sampler(self, **settings: Any) -> None:  # noqa: B027, most families have nothing to refuse
+    def check_sampler(self, **settings: Any) -> None:
         """ValueError, in one sentence, if `sample` cannot work with these of its keyword arguments."""
 
     def log_losses(self, **losses: Tensor) -> None:

