@@ -12,13 +12,13 @@ OVERRIDES = "settings as key=value; model=, data= and preset= pick files of conf
 
 def train(options: argparse.Namespace) -> None:
     from bench.config import load
-    from bench.run import run
+    from bench.run import run_config
 
     configs = load(options.overrides)
     for number, config in enumerate(configs, 1):
         if len(configs) > 1:
             console.rule(f"{config.model['name']}, run {number} of {len(configs)}, preset {config.preset}")
-        run(config)
+        run_config(config)
 
 
 def evaluate(options: argparse.Namespace) -> None:

@@ -108,7 +108,7 @@ def evaluate_rows(
         settings = samplers(config)[name]
         label = config.model["name"] if name == "default" else f"{config.model['name']}, {name}"
         draw = autocast(partial(model.sample, **settings), by)
-        steps = int(settings.get("steps", 1))
+        steps = int(settings.get("steps") or 1)
         timing = time_row(draw, label, steps, config, model, by)
         stated = row_protocol(config, by, model, name)
         metrics: dict[str, float] = {}

@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
 from bench.records import write_text
-from bench.table import COLUMNS, FAMILIES, FLOOR, RULES, Column, Row, Table
+from bench.table import COLUMNS, FAMILIES, FLOOR, RULES, Cell, Column, Table
 
 LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "×": r"$\times$", "✓": r"$\checkmark$",
-         "±": r"$\pm$", "–": "--", "ε": r"$\varepsilon$"}  # fmt: skip
+         "±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "–": "--", "ε": r"$\varepsilon$"}  # fmt: skip
 
 
 def heading(column: Column) -> str:
@@ -32,18 +33,20 @@ def caption(table: Table) -> str:
     )
 
 
-def lecture_grid(table: Table) -> list[list[str]]:
-    """Block one as text: a line for each row of the lecture's table."""
-    grid = [["", *FAMILIES.values()]]
-    for title, cells in table.lecture.items():
-        line = [title]
-        for cell in cells.values():
-            verdict = "" if cell.agrees is None else "as in the lecture" if cell.agrees else "lecture says otherwise"
-            line.append(
-                "; ".join(part for part in (f"{cell.mark} {cell.figure}".strip(), cell.source, verdict) if part)
-            )
-        grid.append(line)
-    return grid
+def parts(cell: Cell) -> list[str]:
+    """What a cell says: mark and figure, the row they come from, and whether the lecture says the same."""
+    if cell.agrees is None:
+        return [cell.mark]
+    lecture = "as in the lecture" if cell.agrees else f"the lecture: {'×' if cell.mark == '✓' else '✓'}"
+    return [f"{cell.mark} {cell.figure}", cell.source, lecture]
+
+
+def lecture_grid(table: Table, separator: str) -> list[list[str]]:
+    """Block one as text: a line for each row of the lecture's table, the parts of its cells joined by `separator`."""
+    lines = [
+        [title, *(separator.join(parts(cell)) for cell in cells.values())] for title, cells in table.lecture.items()
+    ]
+    return [["", *FAMILIES.values()], *lines]
 
 
 def figures_grid(table: Table) -> list[list[str]]:
@@ -65,7 +68,7 @@ def markdown_grid(grid: Sequence[Sequence[str]], align: str) -> str:
 
 def markdown(table: Table) -> str:
     stamp = f"> **{table.stamp}**\n\n" if table.stamp else ""
-    lecture = markdown_grid(lecture_grid(table), ":-:")
+    lecture = markdown_grid(lecture_grid(table, "<br>"), ":-:")
     return f"{stamp}{lecture}\n\n{caption(table)}\n\n{markdown_grid(figures_grid(table), '--:')}\n"
 
 
@@ -77,7 +80,7 @@ def latex(table: Table) -> str:
     environment.filters["tex"] = lambda text: "".join(LATEX.get(character, character) for character in str(text))
     template = environment.get_template("TABLE.tex.j2")
     return template.render(
-        lecture=lecture_grid(table), figures=figures_grid(table), stamp=table.stamp, caption=caption(table)
+        lecture=lecture_grid(table, "; "), figures=figures_grid(table), stamp=table.stamp, caption=caption(table)
     )
 
 
@@ -144,35 +147,27 @@ def write(table: Table, folder: Path) -> list[Path]:
 
 
 def show(table: Table, console: Console) -> None:
-    """Print both blocks for a person at a terminal: figures stand as rows' columns, turned where they are many."""
+    """Print both blocks for a person at a terminal: the figures turned, a column for each row of the table."""
     if table.stamp:
         console.print(f"[bold yellow]{table.stamp}[/]\n")
+    colours = {"✓": "green", "×": "red", "–": "dim"}
     block = RichTable(title="The lecture's table, measured", show_lines=True)
     block.add_column("")
     for family in FAMILIES.values():
         block.add_column(family, justify="center")
     for title, cells in table.lecture.items():
-        block.add_row(title, *map(_cell, cells.values()))
+        cells_told = []
+        for mark, *rest in map(parts, cells.values()):
+            cells_told.append("\n".join([f"[{colours[mark[0]]}]{mark}[/]", *rest]))
+        block.add_row(title, *cells_told)
     console.print(block)
     console.print(caption(table), style="dim")
-    turned = RichTable(title="Figures")
-    turned.add_column("")
+    turned = RichTable(title="Figures", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    turned.add_column("", no_wrap=True)
     for row in table.rows:
-        turned.add_column(row.name.replace(", ", "\n"), justify="right")
+        model, _, sampler = row.name.partition(", ")
+        turned.add_column(f"{model}\n{sampler.replace('-', chr(10))}".strip(), justify="right", no_wrap=True)
     for column in COLUMNS:
-        turned.add_row(heading(column), *(_figure(column, row) for row in table.rows))
+        shown = (column.show(row.figures.get(column.key), row.intervals.get(column.key)) for row in table.rows)
+        turned.add_row(heading(column), *shown)
     console.print(turned)
-
-
-def _cell(cell: object) -> str:
-    from bench.table import Cell
-
-    assert isinstance(cell, Cell)
-    if cell.agrees is None:
-        return cell.mark
-    verdict = "as in the lecture" if cell.agrees else "[bold]the lecture says otherwise[/]"
-    return f"[{'green' if cell.mark == '✓' else 'red'}]{cell.mark}[/] {cell.figure}\n[dim]{cell.source}[/]\n{verdict}"
-
-
-def _figure(column: Column, row: Row) -> str:
-    return column.show(row.figures.get(column.key), row.intervals.get(column.key))

@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import shutil
 import time
 import warnings
 from collections.abc import Sequence
@@ -79,7 +80,7 @@ def check_evaluation(config: Config, data: ImageDataModule) -> None:
         )
 
 
-def run(config: Config) -> None:
+def run_config(config: Config) -> None:
     """Train one model unless that is done, then evaluate and record what is not recorded yet."""
     data = build_data(config)
     model = build_model(config, data.image_shape)
@@ -101,6 +102,7 @@ def run(config: Config) -> None:
         console.print(f"  [bold]{name}[/]: {budget(config):,} images, {resolve_precision(config)}")
         record = fit(config, model, data, weights.parent)
         records.write(record, results)
+        shutil.rmtree(weights.parent / "checkpoints")
     model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True)["state_dict"])
     evaluate_rows(record, missing_rows(record, config, by, model), config, model, by)
     console.print(f"  recorded: {records.path(results, name)}")
@@ -116,20 +118,11 @@ def reevaluate(run: str, overrides: Sequence[str]) -> None:
     if record is None:
         check_name("run", run, [file.stem for file in (results / "records").glob("*.json")])
         raise AssertionError
-    config: Config = check(Config, merge(record.config, changes))
-    check_parts(config)
-    data = build_data(config)
-    model = build_model(config, data.image_shape)
-    preflight(config, data, model)
-    weights = results / "runs" / run / "final.ckpt"
-    if not weights.exists():
+    if not (weights := results / "runs" / run / "final.ckpt").exists():
         raise ConfigError(f"{weights}: missing, so {run} cannot be sampled; train it again with `bench train`")
-    model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True)["state_dict"])
-    by = standard(config, data, resolve_precision(config))
-    evaluate_floor(config, data, by)
-    if not (names := missing_rows(record, config, by, model)):
-        console.print(f"[bold]{run}[/] is evaluated under this protocol, nothing to do: {records.path(results, run)}")
-    evaluate_rows(record, names, config, model, by)
+    config: Config = check(Config, merge(record.config, {**changes, "results": str(results)}))
+    check_parts(config)
+    run_config(config)
 
 
 def fit(config: Config, model: GenerativeModel, data: ImageDataModule, folder: Path) -> records.Record:
@@ -150,8 +143,6 @@ def fit(config: Config, model: GenerativeModel, data: ImageDataModule, folder: P
         raise Interrupted(f"stopped after {model.images_seen:,} of {config.train.images:,} images; "
                           "the same command goes on from there")  # fmt: skip
     trainer.save_checkpoint(folder / "final.ckpt", weights_only=True)
-    for checkpoint in saved.glob("*.ckpt"):
-        checkpoint.unlink()
     return new_record(config, model, data, trainer, seconds)
 
 

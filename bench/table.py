@@ -23,6 +23,9 @@ class TableError(ValueError):
     """Records that cannot stand in one table; the message says what differs and how to choose."""
 
 
+SIGNIFICANT = "three significant digits"
+
+
 @dataclass(frozen=True)
 class Column:
     """A figure of block two: its key, its heading, how it is printed and which way is better ("" where neither is)."""
@@ -35,8 +38,12 @@ class Column:
     def show(self, value: float | None, interval: float | None = None) -> str:
         if value is None:
             return "–"
-        spread = f" ± {interval:{self.form}}" if interval is not None else ""
-        return f"{value:{self.form}}{spread}"
+        return self._number(value) + (f" ± {self._number(interval)}" if interval is not None else "")
+
+    def _number(self, value: float) -> str:
+        if self.form == SIGNIFICANT:
+            return f"{float(f'{value:.3g}'):,.12g}"  # never 3.5e+03
+        return f"{value:{self.form}}"
 
 
 COLUMNS = (
@@ -47,11 +54,11 @@ COLUMNS = (
     Column("density", "density", ".3f", "higher"),
     Column("coverage", "coverage", ".3f", "higher"),
     Column("nfe", "NFE", ".0f", "lower"),
-    Column("seconds_per_100", "s / 100 images", ".3g", "lower"),
+    Column("seconds_per_100", "s / 100 images", SIGNIFICANT, "lower"),
     Column("images_per_second", "images/s", ",.0f", "higher"),
-    Column("latency_ms", "one image, ms", ",.3g", "lower"),
+    Column("latency_ms", "one image, ms", SIGNIFICANT, "lower"),
     Column("peak_memory_mb", "sampling peak, MB", ",.0f", "lower"),
-    Column("parameters", "parameters, M", ".2f"),
+    Column("parameters", "weights, M", ".2f"),
     Column("images_seen", "images seen, k", ",.0f"),
     Column("train_minutes", "training, min", ".1f"),
 )

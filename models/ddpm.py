@@ -81,9 +81,9 @@ class DDPM(GenerativeModel):
         }
 
     def check_sampler(  # type: ignore[override]  # its keywords are those of `sample`
-        self, *, method: str = "ancestral", steps: int = 1000
+        self, *, method: str = "ancestral", steps: int | None = None
     ) -> None:
-        times(self.process.T, steps)
+        times(self.process.T, self.process.T if steps is None else steps)
 
     @sampling
     def sample(
@@ -92,9 +92,10 @@ class DDPM(GenerativeModel):
         generator: torch.Generator,
         *,
         method: Literal["ancestral", "ddim"] = "ancestral",
-        steps: PositiveInt = 1000,
+        steps: PositiveInt | None = None,
     ) -> Tensor:
-        """Draw images by `steps` steps of Ho et al.'s ancestral sampler or of DDIM (eta = 0)."""
+        """Draw images by `steps` steps (None: all T) of Ho et al.'s ancestral sampler or of DDIM (eta = 0)."""
+        steps = self.process.T if steps is None else steps
         x_T = noise((n, *self.image_shape), generator, self.device)
         if method == "ancestral":
             return ancestral(self.unet, self.process, x_T, steps, generator)

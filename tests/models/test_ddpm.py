@@ -63,13 +63,27 @@ def test_the_loss_of_a_silent_network_is_the_noises_variance() -> None:
 
 
 def test_every_time_from_1_to_T_is_trained_equally_often() -> None:
+    """Within a batch, where times are spread evenly, to the one count that the offset decides; and never time 0."""
     x_0 = torch.zeros(6000, *SHAPE)
     model, oracle = with_oracle(x_0)
     model.training_step((x_0, torch.zeros(6000)), 0)
     counts = torch.bincount(oracle.asked[0], minlength=13)
-    assert counts[0] == 0, "no time without noise"
+    assert counts[0] == 0
     assert len(counts) == 13
-    assert (counts[1:] - 500).abs().max() < 5 * (500 * 11 / 12) ** 0.5
+    assert (counts[1:] - 500).abs().max() <= 1
+
+
+def test_each_place_in_a_batch_has_any_time_with_equal_chance() -> None:
+    """So that the spread leaves the loss unbiased; tolerance five standard errors. Whatever the size of the batch."""
+    model, draws = small(), 3000
+    for n in (1, 5, 31):
+        t = torch.stack([model.spread_times(n, torch.device("cpu")) for _ in range(draws)])
+        for place in {0, n // 2, n - 1}:
+            counts = torch.bincount(t[:, place], minlength=13)[1:]
+            assert counts.sum() == draws, "none is 0"
+            assert (counts - draws / 12).abs().max() < 5 * (draws / 12 * 11 / 12) ** 0.5
+        spread = torch.stack([torch.bincount(row, minlength=13)[1:] for row in t])
+        assert spread.max() <= -(-n // 12) + 1
 
 
 def test_with_the_exact_noise_both_samplers_return_the_image_that_it_hides() -> None:
@@ -154,3 +168,10 @@ def test_an_overfitted_batch_is_denoised_better(fit: Callable[..., L.Trainer], t
     fit(model, [(x_0.repeat(8, 1, 1, 1), torch.zeros(32))] * 60)
     assert before == pytest.approx(1, abs=0.1)
     assert loss() < 0.6 * before
+
+
+def test_without_keywords_it_samples_by_all_its_steps() -> None:
+    model = DDPM((1, 8, 8), T=7, channels=[8], patch=1)
+    bare = model.sample(2, torch.Generator().manual_seed(3))
+    assert torch.equal(bare, model.sample(2, torch.Generator().manual_seed(3), method="ancestral", steps=7))
+    assert not torch.equal(bare, model.sample(2, torch.Generator().manual_seed(3), steps=6))

@@ -21,11 +21,14 @@ def test_group_norm_is_pytorchs_in_at_most_8_groups(channels: int, groups: int) 
 def test_group_norm_in_bfloat16_is_rounded_but_once() -> None:
     """Statistics in float32: a large mean, whose square bfloat16 cannot hold, does no harm."""
     norm = GroupNorm(16)
+    for parameter in norm.parameters():
+        nn.init.normal_(parameter)  # with digits that bfloat16 does not have
     x = (torch.randn(2, 16, 8, 8) + 30).bfloat16()
     out = norm(x)
     assert out.dtype == torch.bfloat16
     assert torch.equal(out, F.group_norm(x.float(), 8, norm.weight, norm.bias).bfloat16())
-    torch.testing.assert_close(out.double(), F.group_norm(x.double(), 8), rtol=2**-8, atol=1e-4)
+    exact = F.group_norm(x.double(), 8, norm.weight.double(), norm.bias.double())
+    torch.testing.assert_close(out.double(), exact, rtol=2**-8, atol=1e-4)
 
 
 @pytest.mark.parametrize("dim", [2, 8, 64])
