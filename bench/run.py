@@ -3,7 +3,6 @@
 import logging
 import math
 import os
-import shutil
 import time
 import warnings
 from collections.abc import Sequence
@@ -102,7 +101,8 @@ def run_config(config: Config) -> None:
         console.print(f"  [bold]{name}[/]: {budget(config):,} images, {resolve_precision(config)}")
         record = fit(config, model, data, weights.parent)
         records.write(record, results)
-        shutil.rmtree(weights.parent / "checkpoints")
+        for checkpoint in (weights.parent / "checkpoints").glob("*.ckpt"):
+            checkpoint.unlink()
     model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True)["state_dict"])
     evaluate_rows(record, missing_rows(record, config, by, model), config, model, by)
     console.print(f"  recorded: {records.path(results, name)}")
