@@ -82,7 +82,7 @@ def check_parts(config: Config) -> None:
     for name, settings in config.samplers.items():
         check(arguments(model_class.sample), settings, f"samplers.{name}.")
     for name in config.evaluation.timed_only:
-        check_name("evaluation.timed_only", name, config.samplers)
+        check_name("evaluation.timed_only", name, sorted({*config.samplers, *names("sampler")}))
     ranks = config.trainer.devices * config.trainer.num_nodes
     if config.train.batch % ranks:
         raise ConfigError(f"train.batch={config.train.batch}: cannot be divided among {ranks} processes")

@@ -27,7 +27,7 @@ BAD = {  # the words of a command -> what its one line must name
     "train model=ddpm samplers.fast.stride=2": ["samplers.fast.stride", "method", "steps"],
     "train model=ddpm samplers.fast.steps=5000": ["samplers.fast", "5000", "1000"],
     "train model=vae samplers.fast.steps=5": ["samplers.fast.steps", "unknown"],
-    "train model=vae evaluation.timed_only=[ddim-50]": ["evaluation.timed_only=ddim-50"],
+    "train model=vae evaluation.timed_only=[ddim-5O]": ["evaluation.timed_only=ddim-5O", "did you mean ddim-50"],
     "train model=vae evaluation.samples=3": ["evaluation.samples=3", "16"],
     "train model=vae evaluation.samples=10001": ["evaluation.samples=10001", "10000"],
     "train model=vae evaluation.extractor=mnist-cn": ["extractor=mnist-cn", "did you mean mnist-cnn"],
@@ -82,7 +82,7 @@ def test_the_identity_ignores_where_and_how_a_run_is_made() -> None:
 
 
 def test_samplers_are_not_part_of_the_identity_and_add_up() -> None:
-    listed = load(["model=ddpm", "samplers=[ddim-50]", "evaluation.timed_only=[]"])[0]
+    listed = load(["model=ddpm", "samplers=[ddim-50]"])[0]
     assert list(listed.samplers) == ["ddim-50"]
     words = ["model=ddpm", "samplers.ddim-20.method=ddim", "samplers.ddim-20.steps=20"]
     added = load(words)[0]
