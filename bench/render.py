@@ -167,7 +167,9 @@ def show(table: Table, console: Console) -> None:
     turned.add_column("", no_wrap=True)
     for row in table.rows:
         model, _, sampler = row.name.partition(", ")
-        turned.add_column(f"{model}\n{sampler.replace('-', chr(10))}".strip(), justify="right", no_wrap=True)
+        turned.add_column(
+            f"{model} {sampler.replace('-', ' ')}".strip().replace(" ", "\n"), justify="right", no_wrap=True
+        )
     for column in COLUMNS:
         shown = (column.show(row.figures.get(column.key), row.intervals.get(column.key)) for row in table.rows)
         turned.add_row(heading(column), *shown)
