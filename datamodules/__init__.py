@@ -4,7 +4,7 @@ from datamodules.base import RUNNER_ARGUMENTS, DataError, ImageDataModule
 from datamodules.cifar10 import Cifar10
 from datamodules.image_folder import ImageFolder
 from datamodules.mnist import FashionMnist, Mnist
-from datamodules.stream import BatchStream, to_uint8, to_unit
+from datamodules.stream import BatchStream, to_unit
 
 DATAMODULES: dict[str, type[ImageDataModule]] = {
     "mnist": Mnist,
@@ -19,6 +19,5 @@ __all__ = [
     "BatchStream",
     "DataError",
     "ImageDataModule",
-    "to_uint8",
     "to_unit",
 ]

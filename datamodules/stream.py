@@ -15,11 +15,6 @@ def to_unit(images: Tensor) -> Tensor:
     return images.to(torch.float32).sub_(127.5).mul_(1 / 127.5)
 
 
-def to_uint8(images: Tensor) -> Tensor:
-    """Float in [-1, 1], any shape -> the nearest uint8 in 0 .. 255; the inverse of `to_unit`."""
-    return images.add(1).mul_(127.5).round_().to(torch.uint8)
-
-
 class BatchStream:
     """The whole training budget as one pass over `batches` batches, resumable at any of them.
 

@@ -3,10 +3,16 @@
 from itertools import islice
 
 import torch
+from torch import Tensor
 
-from datamodules.stream import BatchStream, to_uint8, to_unit
+from datamodules.stream import BatchStream, to_unit
 
 COUNT = 23  # prime, so that batches straddle epochs in every way
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Float in [-1, 1], any shape -> the nearest uint8 in 0 .. 255; the inverse of `to_unit`."""
+    return images.add(1).mul_(127.5).round_().to(torch.uint8)
 
 
 def stream(batch_size: int = 6, seed: int = 0, rank: int = 0, world_size: int = 1, batches: int = 12) -> BatchStream:
