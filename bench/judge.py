@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench import records
 from bench.evaluation import (
@@ -108,13 +108,13 @@ def evaluate_rows(
         settings = samplers(config)[name]
         label = config.model["name"] if name == "default" else f"{config.model['name']}, {name}"
         draw = autocast(partial(model.sample, **settings), by)
-        steps = int(settings.get("steps") or 1)
+        steps = model.passes(**settings)
         timing = time_row(draw, label, steps, config, model, by)
         stated = row_protocol(config, by, model, name)
         metrics: dict[str, float] = {}
         if name not in config.evaluation.timed_only:
             passes = config.evaluation.samples * steps
-            with Bar(f"sample {label}", passes, "image passes") as bar, counted(model.network, bar):
+            with Bar(f"sample {label}", passes, "image passes") as bar, counted(model, bar):
                 judged = evaluate(draw, by.reference, by.extractor, stated, device=by.device)
             metrics = report(judged, label)
             save_grid(judged.images, Path(config.results) / "samples" / f"{record.run_id}.{name}.png")
@@ -128,9 +128,9 @@ def time_row(draw: Any, label: str, steps: int, config: Config, model: Generativ
     """Sampling wall-clock of one row, with a bar counted in images that pass the network."""
     settings = config.evaluation
     passes = steps * (1 + settings.repeats * (1 + settings.timed_images))
-    with Bar(f"time {label}", passes, "image passes") as bar, counted(model.network, bar):
+    with Bar(f"time {label}", passes, "image passes") as bar, counted(model, bar):
         return time_sampling(
-            draw, network=model.network, images=settings.timed_images, repeats=settings.repeats, device=by.device
+            draw, networks=model.networks, images=settings.timed_images, repeats=settings.repeats, device=by.device
         )
 
 
@@ -179,13 +179,17 @@ def autocast(sample: Any, by: Standard) -> Any:
 
 
 @contextmanager
-def counted(network: nn.Module, bar: Bar) -> Iterator[None]:
-    """Advance a bar by every image that passes the network."""
-    handle = network.register_forward_hook(lambda module, inputs, output: bar.advance(len(inputs[0])))
+def counted(model: GenerativeModel, bar: Bar) -> Iterator[None]:
+    """Advance a bar by every image that passes one of the model's networks."""
+    handles = [
+        network.register_forward_hook(lambda module, inputs, output: bar.advance(len(inputs[0])))
+        for network in model.networks
+    ]
     try:
         yield
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
 
 
 def save_grid(images: Tensor, target: Path, columns: int = 8) -> None:

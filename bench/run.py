@@ -162,7 +162,7 @@ def new_record(
         images_seen=model.images_seen,
         train_seconds=round(seconds, 1),
         parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
-        sampling_parameters=sum(p.numel() for p in model.network.parameters()),
+        sampling_parameters=sum(p.numel() for network in model.networks for p in network.parameters()),
     )
 
 

@@ -4,7 +4,7 @@ import functools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Concatenate, ParamSpec
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 import lightning as L
 import torch
@@ -13,25 +13,33 @@ from torch import Tensor, nn
 P = ParamSpec("P")
 ImageShape = tuple[int, int, int]  # channels, height, width
 LOG_EVERY = 50  # batches between two points of a curve
-Sample = Callable[Concatenate[Any, int, torch.Generator, P], Tensor]
+R = TypeVar("R")
 
 
-def sampling(draw: Sample[P]) -> Sample[P]:
-    """Make a family's `sample` keep the contract: evaluation mode, no gradient, float32, clipped to [-1, 1]."""
+def inference(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
+    """Run a model's method in evaluation mode without gradients, and leave the model as it was."""
 
-    @functools.wraps(draw)
-    def sample(
-        self: "GenerativeModel", n: int, generator: torch.Generator, /, *args: P.args, **kwargs: P.kwargs
-    ) -> Tensor:
+    @functools.wraps(method)
+    def run(self: "GenerativeModel", /, *args: P.args, **kwargs: P.kwargs) -> R:
         was_training = self.training
         self.eval()
         try:
             with torch.no_grad():
-                return draw(self, n, generator, *args, **kwargs).float().clamp_(-1, 1)
+                return method(self, *args, **kwargs)
         finally:
             self.train(was_training)
 
-    return sample
+    return run
+
+
+def sampling(draw: Callable[Concatenate[Any, P], Tensor]) -> Callable[Concatenate[Any, P], Tensor]:
+    """Make what a family draws keep the contract: evaluation mode, no gradient, float32, clipped to [-1, 1]."""
+
+    @functools.wraps(draw)
+    def sample(self: "GenerativeModel", /, *args: P.args, **kwargs: P.kwargs) -> Tensor:
+        return draw(self, *args, **kwargs).float().clamp_(-1, 1)
+
+    return inference(sample)
 
 
 def noise(shape: tuple[int, ...], generator: torch.Generator, device: torch.device) -> Tensor:
@@ -46,7 +54,8 @@ class GenerativeModel(L.LightningModule, ABC):
     schema of its samplers' YAMLs. Images are float32 in [-1, 1], N x C x H x W, in training batches as in samples.
     """
 
-    family: ClassVar[str]  # the column of the lecture's table: "autoregressive-vae", "gan" or "diffusion"
+    # the column of the lecture's table: "autoregressive-vae", "gan" or "diffusion"; "autoencoder" stands in none
+    family: ClassVar[str]
     ema_decay: float | None = None  # of the averaged weights that sample; None: the last weights sample
 
     def __init__(self, image_shape: ImageShape) -> None:
@@ -56,12 +65,16 @@ class GenerativeModel(L.LightningModule, ABC):
 
     @property
     @abstractmethod
-    def network(self) -> nn.Module:
-        """The module whose forward passes are a sample's cost (NFE)."""
+    def networks(self) -> tuple[nn.Module, ...]:
+        """The modules whose forward passes are a sample's cost (NFE)."""
 
     @abstractmethod
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Draw images: n x C x H x W, float32 in [-1, 1]. Equal generators give equal images."""
+
+    def passes(self, **settings: Any) -> int:
+        """Forward passes through `networks` that one `sample` with these of its keyword arguments takes."""
+        return 1
 
     def check_sampler(self, **settings: Any) -> None:
         """ValueError, in one sentence, if `sample` cannot work with these of its keyword arguments."""

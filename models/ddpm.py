@@ -53,8 +53,8 @@ class DDPM(GenerativeModel):
         self.ema_decay = ema_decay
 
     @property
-    def network(self) -> nn.Module:
-        return self.unet
+    def networks(self) -> tuple[nn.Module, ...]:
+        return (self.unet,)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         x_0, _ = batch
@@ -79,6 +79,11 @@ class DDPM(GenerativeModel):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": self.cosine_to_zero(optimizer, self.warmup), "interval": "step"},
         }
+
+    def passes(  # type: ignore[override]  # its keywords are those of `sample`
+        self, *, method: str = "ancestral", steps: int | None = None
+    ) -> int:
+        return self.process.T if steps is None else steps
 
     def check_sampler(  # type: ignore[override]  # its keywords are those of `sample`
         self, *, method: str = "ancestral", steps: int | None = None

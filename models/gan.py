@@ -54,8 +54,8 @@ class GAN(GenerativeModel):
         self.ema_decay = ema_decay
 
     @property
-    def network(self) -> nn.Module:
-        return self.generator
+    def networks(self) -> tuple[nn.Module, ...]:
+        return (self.generator,)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         x, _ = batch

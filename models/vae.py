@@ -53,8 +53,8 @@ class VAE(GenerativeModel):
         self.log_scale = nn.Parameter(torch.tensor(-2.0))
 
     @property
-    def network(self) -> nn.Module:
-        return self.decoder
+    def networks(self) -> tuple[nn.Module, ...]:
+        return (self.decoder,)
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z | x), N x latent_dim each."""

@@ -4,7 +4,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from bench.evaluation.errors import EvaluationError
 from bench.evaluation.features import Progress
 
 PROC = Path("/proc/self")
+SLACK_MB = 16.0  # the kernel counts resident pages in batches
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Timing:
 def time_sampling(
     sample: Callable[[int, torch.Generator], Tensor],
     *,
-    network: nn.Module | None,
+    networks: Sequence[nn.Module] = (),
     images: int = 100,
     repeats: int = 3,
     device: torch.device | str = "cpu",
@@ -45,7 +46,7 @@ def time_sampling(
 ) -> Timing:
     """Time `sample(n, generator)` on `device`, for one image and for `images` at once.
 
-    The warm-up is one single-image call, which also counts the forward calls of `network`, so a sampler of 1000 steps
+    The warm-up is one single-image call, which also counts the forward calls of `networks`, so a sampler of 1000 steps
     pays for 1000 forward passes of one image before it is timed. Raises EvaluationError unless images and repeats are
     at least 1.
     """
@@ -68,7 +69,7 @@ def time_sampling(
             progress("timing", done, calls)
         return elapsed
 
-    with _forward_calls(network) as counted:
+    with _forward_calls(networks) as counted:
         seconds(1)
     latency = statistics.median(seconds(1) for _ in range(repeats))
     since_start = _reset_peak(device)
@@ -78,7 +79,7 @@ def time_sampling(
         seconds_per_100=100 * batch / images,
         images_per_second=images / batch,
         latency=latency,
-        nfe=None if network is None else len(counted),
+        nfe=len(counted) if networks else None,
         peak_memory_mb=memory,
         peak_memory_of=of,
         images=images,
@@ -101,17 +102,15 @@ def hardware(device: torch.device | str = "cpu") -> dict[str, str | int | None]:
 
 
 @contextmanager
-def _forward_calls(network: nn.Module | None) -> Iterator[list[None]]:
-    """A list that grows by one with each forward call of `network`; the hook goes whatever happens."""
+def _forward_calls(networks: Sequence[nn.Module]) -> Iterator[list[None]]:
+    """A list that grows by one with each forward call of one of `networks`; the hooks go whatever happens."""
     calls: list[None] = []
-    if network is None:
-        yield calls
-        return
-    handle = network.register_forward_hook(lambda *_: calls.append(None))
+    handles = [network.register_forward_hook(lambda *_: calls.append(None)) for network in networks]
     try:
         yield calls
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
 
 
 def _synchronise(device: torch.device) -> None:
@@ -125,20 +124,26 @@ def _reset_peak(device: torch.device) -> str:
         torch.cuda.reset_peak_memory_stats(device)
         return "since timing began"
     try:
-        (PROC / "clear_refs").write_text("5")  # proc(5): resets VmHWM
-        return "since timing began"
-    except OSError:
-        return "since the process began"
+        (PROC / "clear_refs").write_text("5")  # proc(5): resets VmHWM; some sandboxes take the write and do nothing
+        reset = _resident("VmHWM") - _resident("VmRSS") < SLACK_MB
+    except (OSError, KeyError):
+        reset = False
+    return "since timing began" if reset else "since the process began"
 
 
 def _peak(device: torch.device, since: str) -> tuple[float | None, str]:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20, f"CUDA memory allocated by torch, {since}"
     try:
-        status = dict(line.split(":", 1) for line in (PROC / "status").read_text().splitlines())
-        return int(status["VmHWM"].split()[0]) / 2**10, f"resident memory of the process, {since}"
+        return _resident("VmHWM"), f"resident memory of the process, {since}"
     except (OSError, KeyError):
         return None, "not measured on this system"
+
+
+def _resident(field: str) -> float:
+    """A memory field of /proc/self/status in units of 2^20 bytes."""
+    status = dict(line.split(":", 1) for line in (PROC / "status").read_text().splitlines())
+    return int(status[field].split()[0]) / 2**10
 
 
 def _device_name(device: torch.device) -> str:

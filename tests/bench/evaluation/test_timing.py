@@ -26,7 +26,7 @@ class Sampler:
 
 
 def test_the_figures_agree_with_each_other_and_with_the_clock() -> None:
-    result = time_sampling(Sampler(1, seconds_per_image=0.002), network=None, images=10, repeats=3)
+    result = time_sampling(Sampler(1, seconds_per_image=0.002), images=10, repeats=3)
     assert 0.2 <= result.seconds_per_100 < 1  # a busy machine may be late, never early
     assert result.seconds_per_100 * result.images_per_second == pytest.approx(100)
     assert 0.002 <= result.latency < 0.1
@@ -35,12 +35,12 @@ def test_the_figures_agree_with_each_other_and_with_the_clock() -> None:
 
 def test_nfe_counts_forward_calls_of_one_call() -> None:
     sampler = Sampler(steps=7)
-    assert time_sampling(sampler, network=sampler.network, images=5, repeats=2).nfe == 7
+    assert time_sampling(sampler, networks=(sampler.network,), images=5, repeats=2).nfe == 7
 
 
 def test_warm_up_is_one_image_and_every_call_is_reported() -> None:
     sampler, seen = Sampler(1), []
-    time_sampling(sampler, network=None, images=5, repeats=2, progress=lambda *args: seen.append(args))
+    time_sampling(sampler, images=5, repeats=2, progress=lambda *args: seen.append(args))
     assert sampler.asked == [1, 1, 1, 5, 5]
     assert seen == [("timing", done, 5) for done in range(1, 6)]
 
@@ -53,7 +53,7 @@ def test_the_hook_is_gone_even_when_sampling_fails() -> None:
         raise RuntimeError("out of paper")
 
     with pytest.raises(RuntimeError, match="out of paper"):
-        time_sampling(fails, network=network)
+        time_sampling(fails, networks=(network,))
     assert not network._forward_hooks
 
 
@@ -63,7 +63,7 @@ def test_peak_memory_is_of_this_timing_and_not_of_the_one_before() -> None:
         def sample(n: int, generator: torch.Generator) -> Tensor:
             return torch.ones(megabytes * 2**18 if n > 1 else 1)
 
-        result = time_sampling(sample, network=None, images=2, repeats=1)
+        result = time_sampling(sample, images=2, repeats=1)
         assert result.peak_memory_mb is not None
         if result.peak_memory_of != "resident memory of the process, since timing began":
             pytest.skip("this system does not let a process reset its high-water mark")
@@ -72,16 +72,27 @@ def test_peak_memory_is_of_this_timing_and_not_of_the_one_before() -> None:
     assert holding(300) - holding(1) == pytest.approx(299, abs=60)
 
 
+def test_a_high_water_mark_that_cannot_be_reset_is_called_the_process_s(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(timing, "PROC", tmp_path)
+    (tmp_path / "status").write_text("VmHWM:\t  819200 kB\nVmRSS:\t  512000 kB\n")
+    result = time_sampling(Sampler(1), images=1, repeats=1)
+    assert (result.peak_memory_mb, result.peak_memory_of) == (
+        800.0, "resident memory of the process, since the process began",
+    )  # fmt: skip
+
+
 def test_what_cannot_be_measured_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(timing, "PROC", tmp_path / "nowhere")
-    result = time_sampling(Sampler(1), network=None, images=1, repeats=1)
+    result = time_sampling(Sampler(1), images=1, repeats=1)
     assert result.peak_memory_mb is None
     assert result.peak_memory_of == "not measured on this system"
 
 
 def test_no_images_or_repeats_are_refused() -> None:
     with pytest.raises(EvaluationError, match="images=100 and repeats=0 must both be at least 1"):
-        time_sampling(Sampler(1), network=None, repeats=0)
+        time_sampling(Sampler(1), repeats=0)
 
 
 def test_hardware_is_the_same_twice() -> None:
