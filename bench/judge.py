@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from bench import records
@@ -26,6 +25,7 @@ from bench.evaluation import (
     reference,
     time_sampling,
 )
+from bench.pictures import save_grid
 from bench.progress import Bar, console
 from bench.schema import Config
 from datamodules import ImageDataModule
@@ -117,7 +117,8 @@ def evaluate_rows(
             with Bar(f"sample {label}", passes, "image passes") as bar, counted(model, bar):
                 judged = evaluate(draw, by.reference, by.extractor, stated, device=by.device)
             metrics = report(judged, label)
-            save_grid(judged.images, Path(config.results) / "samples" / f"{record.run_id}.{name}.png")
+            grid = "samples" if name == "default" else f"samples-{name}"
+            save_grid(judged.images, Path(config.results) / "pictures" / record.run_id / f"{grid}.png")
         record.results[stated.fingerprint()] = records.Result(
             protocol=stated.to_dict(), metrics=metrics, timing=dataclasses.asdict(timing), hardware=hardware(by.device)
         )
@@ -190,17 +191,3 @@ def counted(model: GenerativeModel, bar: Bar) -> Iterator[None]:
     finally:
         for handle in handles:
             handle.remove()
-
-
-def save_grid(images: Tensor, target: Path, columns: int = 8) -> None:
-    """uint8 N x C x H x W -> one PNG, row by row, with a pixel of white between images."""
-    n, channels, height, width = images.shape
-    rows = -(-n // columns)
-    sheet = torch.full((channels, rows * (height + 1) + 1, columns * (width + 1) + 1), 255, dtype=torch.uint8)
-    for i, image in enumerate(images):
-        top, left = 1 + i // columns * (height + 1), 1 + i % columns * (width + 1)
-        sheet[:, top : top + height, left : left + width] = image
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f".{target.name}")
-    Image.fromarray(sheet.permute(1, 2, 0).squeeze(2).numpy()).save(aside, format="PNG")
-    aside.replace(target)

@@ -5,6 +5,7 @@ import inspect
 from rich.console import Console
 from rich.table import Table
 
+from bench.beside import ABILITIES
 from bench.config import names, read
 from bench.evaluation import METRICS
 from bench.schema import check_name
@@ -20,7 +21,14 @@ def summary(thing: object) -> str:
 
 
 def models() -> Lines:
-    return [(name, f"{summary(model)}  [{model.family}]") for name, model in MODELS.items()]
+    """Each with its family and with what it can do beside sampling."""
+    return [
+        (
+            name,
+            f"{summary(model)}  [{', '.join([model.family, *(able for able in ABILITIES if hasattr(model, able))])}]",
+        )
+        for name, model in MODELS.items()
+    ]
 
 
 def datasets() -> Lines:

@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-SCHEMA = 1
-LIBRARIES = ("torch", "lightning", "torch-fidelity", "numpy")
+SCHEMA = 2
+LIBRARIES = ("torch", "lightning", "torch-fidelity", "torchmetrics", "scikit-learn", "numpy")
 HOUSE = Path(__file__).resolve().parent.parent
 
 
@@ -28,6 +28,15 @@ class Result(BaseModel):
     metrics: dict[str, float] = {}
     timing: dict[str, Any] = {}
     hardware: dict[str, Any]
+
+
+class Ability(BaseModel):
+    """One measurement of what a model does beside sampling; `figures` as bench.evaluation.abilities returns them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    protocol: dict[str, Any]
+    figures: dict[str, Any]
 
 
 class Record(BaseModel):
@@ -49,6 +58,7 @@ class Record(BaseModel):
     parameters: int = 0  # trainable, of the whole model
     sampling_parameters: int = 0  # of the network whose passes are a sample's cost
     results: dict[str, Result] = {}
+    abilities: dict[str, Ability] = {}  # by the fingerprint of their protocol, too
 
     @property
     def preset(self) -> str:

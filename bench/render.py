@@ -12,50 +12,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from bench.columns import COLUMNS, FLOOR
+from bench.grids import caption, contenders, figures_grid, heading, lecture_grid, parts, sections
 from bench.records import write_text
-from bench.table import COLUMNS, FAMILIES, FLOOR, RULES, Cell, Column, Table
+from bench.table import Table
 
 LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "×": r"$\times$", "✓": r"$\checkmark$",
          "±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "–": "--", "ε": r"$\varepsilon$"}  # fmt: skip
-
-
-def heading(column: Column) -> str:
-    """A column's heading with an arrow that points where better lies."""
-    return column.heading + {"lower": " ↓", "higher": " ↑", "": ""}[column.better]
-
-
-def caption(table: Table) -> str:
-    """What the marks mean and what the figures depend on."""
-    rules = "; ".join(rule.text[0].lower() + rule.text[1:] for rule in RULES)
-    return (
-        f"Marks by rule: {rules}. A mark comes from the row named in its cell: the family's row of most steps that has "
-        f"the figure. {table.protocol}. Timings on {table.hardware}."
-    )
-
-
-def parts(cell: Cell) -> list[str]:
-    """What a cell says: mark and figure, the row they come from, and whether the lecture says the same."""
-    if cell.agrees is None:
-        return [cell.mark]
-    lecture = "as in the lecture" if cell.agrees else f"the lecture: {'×' if cell.mark == '✓' else '✓'}"
-    return [f"{cell.mark} {cell.figure}", cell.source, lecture]
-
-
-def lecture_grid(table: Table, separator: str) -> list[list[str]]:
-    """Block one as text: a line for each row of the lecture's table, the parts of its cells joined by `separator`."""
-    lines = [
-        [title, *(separator.join(parts(cell)) for cell in cells.values())] for title, cells in table.lecture.items()
-    ]
-    return [["", *FAMILIES.values()], *lines]
-
-
-def figures_grid(table: Table) -> list[list[str]]:
-    """Block two as text: a line for each row of figures."""
-    grid = [["model, sampler", *map(heading, COLUMNS)]]
-    for row in table.rows:
-        shown = [column.show(row.figures.get(column.key), row.intervals.get(column.key)) for column in COLUMNS]
-        grid.append([row.name + (f" ({row.seeds} seeds)" if row.seeds > 1 else ""), *shown])
-    return grid
 
 
 def markdown_grid(grid: Sequence[Sequence[str]], align: str) -> str:
@@ -69,7 +32,11 @@ def markdown_grid(grid: Sequence[Sequence[str]], align: str) -> str:
 def markdown(table: Table) -> str:
     stamp = f"> **{table.stamp}**\n\n" if table.stamp else ""
     lecture = markdown_grid(lecture_grid(table, "<br>"), ":-:")
-    return f"{stamp}{lecture}\n\n{caption(table)}\n\n{markdown_grid(figures_grid(table), '--:')}\n"
+    beside = "".join(
+        f"\n**{section.title}.** {section.about}.\n\n{markdown_grid(grid, '--:')}\n"
+        for section, grid in sections(table)
+    )
+    return f"{stamp}{lecture}\n\n{caption(table)}\n\n{markdown_grid(figures_grid(table), '--:')}\n{beside}"
 
 
 def latex(table: Table) -> str:
@@ -80,8 +47,9 @@ def latex(table: Table) -> str:
     environment.filters["tex"] = lambda text: "".join(LATEX.get(character, character) for character in str(text))
     template = environment.get_template("TABLE.tex.j2")
     return template.render(
-        lecture=lecture_grid(table, "; "), figures=figures_grid(table), stamp=table.stamp, caption=caption(table)
-    )
+        grids=[lecture_grid(table, "; "), figures_grid(table), *(grid for _, grid in sections(table))],
+        stamp=table.stamp, caption=caption(table),
+    )  # fmt: skip
 
 
 def csv_text(table: Table) -> str:
@@ -93,6 +61,18 @@ def csv_text(table: Table) -> str:
     for row in table.rows:
         values = [source.get(key, "") for source in (row.figures, row.intervals) for key in keys]
         writer.writerow([row.name, row.family, row.seeds, *values, table.stamp])
+    return out.getvalue()
+
+
+def beside_csv_text(table: Table) -> str:
+    """Block three at full precision, a line for each figure; `half_width_95` is empty for one seed."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["section", "line", "family", "seeds", "figure", "value", "half_width_95", "stamp"])
+    for line in table.lines:
+        for key, value in line.figures.items():
+            writer.writerow([line.section, line.name, line.family, line.seeds, key, value, line.intervals.get(key, ""),
+                             table.stamp])  # fmt: skip
     return out.getvalue()
 
 
@@ -139,8 +119,11 @@ def figure(table: Table, target: Path) -> None:
 
 
 def write(table: Table, folder: Path) -> list[Path]:
-    """Write TABLE.md, .csv, .json, .tex and .png into `folder`; returns their paths."""
-    texts = {"md": markdown(table), "csv": csv_text(table), "json": json_text(table), "tex": latex(table)}
+    """Write TABLE.md, .csv, .json, .tex and .png into `folder`; returns the paths."""
+    texts = {
+        "md": markdown(table), "csv": csv_text(table), "beside.csv": beside_csv_text(table), "json": json_text(table),
+        "tex": latex(table),
+    }  # fmt: skip
     for ending, text in texts.items():
         write_text(folder / f"TABLE.{ending}", text)
     figure(table, folder / "TABLE.png")
@@ -148,14 +131,14 @@ def write(table: Table, folder: Path) -> list[Path]:
 
 
 def show(table: Table, console: Console) -> None:
-    """Print both blocks for a person at a terminal: the figures turned, a column for each row of the table."""
+    """Print the blocks for a person at a terminal: the figures turned, a column for each row of the table."""
     if table.stamp:
         console.print(f"[bold yellow]{table.stamp}[/]\n")
     colours = {"✓": "green", "×": "red", "–": "dim"}
     block = RichTable(title="The lecture's table, measured", show_lines=True)
     block.add_column("")
-    for family in FAMILIES.values():
-        block.add_column(family, justify="center")
+    for name in contenders(table, "\n"):
+        block.add_column(name, justify="center")
     for title, cells in table.lecture.items():
         cells_told = []
         for mark, *rest in map(parts, cells.values()):
@@ -174,3 +157,10 @@ def show(table: Table, console: Console) -> None:
         shown = (column.show(row.figures.get(column.key), row.intervals.get(column.key)) for row in table.rows)
         turned.add_row(heading(column), *shown)
     console.print(turned)
+    for section, grid in sections(table):
+        block = RichTable(title=section.title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        for number, words in enumerate(grid[0]):
+            block.add_column(words, justify="left" if number == 0 else "right")
+        for line in grid[1:]:
+            block.add_row(*line)
+        console.print(block)

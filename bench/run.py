@@ -2,7 +2,6 @@
 
 import logging
 import math
-import os
 import time
 import warnings
 from collections.abc import Sequence
@@ -11,15 +10,16 @@ from pathlib import Path
 import lightning as L
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.loggers import CSVLogger, Logger
 
-from bench import records
+from bench import pictures, records
+from bench.beside import measure_abilities, measure_baselines, missing_abilities
 from bench.callbacks import CleanStop, ImagesSeen, RandomState, averaged_weights, checkpoints
 from bench.config import check_parts, merge, run_id, split, without_name
 from bench.evaluation import check_extractor, hardware
 from bench.judge import evaluate_floor, evaluate_rows, missing_rows, standard
 from bench.progress import console
 from bench.schema import Config, ConfigError, check, check_name
+from bench.tracking import build_loggers, track_pictures
 from datamodules import DATAMODULES, ImageDataModule
 from models import MODELS, GenerativeModel
 from models.base import LOG_EVERY
@@ -92,10 +92,11 @@ def run_config(config: Config) -> None:
             f"{file}: made from other images than data={config.data['name']} has now; use another results=DIR"
         )
     by = standard(config, data, resolve_precision(config))
-    if record and not missing_rows(record, config, by, model):
+    if record and not missing_rows(record, config, by, model) and not missing_abilities(record, config, data, model):
         console.print(f"[bold]{name}[/] is trained and evaluated, nothing to do: {records.path(results, name)}")
         return
     evaluate_floor(config, data, by)
+    measure_baselines(config, data)
     weights = results / "runs" / name / "final.ckpt"
     if record is None or not weights.exists():
         console.print(f"  [bold]{name}[/]: {budget(config):,} images, {resolve_precision(config)}")
@@ -105,7 +106,18 @@ def run_config(config: Config) -> None:
             checkpoint.unlink()
     model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True)["state_dict"])
     evaluate_rows(record, missing_rows(record, config, by, model), config, model, by)
+    measure_abilities(record, config, data, model, by.device)
+    draw_pictures(config, data, model)
     console.print(f"  recorded: {records.path(results, name)}")
+
+
+def draw_pictures(config: Config, data: ImageDataModule, model: GenerativeModel) -> None:
+    """Draw what the model does into the folder of its sample grids, and hand all of them to W&B."""
+    folder = Path(config.results) / "pictures" / run_id(config)
+    pictures.draw(model, data.test_images, data.test_labels, folder, seed=config.evaluation.seed)
+    made = {file.stem: file for file in sorted(folder.glob("*.png"))}
+    console.print(f"  pictures: {folder} ({', '.join(made)})")
+    track_pictures(made, config, Path(config.results) / "runs" / run_id(config))
 
 
 def reevaluate(run: str, overrides: Sequence[str]) -> None:
@@ -191,21 +203,6 @@ def build_trainer(config: Config, model: GenerativeModel, folder: Path) -> L.Tra
 def budget(config: Config) -> int:
     """The images that whole batches make of `train.images`."""
     return math.ceil(config.train.images / config.train.batch) * config.train.batch
-
-
-def build_loggers(config: Config, folder: Path) -> list[Logger]:
-    """Curves as CSV in the run folder, and in W&B unless that is disabled."""
-    loggers: list[Logger] = [CSVLogger(folder, name="", version="curves")]
-    if config.wandb.mode != "disabled":
-        from lightning.pytorch.loggers import WandbLogger
-
-        os.environ["WANDB_MODE"] = config.wandb.mode
-        name = run_id(config)
-        wandb = WandbLogger(project=config.wandb.project, id=name, name=name, save_dir=folder, resume="allow",
-                            config=config.model_dump())  # fmt: skip
-        wandb.experiment.define_metric("*", step_metric="images_seen")
-        loggers.append(wandb)
-    return loggers
 
 
 def resolve_precision(config: Config) -> str:

@@ -1,96 +1,25 @@
 """Records -> the comparison: the lecture's table with marks by rule, and the figures behind it.
 
-Columns, rules and the lecture's own marks are the data below; everything after them only applies them.
+Columns, rules and the lecture's own marks are data in bench/columns.py; this file applies them.
 """
 
 import json
-import statistics
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.evaluation import Protocol, difference
+from bench.columns import COLUMNS, FAMILIES, FLOOR, REFERENCE, RULES, Rule
+from bench.evaluation import AbilityProtocol, Protocol, difference
 from bench.evaluation.protocol import ROW_FIELDS
 from bench.records import Record, Result
-
-FAMILIES = {"autoregressive-vae": "Autoregressive, VAEs", "gan": "GANs", "diffusion": "Diffusion models"}
-FLOOR = "data"  # the family of real held-out images
+from bench.seeds import Figures, identity, over_seeds
+from bench.third_block import Line, lines
 
 
 class TableError(ValueError):
     """Records that cannot stand in one table; the message says what differs and how to choose."""
-
-
-SIGNIFICANT = "three significant digits"
-
-
-@dataclass(frozen=True)
-class Column:
-    """A figure of block two: its key, its heading, how it is printed and which way is better ("" where neither is)."""
-
-    key: str
-    heading: str
-    form: str
-    better: str = ""
-
-    def show(self, value: float | None, interval: float | None = None) -> str:
-        if value is None:
-            return "–"
-        return self._number(value) + (f" ± {self._number(interval)}" if interval is not None else "")
-
-    def _number(self, value: float) -> str:
-        if self.form == SIGNIFICANT:
-            return f"{float(f'{value:.3g}'):,.12g}"  # never 3.5e+03
-        return f"{value:{self.form}}"
-
-
-COLUMNS = (
-    Column("fid", "FID", ".2f", "lower"),
-    Column("kid", "KID × 1000", ".2f", "lower"),
-    Column("precision", "precision", ".3f", "higher"),
-    Column("recall", "recall", ".3f", "higher"),
-    Column("density", "density", ".3f", "higher"),
-    Column("coverage", "coverage", ".3f", "higher"),
-    Column("nfe", "NFE", ".0f", "lower"),
-    Column("seconds_per_100", "s / 100 images", SIGNIFICANT, "lower"),
-    Column("images_per_second", "images/s", ",.0f", "higher"),
-    Column("latency_ms", "one image, ms", SIGNIFICANT, "lower"),
-    Column("peak_memory_mb", "sampling peak, MB", ",.0f", "lower"),
-    Column("parameters", "weights, M", ".2f"),
-    Column("images_seen", "images seen, k", ",.0f"),
-    Column("train_minutes", "training, min", ".1f"),
-)
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A row of the lecture's table: ✓ where a family's figure is within `factor` of the best family's."""
-
-    title: str
-    key: str
-    better: str
-    factor: float
-    lecture: dict[str, str]
-
-    def passes(self, value: float, best: float) -> bool:
-        return value >= self.factor * best if self.better == "higher" else value <= self.factor * best
-
-    @property
-    def text(self) -> str:
-        heading = next(column.heading for column in COLUMNS if column.key == self.key)
-        bound = f"at least {self.factor:g} of" if self.better == "higher" else f"at most {self.factor:g} times"
-        return f"{self.title}: ✓ where {heading} is {bound} the best family's"
-
-
-RULES = (
-    Rule(
-        "Mode coverage / diversity", "recall", "higher", 0.9, {"autoregressive-vae": "✓", "gan": "×", "diffusion": "✓"}
-    ),
-    Rule("Fast sampling", "seconds_per_100", "lower", 10.0, {"autoregressive-vae": "✓", "gan": "✓", "diffusion": "×"}),
-    Rule("High-quality samples", "fid", "lower", 2.0, {"autoregressive-vae": "×", "gan": "✓", "diffusion": "✓"}),
-)
 
 
 @dataclass(frozen=True)
@@ -98,9 +27,10 @@ class Row:
     """A line of block two: the means of one model under one sampler over its training seeds."""
 
     name: str
+    model: str
     family: str
-    figures: dict[str, float]
-    intervals: dict[str, float]  # half widths of 95% intervals over training seeds; empty for one seed
+    figures: Figures
+    intervals: Figures  # half widths of 95% intervals over training seeds; empty for one seed
     seeds: int
 
 
@@ -116,8 +46,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
+    contenders: dict[
+        str, str
+    ]  # the columns of block one: model -> family; a family nobody stands for, under its own name
+    lecture: dict[str, dict[str, Cell]]  # rule title -> contender -> cell
     rows: list[Row]
-    lecture: dict[str, dict[str, Cell]]  # rule title -> family -> cell
+    lines: list[Line]
     protocol: str
     hardware: str
     stamp: str
@@ -152,10 +86,30 @@ def build(records: Sequence[Record], folder: Path) -> Table:
         Protocol.from_dict(result.protocol).setting() for result in record.results.values()
     }]  # fmt: skip
     rows = [*gather(floors), *sorted(gather(runs), key=order)]
-    lecture = {rule.title: {family: judge(rule, family, rows) for family in FAMILIES} for rule in RULES}
+    contenders = {
+        model: family
+        for family in FAMILIES
+        for model in dict.fromkeys(row.model for row in rows if row.family == family) or [family]
+    }
+    lecture = {rule.title: {name: judge(rule, name, contenders, rows) for name in contenders} for rule in RULES}
     precision = " or ".join(sorted({setting.precision for setting in settings}))
     machine = f"{describe(machines[0])}, {precision}"
-    return Table(rows, lecture, settings[0].line(), machine, runs[0].config.get("stamp", ""))
+    check_abilities(records)
+    return Table(
+        contenders, lecture, rows, lines(records), settings[0].line(), machine, runs[0].config.get("stamp", "")
+    )
+
+
+def check_abilities(records: Sequence[Record]) -> None:
+    """Refuse figures of one ability that were measured in two ways."""
+    first: dict[str, AbilityProtocol] = {}
+    for record in records:
+        for ability in record.abilities.values():
+            stated = AbilityProtocol.from_dict(ability.protocol)
+            known = first.setdefault(stated.ability, stated)
+            if known.setting() != stated.setting():
+                differ = "; ".join(difference(known, stated))
+                raise TableError(f"{stated.ability} measured by two protocols: {differ}; a table holds one")
 
 
 def same(what: str, values: Sequence[str], choose: str) -> None:
@@ -171,36 +125,32 @@ def describe(machine: dict[str, Any]) -> str:
 
 
 def order(row: Row) -> tuple[int, str, float]:
-    return list(FAMILIES).index(row.family), row.name.split(",")[0], -row.figures.get("nfe", 0)
+    return list(FAMILIES | REFERENCE).index(row.family), row.model, -row.figures.get("nfe", 0)
 
 
 def gather(records: Sequence[Record]) -> list[Row]:
     """Rows over training seeds: records alike but for their seed, result by result of the same sampler."""
     groups: dict[str, list[tuple[Record, Result]]] = defaultdict(list)
     for record in records:
-        identity = {key: record.config[key] for key in ("model", "data", "train") if key in record.config}
         for result in record.results.values():
             way = {key: result.protocol[key] for key in ROW_FIELDS}
-            groups[json.dumps([identity, way], sort_keys=True)].append((record, result))
+            groups[identity(record) + json.dumps(way, sort_keys=True)].append((record, result))
     return [merge(group) for group in groups.values()]
 
 
 def merge(group: Sequence[tuple[Record, Result]]) -> Row:
     record, result = group[0]
-    each = [figures(*pair) for pair in group]
-    keys = [key for key in each[0] if all(key in one for one in each)]
-    means = {key: statistics.fmean(one[key] for one in each) for key in keys}
-    intervals = {key: half_width([one[key] for one in each]) for key in keys} if len(group) > 1 else {}
+    means, intervals = over_seeds([figures(*pair) for pair in group])
     sampler = result.protocol["sampler"]
-    name = record.config["model"]["name"]
+    name = model = record.config["model"]["name"]
     if record.family == FLOOR:
         name = "held-out images"
     elif sampler != "default":
         name = f"{name}, {sampler}"
-    return Row(name, record.family, means, intervals, len(group))
+    return Row(name, model, record.family, means, intervals, len(group))
 
 
-def figures(record: Record, result: Result) -> dict[str, float]:
+def figures(record: Record, result: Result) -> Figures:
     """The figures of one result under the columns' keys and in their units."""
     values = dict(result.metrics)
     if "kid" in values:
@@ -218,26 +168,19 @@ def figures(record: Record, result: Result) -> dict[str, float]:
     return values
 
 
-def half_width(values: Sequence[float]) -> float:
-    """Half of the 95% interval of the mean under Student's t."""
-    from scipy.stats import t
-
-    return float(t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5)
+def first_with(rows: Sequence[Row], model: str, key: str) -> Row | None:
+    """The row that speaks for a model: its first (most steps first) that has the figure."""
+    return next((row for row in rows if row.model == model and key in row.figures), None)
 
 
-def first_with(rows: Sequence[Row], family: str, key: str) -> Row | None:
-    """The row that speaks for a family: its first (most steps first) that has the figure."""
-    return next((row for row in rows if row.family == family and key in row.figures), None)
-
-
-def judge(rule: Rule, family: str, rows: Sequence[Row]) -> Cell:
-    """Apply one rule to one family."""
-    row = first_with(rows, family, rule.key)
+def judge(rule: Rule, model: str, contenders: Mapping[str, str], rows: Sequence[Row]) -> Cell:
+    """Apply one rule to one contender; the best is the best of all contenders."""
+    row = first_with(rows, model, rule.key)
     if row is None:
         return Cell("–", "", "", None)
-    spoken = [one.figures[rule.key] for other in FAMILIES if (one := first_with(rows, other, rule.key))]
+    spoken = [one.figures[rule.key] for other in contenders if (one := first_with(rows, other, rule.key))]
     pick: Callable[[list[float]], float] = max if rule.better == "higher" else min
     mark = "✓" if rule.passes(row.figures[rule.key], pick(spoken)) else "×"
     column = next(column for column in COLUMNS if column.key == rule.key)
     figure = f"{column.heading} {column.show(row.figures[rule.key], row.intervals.get(rule.key))}"
-    return Cell(mark, figure, row.name, mark == rule.lecture[family])
+    return Cell(mark, figure, row.name, mark == rule.lecture[contenders[model]])

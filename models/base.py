@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 import lightning as L
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 P = ParamSpec("P")
@@ -57,6 +58,8 @@ class GenerativeModel(L.LightningModule, ABC):
     # the column of the lecture's table: "autoregressive-vae", "gan" or "diffusion"; "autoencoder" stands in none
     family: ClassVar[str]
     ema_decay: float | None = None  # of the averaged weights that sample; None: the last weights sample
+    learning_rate: float  # the peak
+    warmup: int = 0  # batches until the rate is at its peak
 
     def __init__(self, image_shape: ImageShape) -> None:
         super().__init__()
@@ -84,6 +87,12 @@ class GenerativeModel(L.LightningModule, ABC):
         if (self.trainer.fit_loop.total_batch_idx + 1) % LOG_EVERY == 0:
             scalars = {f"train/{name}": value.detach() for name, value in losses.items()}
             self.log_dict(scalars | {"images_seen": float(self.images_seen)})
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Adam (Kingma and Ba 2015, arXiv:1412.6980) with PyTorch's other defaults; a family may have its own."""
+        optimizer = torch.optim.Adam(self.parameters(), lr=self.learning_rate, fused=True)
+        schedule = self.cosine_to_zero(optimizer, self.warmup)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def cosine_to_zero(self, optimizer: torch.optim.Optimizer, warmup: int = 0) -> torch.optim.lr_scheduler.LambdaLR:
         """A rate that rises linearly over `warmup` batches and falls to zero by a half cosine at the budget's end."""

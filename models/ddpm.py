@@ -1,20 +1,24 @@
 """Denoising diffusion probabilistic model."""
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
 from annotated_types import Ge, Gt, Lt, MinLen
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from models.base import GenerativeModel, ImageShape, noise, sampling
+from models.base import GenerativeModel, ImageShape, inference, noise, sampling
+from models.diffusion.bound import variational_bound
 from models.diffusion.process import Process, linear_beta
-from models.diffusion.samplers import ancestral, ddim, times
+from models.diffusion.samplers import ancestral, ancestral_path, ddim, times
+from models.losses import bits_per_dim
 from models.networks.unet import UNet
+from models.protocols import Bound
 
 Fraction = Annotated[float, Gt(0), Lt(1)]
+TIMES = 20  # noise levels, besides the first, at which the bound is estimated for an image: each costs a pass
 
 
 class DDPM(GenerativeModel):
@@ -73,13 +77,6 @@ class DDPM(GenerativeModel):
         u = (torch.rand((), device=device) + torch.arange(n, device=device) / n) % 1
         return (u * self.process.T).long() + 1
 
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        optimizer = torch.optim.Adam(self.parameters(), lr=self.learning_rate, fused=True)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": self.cosine_to_zero(optimizer, self.warmup), "interval": "step"},
-        }
-
     def passes(  # type: ignore[override]  # its keywords are those of `sample`
         self, *, method: str = "ancestral", steps: int | None = None
     ) -> int:
@@ -105,3 +102,25 @@ class DDPM(GenerativeModel):
         if method == "ancestral":
             return ancestral(self.unet, self.process, x_T, steps, generator)
         return ddim(self.unet, self.process, x_T, steps)
+
+    @inference
+    def bits_per_dim(self, x: Tensor, generator: torch.Generator) -> list[Bound]:
+        """The variational bound of the ancestral sampler of all T steps, without bias from `TIMES` of its terms."""
+        nats = variational_bound(self.unet, self.process, x, min(TIMES, self.process.T - 1), generator)
+        terms = {name: bits_per_dim(term, x[0].numel()) for name, term in nats.items()}
+        return [Bound("variational bound", torch.stack(list(terms.values())).sum(0), terms)]
+
+    @inference
+    def forward_chain(self, x: Tensor, times: Sequence[int], generator: torch.Generator) -> Tensor:
+        """x_t of Eq. 4 for each t of `times` (0 ... T) with one noise for all: len(times) x N x C x H x W."""
+        eps = noise(tuple(x.shape), generator, x.device)
+        return torch.stack([self.process.q_sample(x, torch.full((len(x),), t, device=x.device), eps) for t in times])
+
+    def trajectory(self, n: int, generator: torch.Generator, steps: int) -> Iterator[tuple[int, Tensor]]:
+        """(t, x_t) from t = T to t = 0 of what `sample` draws by these steps with such a generator, unclipped."""
+        self.check_sampler(steps=steps)
+        x_T = noise((n, *self.image_shape), generator, self.device)
+        path = ancestral_path(self.unet, self.process, x_T, steps, generator)
+        # each step by itself, since the caller's code runs between them, and the caller may stop early
+        advance = inference(lambda _: next(path, None))
+        return iter(lambda: advance(self), None)

@@ -1,15 +1,17 @@
 """Variational autoencoder."""
 
-from typing import Literal
+import math
 
 import torch
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from models.base import GenerativeModel, ImageShape, noise, sampling
+from models.base import GenerativeModel, ImageShape, inference, noise, sampling
 from models.losses import bits_per_dim, discretized_logistic_log_likelihood, kl_to_standard_normal
-from models.networks.autoencoder import ConvDecoder, ConvEncoder, LinearDecoder, LinearEncoder
+from models.networks.autoencoder import Architecture, encoder_and_decoder
+from models.protocols import Bound
+
+DRAWS = 64  # of z for an image, by which its likelihood is bounded
 
 
 class VAE(GenerativeModel):
@@ -33,7 +35,7 @@ class VAE(GenerativeModel):
         *,
         latent_dim: PositiveInt = 16,
         beta: NonNegativeFloat = 1.0,
-        architecture: Literal["conv", "linear"] = "conv",
+        architecture: Architecture = "conv",
         width: PositiveInt = 32,
         hidden: PositiveInt = 256,
         learning_rate: PositiveFloat = 2e-3,
@@ -42,14 +44,9 @@ class VAE(GenerativeModel):
         self.latent_dim = latent_dim
         self.beta = beta
         self.learning_rate = learning_rate
-        self.encoder: nn.Module
-        self.decoder: nn.Module
-        if architecture == "conv":
-            self.encoder = ConvEncoder(image_shape, 2 * latent_dim, width=width, hidden=hidden)
-            self.decoder = ConvDecoder(image_shape, latent_dim, width=width, hidden=hidden)
-        else:
-            self.encoder = LinearEncoder(image_shape, 2 * latent_dim, hidden=hidden)
-            self.decoder = LinearDecoder(image_shape, latent_dim, hidden=hidden)
+        self.encoder, self.decoder = encoder_and_decoder(
+            architecture, image_shape, 2 * latent_dim, latent_dim, width=width, hidden=hidden
+        )
         self.log_scale = nn.Parameter(torch.tensor(-2.0))
 
     @property
@@ -69,8 +66,11 @@ class VAE(GenerativeModel):
         mean, log_variance = self.posterior(x)
         # Section 2.4, the reparameterisation trick
         z = mean + torch.exp(0.5 * log_variance) * eps
-        log_p = discretized_logistic_log_likelihood(x, self.decoder(z).float(), self.log_scale)
-        return -log_p, kl_to_standard_normal(mean, log_variance)
+        return -self.log_likelihood(x, z), kl_to_standard_normal(mean, log_variance)
+
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x | z) for each image, in nats."""
+        return discretized_logistic_log_likelihood(x, self.decoder(z).float(), self.log_scale)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         x, _ = batch
@@ -85,13 +85,45 @@ class VAE(GenerativeModel):
         )  # fmt: skip
         return loss
 
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        optimizer = torch.optim.Adam(self.parameters(), lr=self.learning_rate, fused=True)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": self.cosine_to_zero(optimizer), "interval": "step"},
-        }
-
     @sampling
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         return self.decoder(noise((n, self.latent_dim), generator, self.device))
+
+    @inference
+    def encode(self, x: Tensor) -> Tensor:
+        """The mean of q(z | x): N x latent_dim."""
+        mean, _ = self.posterior(x)
+        return mean
+
+    @sampling
+    def decode(self, z: Tensor) -> Tensor:
+        """The mean of p(x | z), clipped to [-1, 1]."""
+        return self.decoder(z)
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """`decode` of `encode`."""
+        return self.decode(self.encode(x))
+
+    @inference
+    def bits_per_dim(self, x: Tensor, generator: torch.Generator) -> list[Bound]:
+        """The negative ELBO, and the bound of Burda, Grosse and Salakhutdinov 2016 (arXiv:1509.00519).
+
+        Both from the same `DRAWS` of z, the KL term as well (not its closed form): by Jensen's inequality the second is
+        then at most the first for every single image, not just on average.
+        """
+        mean, log_variance = self.posterior(x)
+        reconstruction, kl = torch.empty(2, DRAWS, len(x), device=x.device)
+        for k in range(DRAWS):
+            eps = noise(tuple(mean.shape), generator, x.device)
+            z = mean + torch.exp(0.5 * log_variance) * eps
+            reconstruction[k] = -self.log_likelihood(x, z)
+            # log q(z | x) - log p(z), whose constants cancel
+            kl[k] = 0.5 * (z.square() - eps.square() - log_variance).sum(1)
+        # Eq. 8, negated: log w_k = log p(x, z_k) - log q(z_k | x)
+        importance_weighted = math.log(DRAWS) - torch.logsumexp(-reconstruction - kl, 0)
+        parts = {"reconstruction": reconstruction.mean(0), "KL": kl.mean(0)}
+        terms = {name: bits_per_dim(part, x[0].numel()) for name, part in parts.items()}
+        return [
+            Bound("ELBO", terms["reconstruction"] + terms["KL"], terms),
+            Bound(f"importance-weighted, {DRAWS} draws", bits_per_dim(importance_weighted, x[0].numel())),
+        ]

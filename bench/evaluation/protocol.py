@@ -4,9 +4,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.evaluation.errors import EvaluationError, unknown
+
+if TYPE_CHECKING:
+    from bench.evaluation.ability_protocol import AbilityProtocol
 
 Setting = bool | int | float | str | None
 
@@ -81,11 +84,11 @@ class Protocol:
 
     def fingerprint(self) -> str:
         """12 hexadecimal digits that are equal when, and only when, the protocols are."""
-        return _hash(self.to_dict())
+        return short_hash(self.to_dict())
 
     def setting(self) -> str:
         """The fingerprint without `ROW_FIELDS`: equal for all numbers that may stand in one column."""
-        return _hash({name: value for name, value in self.to_dict().items() if name not in ROW_FIELDS})
+        return short_hash({name: value for name, value in self.to_dict().items() if name not in ROW_FIELDS})
 
     def line(self) -> str:
         """One sentence for the table's caption."""
@@ -98,13 +101,13 @@ class Protocol:
         )
 
 
-def difference(a: Protocol, b: Protocol) -> list[str]:
+def difference(a: "Protocol | AbilityProtocol", b: "Protocol | AbilityProtocol") -> list[str]:
     """Why two numbers may not share a column, as 'field: value vs value'; empty if they may."""
     left, right = a.to_dict(), b.to_dict()
     return [f"{k}: {left[k]} vs {right[k]}" for k in left if k not in ROW_FIELDS and left[k] != right[k]]
 
 
-def _hash(values: dict[str, Any]) -> str:
+def short_hash(values: dict[str, Any]) -> str:
     canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 

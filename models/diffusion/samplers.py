@@ -1,7 +1,8 @@
 """Samplers: functions that turn x_T into x_0 with any denoiser of a `Process`. They know no network and no training."""
 
 import itertools
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -21,18 +22,28 @@ def times(T: int, steps: int) -> list[int]:
 def ancestral(
     denoiser: Denoiser, process: Process, x: Tensor, steps: int, generator: torch.Generator, clip: bool = True
 ) -> Tensor:
+    """Where `ancestral_path` ends: x_0."""
+    ((_, x_0),) = deque(ancestral_path(denoiser, process, x, steps, generator, clip), maxlen=1)
+    return x_0
+
+
+def ancestral_path(
+    denoiser: Denoiser, process: Process, x: Tensor, steps: int, generator: torch.Generator, clip: bool = True
+) -> Iterator[tuple[int, Tensor]]:
     """Algorithm 2 of Ho et al. 2020 over a subsequence of times, with the posterior variance (beta tilde, Eq. 7).
 
-    `x` is x_T, N x C x H x W. `clip` keeps the predicted x_0 in [-1, 1], as the authors' code does.
+    `x` is x_T, N x C x H x W. Yields (t, x_t) from (T, x_T) to (0, x_0). `clip` keeps the predicted x_0 in [-1, 1], as
+    the authors' code does.
     """
     visited = times(process.T, steps)
+    yield process.T, x
     for t, s in itertools.pairwise(visited):
         x_0 = predicted_x_0(denoiser, process, x, t, clip)
         x, variance = process.posterior(x, x_0, t, s)
         if s > 0:
             z = torch.randn(x.shape, generator=generator, device=generator.device).to(x)
             x = x + variance**0.5 * z
-    return x
+        yield s, x
 
 
 def ddim(denoiser: Denoiser, process: Process, x: Tensor, steps: int, clip: bool = True) -> Tensor:

@@ -1,10 +1,29 @@
 """Encoders and decoders between images and vectors, convolutional and fully connected."""
 
 import math
+from typing import Literal
 
 from torch import Tensor, nn
 
+from models.networks.initial import keep_variance
+
 ImageShape = tuple[int, int, int]
+Architecture = Literal["conv", "linear"]
+
+
+def encoder_and_decoder(
+    architecture: Architecture, image_shape: ImageShape, outputs: int, inputs: int, *, width: int, hidden: int
+) -> tuple[nn.Module, nn.Module]:
+    """Networks N x C x H x W -> N x outputs and N x inputs -> N x C x H x W; "linear" has no use for `width`."""
+    encoder: nn.Module
+    decoder: nn.Module
+    if architecture == "conv":
+        encoder = ConvEncoder(image_shape, outputs, width=width, hidden=hidden)
+        decoder = ConvDecoder(image_shape, inputs, width=width, hidden=hidden)
+    else:
+        encoder = LinearEncoder(image_shape, outputs, hidden=hidden)
+        decoder = LinearDecoder(image_shape, inputs, hidden=hidden)
+    return encoder.apply(keep_variance), decoder.apply(keep_variance)
 
 
 def halvings(size: int, levels: int) -> list[int]:

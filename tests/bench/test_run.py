@@ -13,6 +13,10 @@ from models import MODELS, GenerativeModel
 
 TINY = {  # overrides that make a model cheap
     "vae": ["model.width=4", "model.hidden=16"],
+    "vqvae": ["model.width=4", "model.codebook_size=8", "model.prior_dim=8", "model.prior_depth=1"],
+    "pixel_ar": ["model.patch=7", "model.dim=16", "model.depth=1", "model.heads=2", "model.hidden=8"],
+    "ae": ["model.width=4", "model.hidden=16"],
+    "dae": ["model.width=4", "model.hidden=16", "samplers=[chain-20]"],
     "gan": ["model.width=4"],
     "ddpm": ["model.channels=[8,8]", "model.T=20", "samplers=[ddim-10]"],
 }

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from bench import render
-from bench.evaluation import METRICS, Protocol
-from bench.records import Record, Result
-from bench.table import COLUMNS, FAMILIES, RULES, TableError, build, half_width, select
+from bench import grids, render
+from bench.columns import COLUMNS, RULES, SECTIONS
+from bench.evaluation import METRICS, AbilityProtocol, Protocol
+from bench.records import Ability, Record, Result
+from bench.seeds import half_width
+from bench.table import TableError, build, select
 
 HERE = Path("results")
 MACHINE = {"device": "cpu", "gpu": None, "cpu": "Some CPU", "cores": 2, "threads": 2}
@@ -73,13 +75,14 @@ def lecture() -> list[Record]:
 def test_marks_follow_the_figures() -> None:
     table = build(lecture(), HERE)
     for rule in RULES:
-        for family in FAMILIES:
-            cell = table.lecture[rule.title][family]
+        for model, family in table.contenders.items():
+            cell = table.lecture[rule.title][model]
             assert cell.mark == rule.lecture[family]
             assert cell.agrees
+    assert list(table.contenders) == ["vae", "gan", "ddpm"]
     assert table.rows[0].name == "held-out images"
     worse = [*lecture()[:2], record("ddpm", "diffusion", rows={"ancestral-1000": figures(40, 0.1, 0.01)}), lecture()[3]]
-    cells = {rule.title: build(worse, HERE).lecture[rule.title]["diffusion"] for rule in RULES}
+    cells = {rule.title: build(worse, HERE).lecture[rule.title]["ddpm"] for rule in RULES}
     assert [cell.mark for cell in cells.values()] == ["×", "✓", "×"]
     assert not any(cell.agrees for cell in cells.values())
 
@@ -101,7 +104,7 @@ def test_a_timed_only_row_speaks_for_speed_and_the_next_row_for_quality() -> Non
         "ddim-50": figures(6, 0.8, 4, nfe=50),
     }
     table = build([*lecture()[:2], record("ddpm", "diffusion", rows=rows)], HERE)
-    sources = [table.lecture[rule.title]["diffusion"].source for rule in RULES]
+    sources = [table.lecture[rule.title]["ddpm"].source for rule in RULES]
     assert sources == ["ddpm, ancestral-100", "ddpm, ancestral-1000", "ddpm, ancestral-100"]
     assert [row.name for row in table.rows if row.family == "diffusion"] == [
         "ddpm, ancestral-1000", "ddpm, ancestral-100", "ddpm, ddim-50",
@@ -112,6 +115,28 @@ def test_a_timed_only_row_speaks_for_speed_and_the_next_row_for_quality() -> Non
 def test_a_family_without_a_record_has_an_empty_cell_not_a_cross() -> None:
     cell = build(lecture()[:1], HERE).lecture[RULES[0].title]["gan"]
     assert (cell.mark, cell.agrees) == ("–", None)
+
+
+def test_every_model_of_a_family_has_a_column_and_one_row_speaks_for_all_its_marks() -> None:
+    """A family may not borrow the speed of one of its models for the quality of another."""
+    fast, good = figures(30, 0.5, 0.02), figures(4, 0.9, 90, nfe=50)
+    runs = [
+        record("vae", "autoregressive-vae", rows={"default": fast}),
+        record("vqvae", "autoregressive-vae", rows={"default": good}),
+    ]
+    table = build([*lecture()[1:3], *runs], HERE)
+    assert list(table.contenders.items())[:2] == [("vae", "autoregressive-vae"), ("vqvae", "autoregressive-vae")]
+    marks = {model: [table.lecture[rule.title][model].mark for rule in RULES] for model in ("vae", "vqvae")}
+    assert marks == {"vae": ["×", "✓", "×"], "vqvae": ["✓", "×", "✓"]}
+    assert "Autoregressive, VAEs<br>vqvae" in render.markdown(table)
+
+
+def test_a_reference_stands_in_the_figures_and_sets_no_bar() -> None:
+    """A plain autoencoder is in no column of the lecture's: its speed is not the speed that others are measured by."""
+    reference = record("ae", "autoencoder", rows={"default": figures(0.2, 1.0, 1e-6)})
+    with_it, without = build([*lecture(), reference], HERE), build(lecture(), HERE)
+    assert with_it.lecture == without.lecture
+    assert [row.name for row in with_it.rows][-1] == "ae"
 
 
 def test_seeds_give_a_mean_and_a_t_interval() -> None:
@@ -148,14 +173,18 @@ def test_presets_and_machines_are_never_mixed() -> None:
 
 
 def test_every_form_holds_the_same_figures(tmp_path: Path) -> None:
-    table = build(lecture(), HERE)
-    files = {file.suffix: file for file in render.write(table, tmp_path)}
+    table = build(skilled(), HERE)
+    files = {file.name.removeprefix("TABLE"): file for file in render.write(table, tmp_path)}
     parsed = json.loads(files[".json"].read_text())
     lines = list(csv.DictReader(io.StringIO(files[".csv"].read_text())))
     for row, line, stored in zip(table.rows, lines, parsed["rows"], strict=True):
         assert line["row"] == stored["name"] == row.name
         for key, value in row.figures.items():
             assert float(line[key]) == stored["figures"][key] == value
+    beside = list(csv.DictReader(io.StringIO(files[".beside.csv"].read_text())))
+    told = {(line["line"], line["figure"]): float(line["value"]) for line in beside}
+    assert told == {(line.name, key): value for line in table.lines for key, value in line.figures.items()}
+    assert [line["figures"] for line in parsed["lines"]] == [line.figures for line in table.lines]
     for text in (files[".md"].read_text(), files[".tex"].read_text()):
         for row in table.rows:
             for column in COLUMNS:
@@ -167,8 +196,80 @@ def test_every_form_holds_the_same_figures(tmp_path: Path) -> None:
     assert files[".png"].read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_stamp_stands_in_every_form(tmp_path: Path) -> None:
+def ability(name: str, measured: dict[str, Any], **changes: Any) -> dict[str, Ability]:
+    known = {
+        "data": "mnist",
+        "test_digest": "t",
+        "train_digest": "",
+        "images": 2000,
+        "train_images": 0,
+        "seed": 0,
+        "chunk": 250,
+    }
+    stated = AbilityProtocol(ability=name, weights="raw", precision="float32", **(known | changes))
+    return {stated.fingerprint(): Ability(protocol=stated.to_dict(), figures=measured)}
+
+
+def skilled() -> list[Record]:
+    """The lecture's records with abilities on the VAE, and a line of raw pixels."""
     runs = lecture()
+    compressed = {"mse": 0.005, "psnr": 23.0, "ssim": 0.9}
+    bounds = {
+        "bound": "importance-weighted, 64 draws", "bits_per_dim": 1.2, "standard_error": 0.01,
+        "bounds": {"ELBO": 1.25, "importance-weighted, 64 draws": 1.2},
+        "terms": {"ELBO": {"reconstruction": 1.0, "KL": 0.25}},
+    }  # fmt: skip
+    levels = [{"level": 0.5, "psnr_noisy": 8.0, "psnr": 17.0, "ssim_noisy": 0.4, "ssim": 0.8}]
+    probes = {"train_digest": "d", "train_images": 10_000}
+    runs[0].abilities = {
+        **ability("reconstruct", compressed), **ability("bits_per_dim", bounds),
+        **ability("denoise", {"levels": levels}),
+        **ability("encode", {"linear_probe": 0.95, "knn": 0.96, "features": 16}, **probes),
+    }  # fmt: skip
+    pixels = record("raw pixels", "data")
+    pixels.abilities = ability("encode", {"linear_probe": 0.9, "knn": 0.93, "features": 784}, **probes)
+    return [*runs, pixels]
+
+
+def test_block_three_says_what_models_do_beside_sampling() -> None:
+    table = build(skilled(), HERE)
+    made = {section.key: grid for section, grid in grids.sections(table)}
+    assert made["compression"][1:] == [
+        ["raw pixels", "–", "–", "–", "0.900", "0.930", "784"],  # what it cannot do is empty, never a zero
+        ["vae", "5", "23.0", "0.900", "0.950", "0.960", "16"],
+    ]
+    assert made["likelihood"][1:] == [
+        ["vae: ELBO", "1.250", "–", "reconstruction 1.0000 + KL 0.2500"],
+        ["vae: importance-weighted, 64 draws", "1.200", "0.010", ""],
+    ]
+    assert made["denoising"][1:] == [["vae: noise 0.5", "8.0", "17.0", "0.400", "0.800"]]
+    assert [row.name for row in table.rows] == [row.name for row in build(lecture(), HERE).rows]
+
+
+def test_block_three_is_left_out_where_nothing_was_measured() -> None:
+    assert grids.sections(build(lecture(), HERE)) == []
+    assert not any(section.title in render.markdown(build(lecture(), HERE)) for section in SECTIONS)
+
+
+def test_abilities_measured_by_two_protocols_are_refused() -> None:
+    runs = skilled()
+    runs[1].abilities = ability("reconstruct", {"mse": 0.1, "psnr": 10.0, "ssim": 0.5}, images=100)
+    with pytest.raises(TableError, match="reconstruct measured by two protocols: images: 2000 vs 100"):
+        build(runs, HERE)
+
+
+def test_block_three_has_means_over_seeds() -> None:
+    first, second = skilled()[0], skilled()[0]
+    second.run_id, second.config["seed"] = "vae-1", 1
+    next(iter(second.abilities.values())).figures["mse"] = 0.007
+    (line,) = (line for line in build([first, second], HERE).lines if line.section == "compression")
+    assert line.seeds == 2
+    assert line.figures["mse"] == pytest.approx(6)
+    assert line.intervals["mse"] == pytest.approx(half_width([5.0, 7.0]))
+
+
+def test_a_stamp_stands_in_every_form(tmp_path: Path) -> None:
+    runs = skilled()
     for one in runs:
         one.config |= {"stamp": "smoke run: too short to mean anything", "preset": "smoke"}
     for file in render.write(build(runs, HERE), tmp_path):

@@ -9,9 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.ddpm import DDPM
+from models.ddpm import DDPM, TIMES
+from models.diffusion.bound import borders, decoder_term, prior_term, step_term, variational_bound
 from models.diffusion.process import Process
-from models.diffusion.samplers import ancestral, ddim
+from models.diffusion.samplers import ancestral, ddim, times
+from models.losses import bits_per_dim
+from models.protocols import BoundsLikelihood, Diffuses
 
 SHAPE = (1, 6, 5)
 
@@ -175,3 +178,132 @@ def test_without_keywords_it_samples_by_all_its_steps() -> None:
     bare = model.sample(2, torch.Generator().manual_seed(3))
     assert torch.equal(bare, model.sample(2, torch.Generator().manual_seed(3), method="ancestral", steps=7))
     assert not torch.equal(bare, model.sample(2, torch.Generator().manual_seed(3), steps=6))
+
+
+def levels(n: int) -> Tensor:
+    return torch.randint(0, 256, (n, *SHAPE)) / 127.5 - 1
+
+
+def shaken(**changes: Any) -> DDPM:
+    model = small(**changes)
+    nn.init.normal_(model.unet.out.weight, std=0.3)
+    return model
+
+
+def test_the_bound_is_the_plain_sum_of_all_terms_of_a_short_process_in_bits() -> None:
+    """T - 1 <= TIMES: nothing is left to chance but the noise, whose draws are the same here."""
+    model, x = shaken(), levels(3)
+    (bound,) = model.bits_per_dim(x, torch.Generator().manual_seed(6))
+    generator = torch.Generator().manual_seed(6)
+    steps = []
+    with torch.no_grad():
+        for t in range(2, 13):
+            torch.randint(1, (3,), generator=generator)
+            eps = torch.randn(x.shape, generator=generator)
+            steps.append(step_term(model.unet, model.process, x, torch.full((3,), t), eps))
+        last = decoder_term(model.unet, model.process, x, torch.randn(x.shape, generator=generator))
+    expected = {"L_T": prior_term(model.process, x), "L_1:T-1": torch.stack(steps).sum(0), "L_0": last}
+    assert bound.name == "variational bound"
+    assert list(bound.terms) == list(expected)
+    for name, nats in expected.items():
+        torch.testing.assert_close(bound.terms[name], bits_per_dim(nats, 6 * 5))
+    torch.testing.assert_close(bound.bits, torch.stack(list(bound.terms.values())).sum(0))
+
+
+def test_the_bound_of_a_long_process_takes_one_pass_a_stratum() -> None:
+    model, x = shaken(T=300), levels(2)
+    asked: list[tuple[Tensor, bool, bool]] = []
+    model.unet.register_forward_pre_hook(
+        lambda unet, inputs: asked.append((inputs[1], unet.training, torch.is_grad_enabled()))
+    )
+    rng = torch.get_rng_state()
+    (bound,) = model.bits_per_dim(x, torch.Generator().manual_seed(0))
+    assert torch.equal(rng, torch.get_rng_state())
+    assert len(asked) == TIMES + 1
+    assert not any(training or grad for _, training, grad in asked)
+    assert asked[-1][0].tolist() == [1, 1]
+    for (t, _, _), first, end in zip(asked, borders(300, TIMES), borders(300, TIMES)[1:], strict=False):
+        assert ((t >= first) & (t < end)).all()
+    with torch.no_grad():
+        nats = variational_bound(model.eval().unet, model.process, x, TIMES, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(bound.bits, bits_per_dim(torch.stack(list(nats.values())).sum(0), 6 * 5))
+
+
+def test_a_network_that_knows_the_image_pays_for_the_prior_and_the_last_step_alone() -> None:
+    """L_0 is then the entropy-like cost of a level at the centre of a Gaussian of variance beta tilde_2."""
+    x = levels(4) * 0.9
+    x = ((x + 1) * 127.5).round() / 127.5 - 1  # levels, and none of them the outermost
+    model, _ = with_oracle(x, T=50)
+    (bound,) = model.bits_per_dim(x, torch.Generator().manual_seed(0))
+    assert bound.terms["L_1:T-1"].max() < 1e-4
+    alpha_bar = model.process.alpha_bar
+    deviation = ((1 - alpha_bar[1]) / (1 - alpha_bar[2]) * (1 - alpha_bar[2] / alpha_bar[1])).sqrt()
+    bits = -torch.log2(torch.erf(1 / 255 / deviation / 2**0.5))
+    torch.testing.assert_close(bound.terms["L_0"].double(), bits.expand(4), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("autocast", [False, True], ids=["float32", "bfloat16"])
+def test_the_bound_is_float32_also_under_autocast(autocast: bool) -> None:
+    model, x = shaken(), levels(3)
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        (bound,) = model.bits_per_dim(x, torch.Generator().manual_seed(6))
+    (reference,) = model.bits_per_dim(x, torch.Generator().manual_seed(6))
+    assert bound.bits.dtype == torch.float32
+    torch.testing.assert_close(bound.bits, reference.bits, rtol=0.05, atol=0)
+
+
+def test_the_forward_chain_is_one_line_from_the_image_to_its_noise() -> None:
+    """x_t = sqrt(alpha_bar_t) x + sqrt(1 - alpha_bar_t) eps with one eps; time 0 is the image itself."""
+    model, x = small(), levels(4)
+    visited = [0, 1, 5, 12]
+    chain = model.forward_chain(x, visited, torch.Generator().manual_seed(8))
+    eps = torch.randn(x.shape, generator=torch.Generator().manual_seed(8))
+    assert torch.equal(chain[0], x)
+    for t, x_t in zip(visited, chain, strict=True):
+        alpha_bar = model.process.alpha_bar[t].item()
+        torch.testing.assert_close(x_t, alpha_bar**0.5 * x + (1 - alpha_bar) ** 0.5 * eps)
+    ratio = (chain[2] - model.process.alpha_bar[5].sqrt().float() * x).square().mean() / eps.square().mean()
+    assert ratio.item() == pytest.approx(1 - model.process.alpha_bar[5].item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("steps", [1, 5, 12])
+def test_a_trajectory_ends_in_the_sample_that_its_generator_draws(steps: int) -> None:
+    model = shaken()
+    frames = list(model.trajectory(3, torch.Generator().manual_seed(4), steps))
+    assert [t for t, _ in frames] == times(12, steps)
+    assert torch.equal(frames[0][1], torch.randn(3, *SHAPE, generator=torch.Generator().manual_seed(4)))
+    drawn = model.sample(3, torch.Generator().manual_seed(4), steps=steps)
+    assert torch.equal(frames[-1][1].clamp(-1, 1), drawn)
+    assert len(frames) == 2 or frames[1][1].abs().max() > 1, "the frames between are not clipped"
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_trajectory_leaves_no_trace_between_its_frames_nor_when_it_is_dropped(training: bool) -> None:
+    """The caller may train, draw or stop there; the network itself is asked in evaluation mode without gradients."""
+    model = shaken().train(training)
+    modes: list[tuple[bool, bool]] = []
+    model.unet.register_forward_hook(lambda unet, *_: modes.append((unet.training, torch.is_grad_enabled())))
+    rng = torch.get_rng_state()
+    trajectory = model.trajectory(2, torch.Generator().manual_seed(4), 12)
+    for t, x_t in trajectory:
+        assert torch.is_grad_enabled()
+        assert all(module.training is training for module in model.modules())
+        assert x_t.dtype == torch.float32
+        assert not x_t.requires_grad
+        if t == 5:
+            break
+    del trajectory
+    assert modes == [(False, False)] * 7
+    assert torch.is_grad_enabled()
+    assert all(module.training is training for module in model.modules())
+    assert torch.equal(rng, torch.get_rng_state())
+
+
+def test_a_trajectory_of_steps_that_the_process_does_not_have_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match=r"steps=13 .* T=12"):
+        small().trajectory(1, torch.Generator(), 13)
+
+
+def test_it_has_the_abilities_of_a_diffusion_model() -> None:
+    assert isinstance(small(), Diffuses)
+    assert isinstance(small(), BoundsLikelihood)

@@ -1,5 +1,6 @@
 """The VAE against its own definition: its bound, terms and likelihood, by brute force where that is possible."""
 
+import copy
 import math
 from collections.abc import Callable
 from typing import Any
@@ -7,11 +8,12 @@ from typing import Any
 import lightning as L
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
 from models.losses import bits_per_dim
-from models.vae import VAE
+from models.protocols import BoundsLikelihood, Decodes, Encodes, Reconstructs
+from models.vae import DRAWS, VAE
 
 SHAPE = (1, 7, 6)
 both = pytest.mark.parametrize("architecture", ["conv", "linear"])
@@ -21,6 +23,9 @@ def small(architecture: str, shape: tuple[int, int, int] = SHAPE, latent_dim: in
     """A VAE of random weights that are large enough for z to matter."""
     model = VAE(shape, latent_dim=latent_dim, architecture=architecture, width=4, hidden=16, **changes)  # type: ignore[arg-type]
     with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+                module.reset_parameters()  # PyTorch's own weights, with which pixels keep some likelihood
         for parameter in model.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
     return model
@@ -162,3 +167,120 @@ def test_the_encoder_sees_every_pixel_and_z_moves_every_pixel(architecture: str,
     assert (seen != 0).all()
     z = torch.zeros(1, 2)
     assert (model.decoder(z) != model.decoder(z + 1)).all()
+
+
+def output_layer(network: nn.Module) -> Any:
+    return [module for module in network.modules() if isinstance(module, nn.Linear | nn.Conv2d)][-1]
+
+
+def log_p_on_a_grid(model: VAE, x: Tensor, points: int = 161) -> Tensor:
+    """log p(x) of each image under a two-dimensional latent, by the trapezoid rule over [-6, 6]^2 in float64."""
+    axis = torch.linspace(-6, 6, points, dtype=torch.float64)
+    z = torch.cartesian_prod(axis, axis)
+    log_prior = Normal(0.0, 1.0).log_prob(z).sum(1)
+    with torch.no_grad():
+        decoded = copy.deepcopy(model).double().decoder(z)
+        log_likelihood = [log_mass(one, decoded, model.log_scale.exp()).flatten(1).sum(1) for one in x]
+    return torch.logsumexp(torch.stack(log_likelihood) + log_prior, 1) + 2 * math.log(12 / (points - 1))
+
+
+@both
+def test_its_bounds_enclose_the_likelihood_integrated_over_a_two_dimensional_latent(architecture: str) -> None:
+    """-log p(x) <= E[importance-weighted] <= E[ELBO], the means over 40 estimates; the middle one within 0.2 nats.
+
+    Of images as the model draws them: 64 draws say little about one that it finds all but impossible.
+    """
+    shape = (1, 3, 3)
+    model = small(architecture, shape)
+    drawn = model.sample(4, torch.Generator().manual_seed(1)) + 0.1 * torch.randn(4, *shape)
+    x = (drawn.clamp(-1, 1) * 127.5 + 127.5).round() / 127.5 - 1
+    truth = -log_p_on_a_grid(model, x)
+    estimates = [model.bits_per_dim(x, torch.Generator().manual_seed(seed)) for seed in range(40)]
+    nats = 9 * math.log(2)
+    elbo, tighter = (torch.stack([bounds[i].bits.double() * nats for bounds in estimates]) for i in range(2))
+    error = tighter.std(0) / 40**0.5
+    assert (tighter.mean(0) > truth - 4 * error).all()
+    assert (elbo.mean(0) > tighter.mean(0) + 0.05).all(), "else both were tight"
+    torch.testing.assert_close(tighter.mean(0), truth, rtol=0, atol=0.2)
+    assert (tighter <= elbo).all(), "of equal draws, in every single estimate and not just on average"
+
+
+@both
+def test_with_the_exact_posterior_both_bounds_are_the_likelihood(architecture: str) -> None:
+    """A decoder that ignores z has the prior as its posterior: no draw matters, and there is no divergence."""
+    shape = (1, 3, 3)
+    model, x = small(architecture, shape), images(5, shape)
+    with torch.no_grad():
+        output_layer(model.encoder).weight.zero_()
+        output_layer(model.encoder).bias.zero_()
+        output_layer(model.decoder).weight.zero_()
+    elbo, tighter = model.bits_per_dim(x, torch.Generator())
+    decoded = model.decoder(torch.zeros(5, 2))
+    truth = bits_per_dim(-log_mass(x, decoded, model.log_scale.exp()).flatten(1).sum(1), 9).float()
+    torch.testing.assert_close(elbo.bits, truth, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(tighter.bits, truth, rtol=1e-4, atol=1e-5)
+    assert elbo.terms["KL"].abs().max() < 1e-6
+
+
+@both
+def test_the_bounds_are_those_of_the_models_own_terms(architecture: str) -> None:
+    """The ELBO's parts are the training loss's, over the same draws; its KL is the closed form's within five errors."""
+    model, x = small(architecture), images(6)
+    elbo, tighter = model.bits_per_dim(x, torch.Generator().manual_seed(2))
+    generator = torch.Generator().manual_seed(2)
+    draws = [torch.randn(6, 2, generator=generator) for _ in range(DRAWS)]
+    mean, log_variance = model.posterior(x)
+    q, p = Normal(mean, torch.exp(0.5 * log_variance)), Normal(0.0, 1.0)
+    reconstruction = torch.stack([model.terms(x, eps)[0] for eps in draws])
+    z = torch.stack([mean + torch.exp(0.5 * log_variance) * eps for eps in draws])
+    log_ratio = (q.log_prob(z) - p.log_prob(z)).sum(2)
+    torch.testing.assert_close(elbo.terms["reconstruction"], bits_per_dim(reconstruction.mean(0), 42))
+    torch.testing.assert_close(elbo.terms["KL"], bits_per_dim(log_ratio.mean(0), 42), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(elbo.bits, elbo.terms["reconstruction"] + elbo.terms["KL"])
+    weights = (-reconstruction - log_ratio).double().exp()
+    weighted = torch.where(weights.sum(0) > 0, -weights.mean(0).log(), math.inf)
+    seen = weighted.isfinite()
+    assert seen.any()
+    torch.testing.assert_close(tighter.bits.double()[seen], bits_per_dim(weighted, 42)[seen], rtol=1e-4, atol=1e-4)
+    error = log_ratio.std(0) / DRAWS**0.5
+    assert ((log_ratio.mean(0) - model.terms(x, draws[0])[1]).abs() < 5 * error).all()
+    assert (elbo.name, tighter.name) == ("ELBO", "importance-weighted, 64 draws")
+
+
+@both
+def test_the_bounds_are_float32_also_under_autocast_and_leave_no_trace(architecture: str) -> None:
+    model, x = small(architecture), images(3)
+    reference = model.bits_per_dim(x, torch.Generator().manual_seed(6))
+    rng = torch.get_rng_state()
+    with torch.autocast("cpu", torch.bfloat16):
+        bounds = model.bits_per_dim(x, torch.Generator().manual_seed(6))
+        codes = model.encode(x)
+        assert codes.dtype == model.decode(codes).dtype == model.reconstruct(x).dtype == torch.float32
+    for bound, other in zip(bounds, reference, strict=True):
+        assert bound.bits.dtype == torch.float32
+        assert not bound.bits.requires_grad
+        torch.testing.assert_close(bound.bits, other.bits, rtol=0.05, atol=0)
+    assert torch.equal(rng, torch.get_rng_state())
+    assert model.training
+    assert torch.is_grad_enabled()
+
+
+@both
+def test_a_reconstruction_is_the_decoded_posterior_mean(architecture: str) -> None:
+    model, x = small(architecture), images(4)
+    with torch.no_grad():
+        output_layer(model.decoder).bias.add_(0.9)  # so that there is something to clip
+    mean, _ = model.posterior(x)
+    assert torch.equal(model.encode(x), mean)
+    assert model.encode(x).shape == (4, model.latent_dim)
+    decoded = model.decoder(mean).detach()
+    assert decoded.abs().max() > 1
+    assert torch.equal(model.decode(mean), decoded.clamp(-1, 1))
+    assert torch.equal(model.reconstruct(x), decoded.clamp(-1, 1))
+    assert not model.reconstruct(x).requires_grad
+    assert model.training
+
+
+@pytest.mark.parametrize("ability", [Reconstructs, Encodes, Decodes, BoundsLikelihood])
+def test_it_has_the_abilities_of_an_autoencoder_with_a_likelihood(ability: type) -> None:
+    assert isinstance(small("linear"), ability)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from models.diffusion.process import Process, linear_beta
-from models.diffusion.samplers import Denoiser, ancestral, ddim, times
+from models.diffusion.samplers import Denoiser, ancestral, ancestral_path, ddim, times
 
 T = 1000
 GAUSSIANS = [(0.3, 0.5), (-0.7, 0.1), (0.1, 1.0), (0.5, 2.0)]
@@ -251,3 +251,33 @@ def test_the_clip_keeps_every_predicted_image_in_range(process: Process, sampler
         else:
             drawn = ancestral(three, process, x_T, 10, torch.Generator(), clip=clip)
         torch.testing.assert_close(drawn, torch.full_like(x_T, value))
+
+
+@pytest.mark.parametrize("clip", [False, True])
+@pytest.mark.parametrize("steps", [1, 7, 1000])
+def test_the_ancestral_path_ends_in_what_the_sampler_draws(process: Process, steps: int, clip: bool) -> None:
+    """And leaves x_T and every frame as they were when it passed them."""
+    x_T = torch.randn(2, 1, 3, 3)
+    kept = x_T.clone()
+    path = [
+        (t, x, x.clone())
+        for t, x in ancestral_path(arbitrary, process, x_T, steps, torch.Generator().manual_seed(1), clip)
+    ]
+    assert [t for t, _, _ in path] == times(T, steps)
+    assert torch.equal(path[0][1], kept)
+    assert all(torch.equal(x, then) for _, x, then in path)
+    drawn = ancestral(arbitrary, process, x_T, steps, torch.Generator().manual_seed(1), clip)
+    assert torch.equal(path[-1][1], drawn)
+
+
+def test_along_the_path_of_a_point_every_frame_has_the_processs_own_moments(process: Process) -> None:
+    """q(x_t | x_0) = N(sqrt(alpha_bar_t) x_0, 1 - alpha_bar_t) at every time, within five standard errors."""
+    n, mu = 20_000, 0.4
+    generator = torch.Generator().manual_seed(0)
+    end = process.alpha_bar[T]
+    x_T = end.sqrt() * mu + (1 - end).sqrt() * torch.randn(n, 1, 1, 1, generator=generator, dtype=torch.float64)
+    for t, x in ancestral_path(exact(process, mu, 0.0), process, x_T, 8, generator, clip=False):
+        alpha_bar = process.alpha_bar[t].item()
+        deviation = (1 - alpha_bar) ** 0.5
+        assert x.mean().item() == pytest.approx(alpha_bar**0.5 * mu, abs=5 * deviation / n**0.5 + 1e-6)
+        assert x.std().item() == pytest.approx(deviation, abs=5 * deviation / (2 * n) ** 0.5 + 1e-6)

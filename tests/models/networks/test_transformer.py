@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.networks.transformer import CausalTransformer
+from models.networks.transformer import CausalTransformer, attention
 
 
 def transformer(length: int = 7, dim: int = 16, depth: int = 2, heads: int = 4) -> CausalTransformer:
@@ -37,6 +37,13 @@ def test_the_cache_is_kept_in_the_type_of_autocast() -> None:
         whole = model(x)
     assert cache.memory.dtype == torch.bfloat16
     torch.testing.assert_close(torch.cat(pieces, 1), whole, atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_attention_is_pytorchs(causal: bool) -> None:
+    q, k, v = torch.randn(3, 2, 4, 5, 8)
+    expected = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=causal)
+    torch.testing.assert_close(attention(q, k, v, causal), expected)
 
 
 def test_a_shorter_sequence_is_a_prefix_of_a_longer_one() -> None:

@@ -1,0 +1,119 @@
+"""The table as data: what stands in its columns, the rules of its marks, and the lecture's own marks."""
+
+from dataclasses import dataclass
+
+FAMILIES = {"autoregressive-vae": "Autoregressive, VAEs", "gan": "GANs", "diffusion": "Diffusion models"}
+REFERENCE = {"autoencoder": "Autoencoders"}  # compared with in the figures, and no column of the lecture's table
+FLOOR = "data"  # the family of real held-out images
+
+SIGNIFICANT = "three significant digits"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A figure: its key, its heading, how it is printed and which way is better ("" where neither is)."""
+
+    key: str
+    heading: str
+    form: str
+    better: str = ""
+
+    def show(self, value: float | None, interval: float | None = None) -> str:
+        if value is None:
+            return "–"
+        return self._number(value) + (f" ± {self._number(interval)}" if interval is not None else "")
+
+    def _number(self, value: float) -> str:
+        if self.form == SIGNIFICANT:
+            return f"{float(f'{value:.3g}'):,.12g}"  # never 3.5e+03
+        return f"{value:{self.form}}"
+
+
+COLUMNS = (
+    Column("fid", "FID", ".2f", "lower"),
+    Column("kid", "KID × 1000", ".2f", "lower"),
+    Column("precision", "precision", ".3f", "higher"),
+    Column("recall", "recall", ".3f", "higher"),
+    Column("density", "density", ".3f", "higher"),
+    Column("coverage", "coverage", ".3f", "higher"),
+    Column("nfe", "NFE", ".0f", "lower"),
+    Column("seconds_per_100", "s / 100 images", SIGNIFICANT, "lower"),
+    Column("images_per_second", "images/s", ",.0f", "higher"),
+    Column("latency_ms", "one image, ms", SIGNIFICANT, "lower"),
+    Column("peak_memory_mb", "sampling peak, MB", ",.0f", "lower"),
+    Column("parameters", "weights, M", ".2f"),
+    Column("images_seen", "images seen, k", ",.0f"),
+    Column("train_minutes", "training, min", ".1f"),
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A row of the lecture's table: ✓ where a model's figure is within `factor` of the best model's."""
+
+    title: str
+    key: str
+    better: str
+    factor: float
+    lecture: dict[str, str]
+
+    def passes(self, value: float, best: float) -> bool:
+        return value >= self.factor * best if self.better == "higher" else value <= self.factor * best
+
+    @property
+    def text(self) -> str:
+        heading = next(column.heading for column in COLUMNS if column.key == self.key)
+        bound = f"at least {self.factor:g} of" if self.better == "higher" else f"at most {self.factor:g} times"
+        return f"{self.title}: ✓ where {heading} is {bound} the best model's"
+
+
+RULES = (
+    Rule(
+        "Mode coverage / diversity", "recall", "higher", 0.9, {"autoregressive-vae": "✓", "gan": "×", "diffusion": "✓"}
+    ),
+    Rule("Fast sampling", "seconds_per_100", "lower", 10.0, {"autoregressive-vae": "✓", "gan": "✓", "diffusion": "×"}),
+    Rule("High-quality samples", "fid", "lower", 2.0, {"autoregressive-vae": "×", "gan": "✓", "diffusion": "✓"}),
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of block three: what the models do beside sampling, a line for each `first`."""
+
+    key: str
+    title: str
+    first: str
+    columns: tuple[Column, ...]
+    about: str
+
+
+SECTIONS = (
+    Section(
+        "compression", "Reconstruction and features", "model",
+        (
+            Column("mse", "MSE × 1000", SIGNIFICANT, "lower"),
+            Column("psnr", "PSNR, dB", ".1f", "higher"),
+            Column("ssim", "SSIM", ".3f", "higher"),
+            Column("linear_probe", "linear probe", ".3f", "higher"),
+            Column("knn", "5-NN", ".3f", "higher"),
+            Column("features", "features", ",.0f"),
+        ),
+        "Held-out images through the model and back, pixels in [0, 1]; the share of held-out images whose class a "
+        "logistic regression and the five nearest training images find from the model's frozen features",
+    ),
+    Section(
+        "likelihood", "Bits/dim", "model: bound",
+        (Column("bits_per_dim", "bits/dim", ".3f", "lower"), Column("standard_error", "standard error", ".3f")),
+        "Upper bounds on -log2 p(x) a dimension of held-out 8-bit images; an exact likelihood is its own bound",
+    ),
+    Section(
+        "denoising", "Denoising", "model: noise",
+        (
+            Column("psnr_noisy", "PSNR before, dB", ".1f", "higher"),
+            Column("psnr", "PSNR after, dB", ".1f", "higher"),
+            Column("ssim_noisy", "SSIM before", ".3f", "higher"),
+            Column("ssim", "SSIM after", ".3f", "higher"),
+        ),
+        "Held-out images with noise, before and after the model took it away",
+    ),
+)  # fmt: skip

@@ -1,0 +1,80 @@
+"""What the figures of one ability depend on beside the weights, so that those of two ways never share a column."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from bench.evaluation.errors import EvaluationError, unknown
+from bench.evaluation.protocol import CHOICES, ROW_FIELDS, short_hash
+
+ABILITIES = ("reconstruct", "denoise", "encode", "bits_per_dim")
+LEAST = {"images": 1, "train_images": 0, "seed": 0, "chunk": 1}  # the smallest integer that makes sense
+ALLOWED = {"ability": ABILITIES, "weights": CHOICES["weights"], "precision": ("float32",)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AbilityProtocol:
+    """How one ability was measured; two figures compare only where `setting()` is equal.
+
+    Raises EvaluationError for a value out of range, of another type, or not among its choices.
+    """
+
+    ability: str  # one of ABILITIES
+    data: str
+    test_digest: str  # sha256 of the held-out images
+    train_digest: str = ""  # sha256 of the images that a probe learns from; empty but for encode
+    images: int  # held-out images used
+    train_images: int = 0  # images that a probe learns from; 0 but for encode
+    seed: int = 0  # of the choice of images, of the noise and of a bound's draws
+    chunk: int  # images a call; noise and draws depend on it, because each chunk has its own generator
+    weights: str = "ema"  # "raw" without the average, "none" where no model is asked
+    precision: str = "float32"  # that the model ran in
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if field.name != "train_digest":
+                _check(field.name, getattr(self, field.name))
+        learns = self.ability == "encode"
+        if not isinstance(self.train_digest, str) or bool(self.train_digest) != learns:
+            wanted = "a digest" if learns else "empty"
+            raise EvaluationError(
+                f"train_digest={self.train_digest!r} is not {wanted}, as ability={self.ability} needs."
+            )
+        if (self.train_images > 0) != learns:
+            wanted = "above 0" if learns else "0"
+            raise EvaluationError(f"train_images={self.train_images} is not {wanted}, as ability={self.ability} needs.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field by name, as JSON can hold it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "AbilityProtocol":
+        """The inverse of `to_dict`. Raises EvaluationError for an unknown or a missing key."""
+        names = {field.name for field in fields(cls)}
+        for key in values:
+            if key not in names:
+                raise unknown("ability protocol key", key, names)
+        try:
+            return cls(**values)
+        except TypeError as error:  # Python's own sentence names the missing keys
+            raise EvaluationError(f"these values make no ability protocol: {error}.") from error
+
+    def fingerprint(self) -> str:
+        """12 hexadecimal digits that are equal when, and only when, the protocols are."""
+        return short_hash(self.to_dict())
+
+    def setting(self) -> str:
+        """The fingerprint without `ROW_FIELDS`: equal for all figures that may stand in one column."""
+        return short_hash({name: value for name, value in self.to_dict().items() if name not in ROW_FIELDS})
+
+
+def _check(name: str, value: object) -> None:
+    if name in LEAST:
+        if type(value) is not int or value < LEAST[name]:
+            raise EvaluationError(f"{name}={value!r} is not an integer of at least {LEAST[name]}.")
+    elif name in ALLOWED:
+        if value not in ALLOWED[name]:
+            raise unknown(name, str(value), ALLOWED[name])
+    elif not isinstance(value, str) or not value:
+        raise EvaluationError(f"{name}={value!r} is not a name.")

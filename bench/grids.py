@@ -1,0 +1,79 @@
+"""A Table -> its blocks as grids of text, the first line of each the headings."""
+
+from bench.columns import COLUMNS, FAMILIES, RULES, SECTIONS, Column, Section
+from bench.table import Cell, Table
+from bench.third_block import TERM
+
+Grid = list[list[str]]
+
+
+def heading(column: Column) -> str:
+    """A column's heading with an arrow that points where better lies."""
+    return column.heading + {"lower": " ↓", "higher": " ↑", "": ""}[column.better]
+
+
+def caption(table: Table) -> str:
+    """What the marks mean and what the figures depend on."""
+    rules = "; ".join(rule.text[0].lower() + rule.text[1:] for rule in RULES)
+    return (
+        f"Marks by rule: {rules}. A mark comes from the row named in its cell: the model's row of most steps that has "
+        f"the figure. {table.protocol}. Timings on {table.hardware}."
+    )
+
+
+def parts(cell: Cell) -> list[str]:
+    """What a cell says: mark and figure, the row they come from, and whether the lecture says the same."""
+    if cell.agrees is None:
+        return [cell.mark]
+    lecture = "as in the lecture" if cell.agrees else f"the lecture: {'×' if cell.mark == '✓' else '✓'}"
+    return [f"{cell.mark} {cell.figure}", cell.source, lecture]
+
+
+def lecture_grid(table: Table, separator: str) -> Grid:
+    """Block one as text: a line for each row of the lecture's table, the parts of its cells joined by `separator`."""
+    lines = [
+        [title, *(separator.join(parts(cell)) for cell in cells.values())] for title, cells in table.lecture.items()
+    ]
+    return [["", *contenders(table, separator)], *lines]
+
+
+def contenders(table: Table, separator: str) -> list[str]:
+    """The headings of block one: each model under the lecture's name for its family."""
+    measured = {row.model for row in table.rows}
+    return [
+        FAMILIES[family] + (f"{separator}{model}" if model in measured else "")
+        for model, family in table.contenders.items()
+    ]
+
+
+def figures_grid(table: Table) -> Grid:
+    """Block two as text: a line for each row of figures."""
+    grid = [["model, sampler", *map(heading, COLUMNS)]]
+    for row in table.rows:
+        shown = [column.show(row.figures.get(column.key), row.intervals.get(column.key)) for column in COLUMNS]
+        grid.append([row.name + (f" ({row.seeds} seeds)" if row.seeds > 1 else ""), *shown])
+    return grid
+
+
+def section_grid(section: Section, table: Table) -> Grid:
+    """A part of block three as text, with the terms of a bound in a last column; only its heading where it is empty."""
+    chosen = [line for line in table.lines if line.section == section.key]
+    grid = [[section.first, *map(heading, section.columns)]]
+    for line in chosen:
+        shown = [
+            column.show(line.figures.get(column.key), line.intervals.get(column.key)) for column in section.columns
+        ]
+        grid.append([line.name + (f" ({line.seeds} seeds)" if line.seeds > 1 else ""), *shown])
+    terms = [
+        " + ".join(
+            f"{key.removeprefix(TERM)} {value:.4f}" for key, value in line.figures.items() if key.startswith(TERM)
+        )
+        for line in chosen
+    ]
+    return [[*line, term] for line, term in zip(grid, ["of which", *terms], strict=True)] if any(terms) else grid
+
+
+def sections(table: Table) -> list[tuple[Section, Grid]]:
+    """The parts of block three that have lines."""
+    grids = ((section, section_grid(section, table)) for section in SECTIONS)
+    return [(section, grid) for section, grid in grids if len(grid) > 1]

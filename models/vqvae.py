@@ -1,0 +1,143 @@
+"""Vector-quantised variational autoencoder with an autoregressive prior."""
+
+import math
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+from annotated_types import Ge
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+from torch import Tensor, nn
+
+from models.base import GenerativeModel, ImageShape, inference, sampling
+from models.losses import bits_per_dim, discretized_logistic_log_likelihood
+from models.networks.grid_autoencoder import GridDecoder, GridEncoder, grid_shape
+from models.networks.quantiser import Quantised, Quantiser
+from models.networks.transformer import Cache, CausalTransformer
+from models.protocols import Bound
+
+
+class CodePrior(nn.Module):
+    """p(c) = product of p(c_i | c_0 ... c_{i-1}) over sequences of `length` codes among K = `size`."""
+
+    def __init__(self, size: int, length: int, dim: int, depth: int, heads: int) -> None:
+        super().__init__()
+        self.start = size  # the token before the first code
+        self.embedding = nn.Embedding(size + 1, dim)
+        nn.init.normal_(self.embedding.weight, std=0.02)  # like the transformer's positions, which are added to it
+        self.transformer = CausalTransformer(length, dim, depth, heads)
+        self.head = nn.Linear(dim, size)
+
+    def forward(self, before: Tensor, cache: Cache | None = None) -> Tensor:
+        """Logits of the codes that follow the tokens, N x l -> N x l x K, float32; see `CausalTransformer`."""
+        return self.head(self.transformer(self.embedding(before), cache)).float()
+
+    def log_p(self, codes: Tensor) -> Tensor:
+        """log p(c) of N x length codes, in nats: N values."""
+        logits = self(F.pad(codes[:, :-1], (1, 0), value=self.start))
+        return -F.cross_entropy(logits.flatten(0, 1), codes.flatten(), reduction="none").view(codes.shape).sum(1)
+
+    def draw(self, u: Tensor) -> Tensor:
+        """Codes by inverting the distribution function at uniform numbers u in [0, 1), N x length."""
+        codes, cache = [u.new_full(u[:, :1].shape, self.start, dtype=torch.int64)], self.transformer.cache(len(u))
+        for u_i in u.split(1, dim=1):
+            cumulated = self(codes[-1], cache)[:, -1].softmax(1).cumsum(1)
+            drawn = torch.searchsorted(cumulated, u_i * cumulated[:, -1:], right=True)
+            codes.append(drawn.clamp_max(self.start - 1))  # where rounding leads past the last code
+        return torch.cat(codes[1:], 1)
+
+
+class VQVAE(GenerativeModel):
+    """van den Oord, Vinyals and Kavukcuoglu 2017, Neural Discrete Representation Learning (arXiv:1711.00937).
+
+    An image is a grid of codes, a quarter of its resolution, whose codebook is learned by moving averages (Appendix
+    A.1). p(x | z) is the VAE's logistic over the 256 levels, so that bits/dim can be counted; samples are its means.
+
+    Departures: the prior over the codes, in raster order, is a transformer instead of a PixelCNN, and is trained in
+    the same steps, on codes that still move, instead of afterwards; it sends no gradient into the autoencoder. Codes
+    that fall out of use start again, see `Quantiser`. The loss is Eq. 3 as it stands: nats of the whole image plus
+    beta times the squared distances, summed over the grid, where the authors' code takes means of both.
+
+    codebook_size: K. code_dim: D, of a code. beta: weight of the commitment. width: channels of the autoencoder.
+    prior_dim, prior_depth, prior_heads: the transformer's width, layers and attention heads. learning_rate: of Adam,
+    decayed to zero by a half cosine.
+    """
+
+    family = "autoregressive-vae"
+
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        *,
+        codebook_size: Annotated[int, Ge(2)] = 64,
+        code_dim: PositiveInt = 16,
+        beta: NonNegativeFloat = 0.25,
+        width: PositiveInt = 64,
+        prior_dim: PositiveInt = 128,
+        prior_depth: PositiveInt = 2,
+        prior_heads: PositiveInt = 4,
+        learning_rate: PositiveFloat = 2e-3,
+    ) -> None:
+        super().__init__(image_shape)
+        self.codebook_size = codebook_size
+        self.beta = beta
+        self.learning_rate = learning_rate
+        self.grid = grid_shape(image_shape)
+        self.encoder = GridEncoder(image_shape[0], code_dim, width, blocks=2).to(memory_format=torch.channels_last)
+        self.quantiser = Quantiser(codebook_size, code_dim)
+        self.decoder = GridDecoder(image_shape, code_dim, width, blocks=2).to(memory_format=torch.channels_last)
+        self.log_scale = nn.Parameter(torch.tensor(-2.0))
+        self.prior = CodePrior(codebook_size, math.prod(self.grid), prior_dim, prior_depth, prior_heads)
+
+    @property
+    def networks(self) -> tuple[nn.Module, ...]:
+        return (self.prior, self.decoder)
+
+    def passes(self) -> int:  # type: ignore[override]  # `sample` has no settings
+        return math.prod(self.grid) + 1
+
+    def terms(self, x: Tensor) -> tuple[Tensor, Tensor, Quantised]:
+        """-log p(x | z) and -log p(z) at the image's own codes z, in nats, N values each, and the codes."""
+        z = self.quantiser(self.encoder(x))
+        log_p = discretized_logistic_log_likelihood(x, self.decoder(z.grid).float(), self.log_scale)
+        return -log_p, -self.prior.log_p(z.codes.flatten(1)), z
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        x, _ = batch
+        nats, prior_nats, z = self.terms(x)
+        reconstruction, prior, commitment = nats.mean(), prior_nats.mean(), z.commitment.mean()
+        # Eq. 3 without its second term, which the averages replace; the prior shares no weights with it
+        loss = reconstruction + self.beta * commitment + prior
+        self.log_losses(
+            loss=loss, reconstruction=reconstruction, commitment=commitment, prior=prior, perplexity=z.perplexity,
+            bits_per_dim=bits_per_dim(prior + reconstruction, x[0].numel()),
+        )  # fmt: skip
+        return loss
+
+    @sampling
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        u = torch.rand((n, math.prod(self.grid)), generator=generator, device=generator.device).to(self.device)
+        return self.decoder(self.quantiser.lookup(self.prior.draw(u).view(n, *self.grid)))
+
+    @inference
+    def reconstruct(self, x: Tensor) -> Tensor:
+        return self.decoder(self.quantiser(self.encoder(x)).grid).float().clamp(-1, 1)
+
+    @inference
+    def encode(self, x: Tensor) -> Tensor:
+        return self.quantiser(self.encoder(x)).grid.flatten(1)
+
+    @inference
+    def codes(self, x: Tensor) -> Tensor:
+        return self.quantiser(self.encoder(x)).codes
+
+    @inference
+    def bits_per_dim(self, x: Tensor, generator: torch.Generator) -> list[Bound]:
+        """The bits of sending the image's codes by the prior and then the image by p(x | z).
+
+        A bound, since p(x) is a sum over all codes and these are one of its terms.
+        """
+        reconstruction, prior, _ = self.terms(x)
+        terms = {"prior": prior, "reconstruction": reconstruction}
+        bits = {name: bits_per_dim(nats, x[0].numel()) for name, nats in terms.items()}
+        return [Bound("prior + reconstruction", bits["prior"] + bits["reconstruction"], bits)]
