@@ -30,15 +30,15 @@ def parts(cell: Cell) -> list[str]:
 
 
 def lecture_grid(table: Table, separator: str) -> Grid:
-    """Block one as text: a line for each row of the lecture's table, the parts of its cells joined by `separator`."""
-    lines = [
-        [title, *(separator.join(parts(cell)) for cell in cells.values())] for title, cells in table.lecture.items()
-    ]
-    return [["", *contenders(table, separator)], *lines]
+    """Block one as text, the lecture's rows as columns: a line for each model, the parts of its cells joined."""
+    names = contenders(table, separator)
+    cells = zip(*(told.values() for told in table.lecture.values()), strict=True)
+    lines = [[name, *(separator.join(parts(cell)) for cell in told)] for name, told in zip(names, cells, strict=True)]
+    return [["", *table.lecture], *lines]
 
 
 def contenders(table: Table, separator: str) -> list[str]:
-    """The headings of block one: each model under the lecture's name for its family."""
+    """Each model under the lecture's name for its family."""
     measured = {row.model for row in table.rows}
     return [
         FAMILIES[family] + (f"{separator}{model}" if model in measured else "")

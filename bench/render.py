@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from bench.columns import COLUMNS, FLOOR
-from bench.grids import caption, contenders, figures_grid, heading, lecture_grid, parts, sections
+from bench.grids import Grid, caption, figures_grid, lecture_grid, sections
 from bench.records import write_text
 from bench.table import Table
 
@@ -131,32 +131,25 @@ def write(table: Table, folder: Path) -> list[Path]:
 
 
 def show(table: Table, console: Console) -> None:
-    """Print the blocks for a person at a terminal: the figures turned, a column for each row of the table."""
+    """Print the blocks for a person at a terminal: the figures turned, a column for each row."""
     if table.stamp:
         console.print(f"[bold yellow]{table.stamp}[/]\n")
     colours = {"✓": "green", "×": "red", "–": "dim"}
     block = RichTable(title="The lecture's table, measured", show_lines=True)
-    block.add_column("")
-    for name in contenders(table, "\n"):
-        block.add_column(name, justify="center")
-    for title, cells in table.lecture.items():
-        cells_told = []
-        for mark, *rest in map(parts, cells.values()):
-            cells_told.append("\n".join([f"[{colours[mark[0]]}]{mark}[/]", *rest]))
-        block.add_row(title, *cells_told)
+    head, *lines = lecture_grid(table, "\n")
+    for title in head:
+        block.add_column(title, justify="center" if title else "left")
+    for name, *cells in lines:
+        block.add_row(name, *(f"[{colours[cell[0]]}]{cell[0]}[/]{cell[1:]}" for cell in cells))
     console.print(block)
     console.print(caption(table), style="dim")
-    turned = RichTable(title="Figures", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    turned.add_column("", no_wrap=True)
-    for row in table.rows:
-        model, _, sampler = row.name.partition(", ")
-        turned.add_column(
-            f"{model} {sampler.replace('-', ' ')}".strip().replace(" ", "\n"), justify="right", no_wrap=True
-        )
-    for column in COLUMNS:
-        shown = (column.show(row.figures.get(column.key), row.intervals.get(column.key)) for row in table.rows)
-        turned.add_row(heading(column), *shown)
-    console.print(turned)
+    for columns in turned(figures_grid(table), console.width):
+        figures = RichTable(title="Figures", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        for number, title in enumerate(columns[0]):
+            figures.add_column(title, justify="right" if number else "left", no_wrap=True)
+        for line in columns[1:]:
+            figures.add_row(*line)
+        console.print(figures)
     for section, grid in sections(table):
         block = RichTable(title=section.title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for number, words in enumerate(grid[0]):
@@ -164,3 +157,21 @@ def show(table: Table, console: Console) -> None:
         for line in grid[1:]:
             block.add_row(*line)
         console.print(block)
+
+
+def turned(grid: Grid, width: int) -> list[Grid]:
+    """A grid with lines for columns, cut into as many as keep within `width` characters; headings break at words."""
+    names, *lines = ([cell.replace(", ", "\n") if i == 0 else cell for i, cell in enumerate(line)] for line in grid)
+    names[0] = ""
+    first = max(map(len, names)) + 1
+    made: list[Grid] = []
+    room = 0
+    for line in lines:
+        line[0] = line[0].replace("-", "\n").replace(" ", "\n")
+        wide = 1 + max(len(word) for cell in line for word in cell.split("\n"))
+        if wide > room:
+            made.append([names])
+            room = width - first - 2
+        made[-1].append(line)
+        room -= wide
+    return [[list(line) for line in zip(*part, strict=True)] for part in made]

@@ -40,7 +40,7 @@ class PixelAR(GenerativeModel):
         depth: PositiveInt = 3,
         heads: PositiveInt = 2,
         hidden: PositiveInt = 64,
-        learning_rate: PositiveFloat = 3e-3,
+        learning_rate: PositiveFloat = 4e-3,
         warmup: NonNegativeInt = 100,
     ) -> None:
         super().__init__(image_shape)
