@@ -59,11 +59,16 @@ class Task:
         )
 
 
+def learned_from(config: Config, data: ImageDataModule) -> int:
+    """How many training images a probe learns from; none where they have no labels to learn."""
+    labelled = len(data.train_labels.unique()) > 1
+    return min(PROBE_SHARE * config.evaluation.samples, len(data.train_images)) if labelled else 0
+
+
 def task(config: Config, data: ImageDataModule, device: torch.device) -> Task:
     settings = config.evaluation
     held_out = subset(len(data.test_images), settings.samples, settings.seed)
-    learned = min(PROBE_SHARE * settings.samples, len(data.train_images))
-    train = subset(len(data.train_images), learned, settings.seed)
+    train = subset(len(data.train_images), learned_from(config, data), settings.seed)
     return Task(
         data.test_images[held_out], data.test_labels[held_out], data.train_images[train], data.train_labels[train],
         settings.seed, settings.chunk, device,
@@ -98,7 +103,7 @@ ABILITIES: Mapping[str, tuple[type, Measure]] = {
 def protocol(ability: str, config: Config, data: ImageDataModule, weights: str) -> AbilityProtocol:
     """What the figures of one ability depend on beside the model."""
     settings = config.evaluation
-    learned = min(PROBE_SHARE * settings.samples, len(data.train_images)) if ability == "encode" else 0
+    learned = learned_from(config, data) if ability == "encode" else 0
     return AbilityProtocol(
         ability=ability,
         data=config.data["name"],
@@ -119,7 +124,9 @@ def missing_abilities(
     """What the model can do that is not recorded under these settings."""
     weights = "ema" if model.ema_decay else "raw"
     wanted = {
-        name: protocol(name, config, data, weights) for name, (able, _) in ABILITIES.items() if isinstance(model, able)
+        name: protocol(name, config, data, weights)
+        for name, (able, _) in ABILITIES.items()
+        if isinstance(model, able) and (name != "encode" or learned_from(config, data))
     }
     return {name: stated for name, stated in wanted.items() if stated.fingerprint() not in record.abilities}
 
@@ -151,6 +158,8 @@ def advancing(bar: Bar) -> Progress:
 
 def measure_baselines(config: Config, data: ImageDataModule) -> None:
     """Record what raw pixels and principal components tell a probe, unless it is: what features must beat."""
+    if not learned_from(config, data):
+        return
     stated = protocol("encode", config, data, weights="none")
     for kind in BASELINES:
         name = f"{kind.replace(' ', '-').lower()}-{config.data['name']}-{stated.fingerprint()}"

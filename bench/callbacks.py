@@ -1,5 +1,6 @@
 """What runs beside the training: averaged weights, progress in images, a clean stop on Ctrl-C, RNG state."""
 
+import math
 import signal
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from bench.progress import Bar
 from models import GenerativeModel
+from models.base import LOG_EVERY
 
 MultiAverage = Callable[[list[Tensor], list[Tensor], Tensor | int], None]
 
@@ -62,6 +64,24 @@ class ImagesSeen(L.Callback):
 def last_loss(trainer: L.Trainer) -> str:
     loss = trainer.logged_metrics.get("train/loss")
     return "" if loss is None else f"loss {float(loss):.4g}"
+
+
+class Diverged(Exception):
+    """A training whose loss or weights are no finite numbers any more; the message says what may help."""
+
+
+class FiniteLoss(L.Callback):
+    """Stops a training that has diverged, at the next point of its curve."""
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if (trainer.fit_loop.total_batch_idx + 1) % LOG_EVERY:
+            return
+        loss = trainer.logged_metrics.get("train/loss")
+        if loss is not None and not math.isfinite(float(loss)):
+            raise Diverged(
+                f"the loss is {float(loss)} after {pl_module.images_seen:,} images; "
+                "a lower model.learning_rate may help"
+            )
 
 
 class RandomState(L.Callback):

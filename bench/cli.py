@@ -33,7 +33,8 @@ def table(options: argparse.Namespace) -> None:
     from bench import render
     from bench.config import table_selection
     from bench.records import read_all
-    from bench.table import build, select
+    from bench.selection import select
+    from bench.table import build
 
     folder, wanted = table_selection(options.overrides)
     made = build(select(read_all(folder), wanted), folder)
@@ -84,7 +85,10 @@ def parser() -> argparse.ArgumentParser:
         "bench table preset=quick results=results",
     )  # fmt: skip
     command.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="preset=, data= and results=DIR choose records"
+        "overrides",
+        nargs="*",
+        metavar="key=value",
+        help="preset=, data=, evaluation.samples=, .seed= and .chunk= choose records of results=DIR",
     )
     command = add(
         "extractor", extractor, "Train the small classifier whose features judge a data set's samples.",
@@ -113,16 +117,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def explain(error: Exception) -> int:
     """A user's mistake becomes its one sentence; anything else is ours, and keeps its traceback."""
+    from bench.callbacks import Diverged
     from bench.evaluation import EvaluationError
     from bench.records import RecordError
     from bench.run import Interrupted
-    from bench.table import TableError
+    from bench.selection import TableError
     from datamodules import DataError
 
     if isinstance(error, Interrupted):
         console.print(f"[yellow]{error}[/]")
         return 130
-    if isinstance(error, (ConfigError, DataError, EvaluationError, RecordError, TableError, PermissionError)):
+    if isinstance(error, (ConfigError, DataError, Diverged, EvaluationError, RecordError, TableError, PermissionError)):
         console.print(f"bench: {error}", style="red", markup=False)
         return 2
     raise error

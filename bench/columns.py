@@ -49,7 +49,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Rule:
-    """A row of the lecture's table: ✓ where a model's figure is within `factor` of the best model's."""
+    """A row of the lecture's table: ✓ where a model's figure is within `factor` of the best contender's."""
 
     title: str
     key: str
@@ -64,7 +64,7 @@ class Rule:
     def text(self) -> str:
         heading = next(column.heading for column in COLUMNS if column.key == self.key)
         bound = f"at least {self.factor:g} of" if self.better == "higher" else f"at most {self.factor:g} times"
-        return f"{self.title}: ✓ where {heading} is {bound} the best model's"
+        return f"{self.title}: ✓ where {heading} is {bound} the best of these models'"
 
 
 RULES = (
@@ -109,9 +109,9 @@ SECTIONS = (
     Section(
         "denoising", "Denoising", "model: noise",
         (
-            Column("psnr_noisy", "PSNR before, dB", ".1f", "higher"),
+            Column("psnr_noisy", "PSNR before, dB", ".1f"),
             Column("psnr", "PSNR after, dB", ".1f", "higher"),
-            Column("ssim_noisy", "SSIM before", ".3f", "higher"),
+            Column("ssim_noisy", "SSIM before", ".3f"),
             Column("ssim", "SSIM after", ".3f", "higher"),
         ),
         "Held-out images with noise, before and after the model took it away",

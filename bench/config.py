@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from bench.schema import Config, ConfigError, arguments, check, check_name
+from bench.selection import CHOICES
 from datamodules import DATAMODULES, RUNNER_ARGUMENTS
 from models import MODELS
 
@@ -129,13 +130,16 @@ def split(overrides: Sequence[str]) -> tuple[dict[str, str], dict[str, Any]]:
     return picks, tree  # type: ignore[return-value]
 
 
-def table_selection(overrides: Sequence[str]) -> tuple[Path, dict[str, str]]:
-    """`bench table`'s words -> the results folder (the preset's own where none is given) and the records wanted."""
+def table_selection(overrides: Sequence[str]) -> tuple[Path, dict[str, Any]]:
+    """`bench table`'s words -> the results folder (the preset's own where none is given) and what is wanted of it."""
     picks, rest = split(overrides)
-    if wrong := [key for key in [*picks, *rest] if key not in ("preset", "data", "results")]:
-        raise ConfigError(f"{wrong[0]}: `bench table` takes preset, data and results only")
+    settings = rest.pop("evaluation", {})
+    given = [f"evaluation.{key}" for key in settings] if isinstance(settings, dict) else ["evaluation"]
+    allowed = ("preset", "data", "results", *(f"evaluation.{key}" for key in CHOICES))
+    if wrong := [key for key in [*picks, *rest, *given] if key not in allowed]:
+        raise ConfigError(f"{wrong[0]}: `bench table` takes {', '.join(allowed)} only")
     for group, known in (("preset", names("preset")), ("data", list(DATAMODULES))):
         if group in picks:
             check_name(group, picks[group], known)
     usual = read("", "default") | (read("preset", picks["preset"]) if "preset" in picks else {})
-    return Path(str(rest.get("results", usual["results"]))), picks
+    return Path(str(rest.get("results", usual["results"]))), picks | settings

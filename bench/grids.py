@@ -21,19 +21,20 @@ def caption(table: Table) -> str:
     )
 
 
-def parts(cell: Cell) -> list[str]:
-    """What a cell says: mark and figure, the row they come from, and whether the lecture says the same."""
+def parts(cell: Cell, model: str) -> list[str]:
+    """What a model's cell says: mark and figure, the row they come from where it has several, the lecture's word."""
     if cell.agrees is None:
         return [cell.mark]
     lecture = "as in the lecture" if cell.agrees else f"the lecture: {'×' if cell.mark == '✓' else '✓'}"
-    return [f"{cell.mark} {cell.figure}", cell.source, lecture]
+    return [f"{cell.mark} {cell.figure}", *([] if cell.source == model else [cell.source]), lecture]
 
 
 def lecture_grid(table: Table, separator: str) -> Grid:
     """Block one as text, the lecture's rows as columns: a line for each model, the parts of its cells joined."""
-    names = contenders(table, separator)
-    cells = zip(*(told.values() for told in table.lecture.values()), strict=True)
-    lines = [[name, *(separator.join(parts(cell)) for cell in told)] for name, told in zip(names, cells, strict=True)]
+    lines = [
+        [name, *(separator.join(parts(cells[model], model)) for cells in table.lecture.values())]
+        for name, model in zip(contenders(table, separator), table.contenders, strict=True)
+    ]
     return [["", *table.lecture], *lines]
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from bench import records
+from bench.columns import FLOOR
 from bench.evaluation import (
     Evaluation,
     Extractor,
@@ -149,7 +150,7 @@ def evaluate_floor(config: Config, data: ImageDataModule, by: Standard) -> None:
     )
     record = records.Record(
         run_id=name,
-        family="data",
+        family=FLOOR,
         config={"preset": config.preset, "model": {"name": "held-out"}, "data": config.data},
         code=records.code_version(),
         libraries=records.library_versions(),

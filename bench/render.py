@@ -36,6 +36,7 @@ def markdown(table: Table) -> str:
         f"\n**{section.title}.** {section.about}.\n\n{markdown_grid(grid, '--:')}\n"
         for section, grid in sections(table)
     )
+    beside += f"\nMeasured on {table.beside}.\n" if beside else ""
     return f"{stamp}{lecture}\n\n{caption(table)}\n\n{markdown_grid(figures_grid(table), '--:')}\n{beside}"
 
 
@@ -47,7 +48,9 @@ def latex(table: Table) -> str:
     environment.filters["tex"] = lambda text: "".join(LATEX.get(character, character) for character in str(text))
     template = environment.get_template("TABLE.tex.j2")
     return template.render(
-        grids=[lecture_grid(table, "; "), figures_grid(table), *(grid for _, grid in sections(table))],
+        grids=[("", lecture_grid(table, "; ")), ("", figures_grid(table)),
+               *((f"{section.title}. {section.about}.", grid) for section, grid in sections(table))],
+        beside=table.beside,
         stamp=table.stamp, caption=caption(table),
     )  # fmt: skip
 
@@ -83,6 +86,7 @@ def json_text(table: Table) -> str:
 def figure(table: Table, target: Path) -> None:
     """Quality against the time for 100 images, both logarithmic, with coverage as colour; the floor as a line."""
     import matplotlib
+    from adjustText import adjust_text
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
@@ -95,10 +99,6 @@ def figure(table: Table, target: Path) -> None:
                             edgecolors="black", zorder=3)  # fmt: skip
         picture.colorbar(dots, label="coverage")
         axes.margins(x=0.25, y=0.2)
-    for number, row in enumerate(sorted(points, key=lambda row: row.figures["seconds_per_100"])):
-        place = (row.figures["seconds_per_100"], row.figures["fid"])
-        height = 10 if number % 2 == 0 else -19  # neighbours' names above and below
-        axes.annotate(row.name, place, xytext=(0, height), textcoords="offset points", ha="center")
     for row in table.rows:
         if row.family == FLOOR:
             axes.axhline(row.figures["fid"], color="grey", linestyle="--", linewidth=1)
@@ -112,6 +112,12 @@ def figure(table: Table, target: Path) -> None:
     )
     axes.set_title(table.stamp or "Quality against speed", fontsize=11)
     axes.grid(True, which="major", alpha=0.3)
+    texts = [axes.text(row.figures["seconds_per_100"], row.figures["fid"], row.name) for row in points]
+    if texts:  # names beside their dots, moved until none covers another
+        picture.canvas.draw()
+        adjust_text(
+            texts, x, y, ax=axes, objects=dots, expand=(1.3, 1.6), arrowprops={"arrowstyle": "-", "color": "grey"}
+        )
     aside = target.with_name(f".{target.name}.aside.png")
     picture.savefig(aside, dpi=150)
     pyplot.close(picture)
@@ -119,7 +125,7 @@ def figure(table: Table, target: Path) -> None:
 
 
 def write(table: Table, folder: Path) -> list[Path]:
-    """Write TABLE.md, .csv, .json, .tex and .png into `folder`; returns the paths."""
+    """Write TABLE.md, .csv, .beside.csv, .json, .tex and .png into `folder`; returns the paths."""
     texts = {
         "md": markdown(table), "csv": csv_text(table), "beside.csv": beside_csv_text(table), "json": json_text(table),
         "tex": latex(table),
@@ -157,6 +163,8 @@ def show(table: Table, console: Console) -> None:
         for line in grid[1:]:
             block.add_row(*line)
         console.print(block)
+    if table.beside:
+        console.print(f"Measured on {table.beside}.", style="dim")
 
 
 def turned(grid: Grid, width: int) -> list[Grid]:
@@ -168,10 +176,10 @@ def turned(grid: Grid, width: int) -> list[Grid]:
     room = 0
     for line in lines:
         line[0] = line[0].replace("-", "\n").replace(" ", "\n")
-        wide = 1 + max(len(word) for cell in line for word in cell.split("\n"))
+        wide = 2 + max(len(word) for cell in line for word in cell.split("\n"))
         if wide > room:
             made.append([names])
-            room = width - first - 2
+            room = width - first - 4
         made[-1].append(line)
         room -= wide
     return [[list(line) for line in zip(*part, strict=True)] for part in made]

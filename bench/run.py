@@ -13,7 +13,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from bench import pictures, records
 from bench.beside import measure_abilities, measure_baselines, missing_abilities
-from bench.callbacks import CleanStop, ImagesSeen, RandomState, averaged_weights, checkpoints
+from bench.callbacks import CleanStop, Diverged, FiniteLoss, ImagesSeen, RandomState, averaged_weights, checkpoints
 from bench.config import check_parts, merge, run_id, split, without_name
 from bench.evaluation import check_extractor, hardware
 from bench.judge import evaluate_floor, evaluate_rows, missing_rows, standard
@@ -72,6 +72,10 @@ def check_evaluation(config: Config, data: ImageDataModule) -> None:
     weights = Path(settings.extractor_weights) if settings.extractor_weights else None
     check_extractor(settings.extractor, data.image_shape[0], weights)
     smallest = min(len(data.train_images), len(data.test_images))
+    if min(data.image_shape[1:]) < 3:
+        raise ConfigError(
+            f"data={config.data['name']}: images of {data.image_shape[1:]} are too small for SSIM's 3 x 3"
+        )
     if settings.samples > smallest:
         raise ConfigError(
             f"evaluation.samples={settings.samples}: more than the {smallest} images of the smaller split of "
@@ -85,30 +89,36 @@ def run_config(config: Config) -> None:
     model = build_model(config, data.image_shape)
     preflight(config, data, model)
     name, results = run_id(config), Path(config.results)
+    file, weights = records.path(results, name), results / "runs" / name / "final.ckpt"
     record = records.find(results, name)
     if record and record.data_digest != data.digest("train"):
-        file = records.path(results, name)
         raise ConfigError(
             f"{file}: made from other images than data={config.data['name']} has now; use another results=DIR"
         )
     by = standard(config, data, resolve_precision(config))
     if record and not missing_rows(record, config, by, model) and not missing_abilities(record, config, data, model):
-        console.print(f"[bold]{name}[/] is trained and evaluated, nothing to do: {records.path(results, name)}")
+        console.print(f"[bold]{name}[/] is trained and evaluated, nothing to do: {file}")
         return
+    if record and not weights.exists():
+        raise ConfigError(f"{weights}: missing, so what {file} lacks cannot be measured; move that away to train again")
     evaluate_floor(config, data, by)
     measure_baselines(config, data)
-    weights = results / "runs" / name / "final.ckpt"
-    if record is None or not weights.exists():
-        console.print(f"  [bold]{name}[/]: {budget(config):,} images, {resolve_precision(config)}")
-        record = fit(config, model, data, weights.parent)
-        records.write(record, results)
-        for checkpoint in (weights.parent / "checkpoints").glob("*.ckpt"):
-            checkpoint.unlink()
+    record = record or train(config, model, data, weights.parent)
     model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True)["state_dict"])
     evaluate_rows(record, missing_rows(record, config, by, model), config, model, by)
+    draw_pictures(config, data, model)  # before the abilities, so that a stop here leaves something missing
     measure_abilities(record, config, data, model, by.device)
-    draw_pictures(config, data, model)
-    console.print(f"  recorded: {records.path(results, name)}")
+    console.print(f"  recorded: {file}")
+
+
+def train(config: Config, model: GenerativeModel, data: ImageDataModule, folder: Path) -> records.Record:
+    """Fit, record, and drop the checkpoints that only a stopped training needs."""
+    console.print(f"  [bold]{run_id(config)}[/]: {budget(config):,} images, {resolve_precision(config)}")
+    record = fit(config, model, data, folder)
+    records.write(record, Path(config.results))
+    for checkpoint in (folder / "checkpoints").glob("*.ckpt"):
+        checkpoint.unlink()
+    return record
 
 
 def draw_pictures(config: Config, data: ImageDataModule, model: GenerativeModel) -> None:
@@ -154,6 +164,8 @@ def fit(config: Config, model: GenerativeModel, data: ImageDataModule, folder: P
     if model.images_seen < config.train.images:
         raise Interrupted(f"stopped after {model.images_seen:,} of {config.train.images:,} images; "
                           "the same command goes on from there")  # fmt: skip
+    if not all(parameter.isfinite().all() for parameter in model.parameters()):
+        raise Diverged(f"{run_id(config)}: the weights are no numbers any more; a lower model.learning_rate may help")
     trainer.save_checkpoint(folder / "final.ckpt", weights_only=True)
     return new_record(config, model, data, trainer, seconds)
 
@@ -184,7 +196,7 @@ def build_trainer(config: Config, model: GenerativeModel, folder: Path) -> L.Tra
     if model.ema_decay:
         callbacks.append(averaged_weights(model.ema_decay))
     saved = folder / "checkpoints"
-    callbacks += [ImagesSeen(f"train {config.model['name']}", budget(config)), CleanStop(saved)]
+    callbacks += [ImagesSeen(f"train {config.model['name']}", budget(config)), FiniteLoss(), CleanStop(saved)]
     settings = config.trainer
     return L.Trainer(
         accelerator=settings.accelerator,

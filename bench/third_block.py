@@ -1,7 +1,7 @@
 """Records -> block three of the table: what the models do beside sampling."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.columns import FLOOR
@@ -23,13 +23,13 @@ class Line:
     seeds: int
 
 
-def lines(records: Sequence[Record]) -> list[Line]:
-    """Every line of every section, in the order of the records."""
+def lines(records: Sequence[Record], called: Mapping[str, str]) -> list[Line]:
+    """Every line of every section, those without a model first; `called` names each identity."""
     groups: dict[tuple[str, str, str], list[tuple[Record, Figures]]] = defaultdict(list)
     for record in records:
         own: dict[tuple[str, str], Figures] = defaultdict(dict)
         for ability in record.abilities.values():
-            for section, name, figures in entries(record.config["model"], ability):
+            for section, name, figures in entries(called[identity(record)], record.config["model"], ability):
                 own[section, name] |= figures
         for (section, name), figures in own.items():
             groups[section, name, identity(record)].append((record, figures))
@@ -40,9 +40,9 @@ def lines(records: Sequence[Record]) -> list[Line]:
     return sorted(made, key=lambda line: line.family != FLOOR)
 
 
-def entries(model: dict[str, str], ability: Ability) -> Iterator[tuple[str, str, Figures]]:
+def entries(name: str, model: Mapping[str, str], ability: Ability) -> Iterator[tuple[str, str, Figures]]:
     """(section, line, figures under the columns' keys and in their units) of one ability's result."""
-    figures, name = ability.figures, model["name"]
+    figures = ability.figures
     match ability.protocol["ability"]:
         case "reconstruct":
             yield "compression", name, figures | {"mse": figures["mse"] * 1000}

@@ -79,6 +79,8 @@ class VQVAE(GenerativeModel):
         learning_rate: PositiveFloat = 2e-3,
     ) -> None:
         super().__init__(image_shape)
+        if prior_dim % prior_heads:
+            raise ValueError(f"prior_dim={prior_dim} cannot be divided among prior_heads={prior_heads}")
         self.codebook_size = codebook_size
         self.beta = beta
         self.learning_rate = learning_rate

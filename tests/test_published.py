@@ -17,11 +17,12 @@ def test_the_committed_tables_are_what_the_committed_records_give() -> None:
     table = build(read_all(PUBLISHED), PUBLISHED)
     assert (PUBLISHED / "TABLE.md").read_text() == render.markdown(table)
     assert (PUBLISHED / "TABLE.csv").read_text() == render.csv_text(table)
+    assert (PUBLISHED / "TABLE.beside.csv").read_text() == render.beside_csv_text(table)
     assert (PUBLISHED / "TABLE.json").read_text() == render.json_text(table)
     assert (PUBLISHED / "TABLE.tex").read_text() == render.latex(table)
 
 
-@pytest.mark.parametrize("block", ["lecture", "figures"])
+@pytest.mark.parametrize("block", ["lecture", "figures", "beside"])
 def test_readme_shows_the_committed_tables(block: str) -> None:
     readme = (HOUSE / "README.md").read_text()
     (shown,) = re.findall(rf"<!-- table:{block} -->\n(.*?)\n<!-- /table:{block} -->", readme, re.DOTALL)

@@ -1,11 +1,9 @@
 """What the figures of one ability depend on beside the weights, so that those of two ways never share a column."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass, fields
 
 from bench.evaluation.errors import EvaluationError, unknown
-from bench.evaluation.protocol import CHOICES, ROW_FIELDS, short_hash
+from bench.evaluation.protocol import CHOICES, Stated
 
 ABILITIES = ("reconstruct", "denoise", "encode", "bits_per_dim")
 LEAST = {"images": 1, "train_images": 0, "seed": 0, "chunk": 1}  # the smallest integer that makes sense
@@ -13,11 +11,13 @@ ALLOWED = {"ability": ABILITIES, "weights": CHOICES["weights"], "precision": ("f
 
 
 @dataclass(frozen=True, kw_only=True)
-class AbilityProtocol:
+class AbilityProtocol(Stated):
     """How one ability was measured; two figures compare only where `setting()` is equal.
 
     Raises EvaluationError for a value out of range, of another type, or not among its choices.
     """
+
+    WHAT = "ability protocol"
 
     ability: str  # one of ABILITIES
     data: str
@@ -44,29 +44,13 @@ class AbilityProtocol:
             wanted = "above 0" if learns else "0"
             raise EvaluationError(f"train_images={self.train_images} is not {wanted}, as ability={self.ability} needs.")
 
-    def to_dict(self) -> dict[str, Any]:
-        """Every field by name, as JSON can hold it."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "AbilityProtocol":
-        """The inverse of `to_dict`. Raises EvaluationError for an unknown or a missing key."""
-        names = {field.name for field in fields(cls)}
-        for key in values:
-            if key not in names:
-                raise unknown("ability protocol key", key, names)
-        try:
-            return cls(**values)
-        except TypeError as error:  # Python's own sentence names the missing keys
-            raise EvaluationError(f"these values make no ability protocol: {error}.") from error
-
-    def fingerprint(self) -> str:
-        """12 hexadecimal digits that are equal when, and only when, the protocols are."""
-        return short_hash(self.to_dict())
-
-    def setting(self) -> str:
-        """The fingerprint without `ROW_FIELDS`: equal for all figures that may stand in one column."""
-        return short_hash({name: value for name, value in self.to_dict().items() if name not in ROW_FIELDS})
+    def line(self) -> str:
+        """What models were asked about, for the table's caption; of two abilities it may be the same."""
+        learned = f", probes taught by {self.train_images:,} of {self.data}/train (sha {self.train_digest[:8]})"
+        return (
+            f"{self.images:,} images of {self.data}/test (sha {self.test_digest[:8]}), seed {self.seed}, chunks of "
+            f"{self.chunk:,}, {self.precision}{learned if self.train_images else ''}"
+        )
 
 
 def _check(name: str, value: object) -> None:

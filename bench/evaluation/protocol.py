@@ -4,12 +4,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
+
+from typing_extensions import Self
 
 from bench.evaluation.errors import EvaluationError, unknown
-
-if TYPE_CHECKING:
-    from bench.evaluation.ability_protocol import AbilityProtocol
 
 Setting = bool | int | float | str | None
 
@@ -31,12 +30,44 @@ CHOICES = {
 }
 
 
+class Stated:
+    """What protocols share: a frozen dataclass that goes to JSON and back and compares by fingerprint."""
+
+    WHAT: ClassVar[str]  # in messages
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field by name, as JSON can hold it."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`. Raises EvaluationError for an unknown or a missing key."""
+        names = {field.name for field in fields(cls)}  # type: ignore[arg-type]
+        for key in values:
+            if key not in names:
+                raise unknown(f"{cls.WHAT} key", key, names)
+        try:
+            return cls(**values)
+        except TypeError as error:  # Python's own sentence names the missing keys
+            raise EvaluationError(f"these values make no {cls.WHAT}: {error}.") from error
+
+    def fingerprint(self) -> str:
+        """12 hexadecimal digits that are equal when, and only when, the protocols are."""
+        return short_hash(self.to_dict())
+
+    def setting(self) -> str:
+        """The fingerprint without `ROW_FIELDS`: equal for all numbers that may stand in one column."""
+        return short_hash({name: value for name, value in self.to_dict().items() if name not in ROW_FIELDS})
+
+
 @dataclass(frozen=True, kw_only=True)
-class Protocol:
+class Protocol(Stated):
     """How one row of a table was measured; two numbers compare only where `setting()` is equal.
 
     Raises EvaluationError for a value out of range, of another type, or not among its choices.
     """
+
+    WHAT = "protocol"
 
     data: str
     extractor: str
@@ -65,30 +96,7 @@ class Protocol:
         _check_enough(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field by name, as JSON can hold it."""
-        return {field.name: getattr(self, field.name) for field in fields(self)} | {
-            "sampler_settings": dict(self.sampler_settings)
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Protocol":
-        """The inverse of `to_dict`. Raises EvaluationError for an unknown or a missing key."""
-        names = {field.name for field in fields(cls)}
-        for key in values:
-            if key not in names:
-                raise unknown("protocol key", key, names)
-        try:
-            return cls(**values)
-        except TypeError as error:  # Python's own sentence names the missing keys
-            raise EvaluationError(f"these values make no protocol: {error}.") from error
-
-    def fingerprint(self) -> str:
-        """12 hexadecimal digits that are equal when, and only when, the protocols are."""
-        return short_hash(self.to_dict())
-
-    def setting(self) -> str:
-        """The fingerprint without `ROW_FIELDS`: equal for all numbers that may stand in one column."""
-        return short_hash({name: value for name, value in self.to_dict().items() if name not in ROW_FIELDS})
+        return super().to_dict() | {"sampler_settings": dict(self.sampler_settings)}
 
     def line(self) -> str:
         """One sentence for the table's caption."""
@@ -101,7 +109,7 @@ class Protocol:
         )
 
 
-def difference(a: "Protocol | AbilityProtocol", b: "Protocol | AbilityProtocol") -> list[str]:
+def difference(a: Stated, b: Stated) -> list[str]:
     """Why two numbers may not share a column, as 'field: value vs value'; empty if they may."""
     left, right = a.to_dict(), b.to_dict()
     return [f"{k}: {left[k]} vs {right[k]}" for k in left if k not in ROW_FIELDS and left[k] != right[k]]

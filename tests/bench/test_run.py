@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
+from bench import beside
 from bench.cli import main
 from models import MODELS, GenerativeModel
 
@@ -171,3 +173,93 @@ def test_help_shows_an_example(command: str, capsys: pytest.CaptureFixture[str])
         main([command, "--help"])
     assert stopped.value.code == 0
     assert f"bench {command} " in capsys.readouterr().out.split("example:")[1]
+
+
+def test_a_stop_between_abilities_loses_none_and_measures_none_twice(
+    small_mnist: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = small_mnist / "results"
+    kind, measure = beside.ABILITIES["encode"]
+
+    def stopped(model: object, asked: object) -> dict:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(beside.ABILITIES, "encode", (kind, stopped))
+    assert main(words("vae", results)) == 130
+    before = record(results, "vae")
+    assert {one["protocol"]["ability"] for one in before["abilities"].values()} == {"reconstruct"}
+    monkeypatch.setitem(beside.ABILITIES, "encode", (kind, measure))
+    monkeypatch.setitem(beside.ABILITIES, "reconstruct", (beside.ABILITIES["reconstruct"][0], stopped))
+    assert main(words("vae", results)) == 0
+    after = record(results, "vae")
+    assert after["results"] == before["results"]
+    assert {one["protocol"]["ability"] for one in after["abilities"].values()} == {
+        "reconstruct", "encode", "bits_per_dim",
+    }  # fmt: skip
+    assert len(list((results / "records").glob("raw-pixels-*.json"))) == 1
+
+
+def test_pictures_that_could_not_be_drawn_are_drawn_by_the_same_command(
+    small_mnist: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = small_mnist / "results"
+
+    def full(*args: object, **kwargs: object) -> None:
+        raise PermissionError("no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("bench.pictures.draw", full)
+        assert main(words("vae", results)) == 2
+    assert main(words("vae", results)) == 0
+    assert (next((results / "pictures").iterdir()) / "reconstructions.png").exists()
+
+
+def test_a_record_without_weights_is_never_overwritten(small_mnist: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = small_mnist / "results"
+    assert main(words("gan", results)) == 0
+    (weights_file,) = results.glob("runs/*/final.ckpt")
+    weights_file.unlink()
+    (file,) = (results / "records").glob("gan-*.json")
+    text = file.read_text()
+    assert main(words("gan", results)) == 0, "what is recorded needs no weights"
+    assert main(words("gan", results, "evaluation.seed=1")) == 2
+    assert "missing, so what" in capsys.readouterr().err
+    assert file.read_text() == text
+
+
+def test_a_training_that_diverges_ends_in_one_sentence_and_no_record(
+    small_mnist: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = small_mnist / "results"
+    assert main(words("ddpm", results, "model.learning_rate=1e30")) == 2
+    assert "a lower model.learning_rate may help" in capsys.readouterr().err
+    assert not list((results / "records").glob("ddpm-*.json"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["model=vae", "model.latent_dim=0"], "model.latent_dim=0: input should be greater than 0"),
+        (["model=vqvae", "model.codebook_size=1"], "model.codebook_size=1"),
+        (["model=vqvae", "model.prior_heads=3"], "prior_dim=128 cannot be divided among prior_heads=3"),
+        (["model=dae", "model.level=1.5"], "level=1.5"),
+        (["model=dae", "model.corruption=blur"], "model.corruption=blur: input should be 'gaussian', 'masking'"),
+        (["model=pixel_ar", "model.patch=0"], "model.patch=0"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else "",
+)
+def test_settings_that_make_no_model_are_refused_before_training(
+    wrong: list[str], said: str, small_mnist: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "preset=smoke", *wrong]) == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert not (small_mnist / "results").exists()
+
+
+def test_images_too_small_for_their_comparison_are_refused(small_mnist: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    for number in range(200):
+        Image.new("L", (4, 4), number).save(folder / f"{number}.png")
+    wrong = ["train", "model=vae", "data=image_folder", f"data.root={folder}", "data.size=2", "preset=smoke"]
+    assert main([*wrong, "evaluation.extractor=mnist-cnn", "evaluation.samples=16"]) == 2

@@ -13,7 +13,8 @@ from bench.columns import COLUMNS, RULES, SECTIONS
 from bench.evaluation import METRICS, AbilityProtocol, Protocol
 from bench.records import Ability, Record, Result
 from bench.seeds import half_width
-from bench.table import TableError, build, select
+from bench.selection import TableError, select
+from bench.table import build
 
 HERE = Path("results")
 MACHINE = {"device": "cpu", "gpu": None, "cpu": "Some CPU", "cores": 2, "threads": 2}
@@ -254,8 +255,46 @@ def test_block_three_is_left_out_where_nothing_was_measured() -> None:
 def test_abilities_measured_by_two_protocols_are_refused() -> None:
     runs = skilled()
     runs[1].abilities = ability("reconstruct", {"mse": 0.1, "psnr": 10.0, "ssim": 0.5}, images=100)
-    with pytest.raises(TableError, match="reconstruct measured by two protocols: images: 2000 vs 100"):
+    with pytest.raises(
+        TableError,
+        match=r"of two protocols: images: 2000 vs 100; .*evaluation.samples=2000 or evaluation.samples=100",
+    ):
         build(runs, HERE)
+
+
+def test_results_of_two_settings_in_one_record_are_chosen_among() -> None:
+    """As `bench evaluate RUN evaluation.samples=500` adds them: nothing is lost, and the table says how to choose."""
+    runs = skilled()
+    for one in runs[:3]:
+        other = record(one.config["model"]["name"], one.family, rows={"default": figures(9, 0.9, 0.02)}, samples=500)
+        one.results |= other.results
+    runs[0].abilities |= ability("reconstruct", {"mse": 0.1, "psnr": 10.0, "ssim": 0.5}, images=500)
+    with pytest.raises(TableError, match=r"choose with evaluation.samples=2000 or evaluation.samples=500"):
+        build(runs, HERE)
+    assert build(select(runs, {"samples": 2000}), HERE) == build(skilled(), HERE)
+    few = build(select(runs, {"samples": 500}), HERE)
+    assert {row.figures["fid"] for row in few.rows} == {9}
+    assert [(line.name, line.figures["psnr"]) for line in few.lines] == [("vae", 10.0)]
+
+
+def test_baselines_that_no_run_was_measured_with_stand_aside() -> None:
+    """Raw pixels are recorded before a training, which may be of other data or other settings, or be stopped."""
+    stray = record("raw pixels", "data")
+    stray.run_id = "stray"
+    stray.abilities = ability("encode", {"linear_probe": 0.1}, data="cifar10", train_digest="c", train_images=50_000)
+    assert build([*skilled(), stray], HERE) == build(skilled(), HERE)
+
+
+def test_models_of_two_settings_are_named_by_what_differs() -> None:
+    short = record("vae", "autoregressive-vae", rows={"default": figures(60, 0.2, 0.02)})
+    short.config["train"] = {"images": 90_000}
+    table = build([*lecture(), short], HERE)
+    assert [row.name for row in table.rows if row.family == "autoregressive-vae"] == [
+        "vae train.images=1", "vae train.images=90000",
+    ]  # fmt: skip
+    assert [name for name, family in table.contenders.items() if family == "autoregressive-vae"] == [
+        "vae train.images=1", "vae train.images=90000",
+    ]  # fmt: skip
 
 
 def test_block_three_has_means_over_seeds() -> None:

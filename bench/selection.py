@@ -1,0 +1,107 @@
+"""Which records may stand in one table, and how to choose among those that may not."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.columns import FLOOR
+from bench.evaluation import AbilityProtocol, Protocol, difference
+from bench.records import Record
+
+# Settings of the evaluation by which a record's results are chosen, under an ability protocol's own names.
+CHOICES = {"samples": "images", "seed": "seed", "chunk": "chunk"}
+
+
+class TableError(ValueError):
+    """Records that cannot stand in one table; the message says what differs and how to choose."""
+
+
+def select(records: Sequence[Record], wanted: Mapping[str, Any]) -> list[Record]:
+    """The records of a preset and of a data set, and of them the results of evaluation settings, where wanted."""
+    return [
+        narrowed(record, {key: wanted[key] for key in CHOICES if key in wanted})
+        for record in records
+        if wanted.get("preset", record.preset) == record.preset or record.family == FLOOR
+        if wanted.get("data", record.config["data"]["name"]) == record.config["data"]["name"]
+    ]
+
+
+def narrowed(record: Record, settings: Mapping[str, int]) -> Record:
+    """The record with only the results and abilities that were measured under these settings."""
+    results = {
+        key: result
+        for key, result in record.results.items()
+        if all(result.protocol[name] == value for name, value in settings.items())
+    }
+    abilities = {
+        key: ability
+        for key, ability in record.abilities.items()
+        if all(ability.protocol[CHOICES[name]] == value for name, value in settings.items())
+    }
+    return record.model_copy(update={"results": results, "abilities": abilities})
+
+
+def comparable(records: Sequence[Record], folder: Path) -> tuple[list[Record], list[Record]]:
+    """The runs, and the floor and baselines that were measured as they were; TableError if runs do not compare."""
+    runs = [record for record in records if record.family != FLOOR and record.results]
+    if not runs:
+        raise TableError(f"{folder}/records: no evaluated runs to make a table of; run `bench train` first")
+    same("preset", [record.preset for record in runs], "preset={}")
+    same("data", [record.config["data"]["name"] for record in runs], "data={}")
+    machines = [result.hardware for record in runs for result in record.results.values() if result.timing]
+    same("hardware", [describe(machine) for machine in machines], "a results=DIR that holds only records of {}")
+    setting = one_protocol("results", protocols(runs))
+    asked = {
+        name: one_protocol(name, [stated for stated in ability_protocols(runs) if stated.ability == name])
+        for name in {stated.ability for stated in ability_protocols(runs)}
+    }
+    known = {setting.setting(), *(stated.setting() for stated in asked.values())}
+    references = [record for record in records if record.family == FLOOR]
+    return runs, [only(record, known) for record in references]
+
+
+def only(record: Record, settings: set[str]) -> Record:
+    """The record with what was measured under one of these settings."""
+    results = {k: r for k, r in record.results.items() if Protocol.from_dict(r.protocol).setting() in settings}
+    abilities = {
+        k: a for k, a in record.abilities.items() if AbilityProtocol.from_dict(a.protocol).setting() in settings
+    }
+    return record.model_copy(update={"results": results, "abilities": abilities})
+
+
+def protocols(runs: Sequence[Record]) -> list[Protocol]:
+    return [Protocol.from_dict(result.protocol) for record in runs for result in record.results.values()]
+
+
+def ability_protocols(runs: Sequence[Record]) -> list[AbilityProtocol]:
+    return [AbilityProtocol.from_dict(ability.protocol) for record in runs for ability in record.abilities.values()]
+
+
+def one_protocol(what: str, stated: Sequence[Any]) -> Any:
+    """The first, if all the others have its setting."""
+    for other in stated[1:]:
+        if other.setting() != stated[0].setting():
+            differ = difference(stated[0], other)
+            values = [protocol.to_dict() for protocol in (stated[0], other)]
+            options = [
+                f"evaluation.{name}={value[key]}"
+                for name, own in CHOICES.items()
+                for key in {name, own} & values[0].keys()
+                if values[0][key] != values[1][key]
+                for value in values
+            ]
+            choose = f"choose with {' or '.join(options)}" if options else "use another results=DIR for one of them"
+            raise TableError(f"{what} of two protocols: {'; '.join(differ)}; a table holds one: {choose}")
+    return stated[0]
+
+
+def same(what: str, values: Sequence[str], choose: str) -> None:
+    """Refuse records that differ in `what`, and say how to choose among them."""
+    if len(distinct := sorted(set(values))) > 1:
+        options = " or ".join(choose.format(value) for value in distinct)
+        raise TableError(f"{what} differs between records: {', '.join(distinct)}; choose one with {options}")
+
+
+def describe(machine: dict[str, Any]) -> str:
+    """A machine in words: what a timing depends on."""
+    return f"{machine['gpu'] or machine['cpu']}, {machine['threads']} CPU threads"
