@@ -19,8 +19,8 @@ from bench.evaluation import (
     baseline_features,
     bits,
     denoising,
-    features,
-    probe,
+    encoded_features,
+    probe_accuracies,
     reconstruction,
     subset,
 )
@@ -76,8 +76,10 @@ def task(config: Config, data: ImageDataModule, device: torch.device) -> Task:
 
 
 def encode(model: Encodes, asked: Task) -> dict[str, Any]:
-    train, test = (features(model.encode, images, **asked.settings) for images in (asked.train_images, asked.images))
-    return probe(train, asked.train_labels, test, asked.labels)
+    train, test = (
+        encoded_features(model.encode, images, **asked.settings) for images in (asked.train_images, asked.images)
+    )
+    return probe_accuracies(train, asked.train_labels, test, asked.labels)
 
 
 def denoise(model: Denoises, asked: Task) -> dict[str, Any]:
@@ -167,7 +169,7 @@ def measure_baselines(config: Config, data: ImageDataModule) -> None:
             continue
         asked = task(config, data, torch.device("cpu"))
         train, test = baseline_features(kind, asked.train_images, asked.images)
-        figures = probe(train, asked.train_labels, test, asked.labels)
+        figures = probe_accuracies(train, asked.train_labels, test, asked.labels)
         console.print(f"  the probes on {kind}: " + "  ".join(f"{key} {value:.4g}" for key, value in figures.items()))
         record = records.Record(
             run_id=name,

@@ -8,7 +8,7 @@ from bench.evaluation.features import Extractor, Moments, Progress
 from bench.evaluation.harness import Evaluation, evaluate, evaluate_images, generate, quantise
 from bench.evaluation.metrics import METRICS, Metric
 from bench.evaluation.pretrained import save_classifier
-from bench.evaluation.probe import BASELINES, baseline_features, features, probe
+from bench.evaluation.probe import BASELINES, baseline_features, encoded_features, probe_accuracies
 from bench.evaluation.protocol import Protocol, difference
 from bench.evaluation.reference import Reference, reference, subset
 from bench.evaluation.timing import Timing, hardware, time_sampling
@@ -31,15 +31,15 @@ __all__ = [
     "check_extractor",
     "denoising",
     "difference",
+    "encoded_features",
     "evaluate",
     "evaluate_images",
-    "features",
     "generate",
     "hardware",
     "image_quality",
     "known_extractors",
     "load_extractor",
-    "probe",
+    "probe_accuracies",
     "quantise",
     "reconstruction",
     "reference",

@@ -26,7 +26,7 @@ ITERATIONS = 200  # of L-BFGS, at most
 
 @torch.no_grad()
 @full_float32()
-def features(
+def encoded_features(
     encode: Callable[[Tensor], Tensor],
     images: Tensor,
     *,
@@ -63,13 +63,13 @@ def baseline_features(kind: str, train_images: Tensor, test_images: Tensor) -> t
     return tuple(torch.from_numpy(pca.transform(x.numpy())) for x in (train, test))  # type: ignore[return-value]
 
 
-def probe(
+def probe_accuracies(
     train_features: Tensor, train_labels: Tensor, test_features: Tensor, test_labels: Tensor
 ) -> dict[str, float | int]:
     """{"linear_probe", "knn", "features"}: the shares of `test_labels` that two readers of features get right, and D.
 
-    Features are float32 N x D, labels int64 N, as `features` and the data give them. {} where the training labels are
-    all one class, as those of unlabelled images are. Equal inputs give equal figures.
+    Features are float32 N x D, labels int64 N, as `encoded_features` and the data give them. {} where the training
+    labels are all one class, as those of unlabelled images are. Equal inputs give equal figures.
 
     linear_probe: multinomial logistic regression on features standardised by the training ones, with an L2 penalty of
     1e-3 / 2 on the weights beside the mean cross-entropy, by L-BFGS in float64 until no derivative exceeds 5e-4; 200
@@ -93,7 +93,7 @@ def probe(
 
 
 def linear_accuracy(train_features: Tensor, train_labels: Tensor, test_features: Tensor, test_labels: Tensor) -> float:
-    """The `linear_probe` of `probe`."""
+    """The `linear_probe` of `probe_accuracies`."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -113,7 +113,7 @@ def linear_accuracy(train_features: Tensor, train_labels: Tensor, test_features:
 def neighbour_accuracy(
     train_features: Tensor, train_labels: Tensor, test_features: Tensor, test_labels: Tensor
 ) -> float:
-    """The `knn` of `probe`."""
+    """The `knn` of `probe_accuracies`."""
     from sklearn.neighbors import KNeighborsClassifier
 
     model = KNeighborsClassifier(NEIGHBOURS, algorithm="brute")

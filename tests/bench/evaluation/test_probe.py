@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench.evaluation import EvaluationError
 from bench.evaluation import probe as module
-from bench.evaluation.probe import BASELINES, baseline_features, features, probe
+from bench.evaluation.probe import BASELINES, baseline_features, encoded_features, probe_accuracies
 
 Images = Callable[..., Tensor]
 Split = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -31,11 +31,11 @@ def moved(split: Split, change: Callable[[Tensor], Tensor]) -> Split:
 
 
 def test_separable_classes_are_read_without_error() -> None:
-    assert probe(*gaussians(20)) == {"linear_probe": 1.0, "knn": 1.0, "features": 8}
+    assert probe_accuracies(*gaussians(20)) == {"linear_probe": 1.0, "knn": 1.0, "features": 8}
 
 
 def test_two_gaussians_are_read_as_well_as_bayes_could() -> None:
-    found = probe(*gaussians(2 / math.sqrt(2), n=4000, dim=2, classes=2))
+    found = probe_accuracies(*gaussians(2 / math.sqrt(2), n=4000, dim=2, classes=2))
     bayes = 0.5 * (1 + math.erf(1 / math.sqrt(2)))  # means two deviations apart: Phi(1) = 0.841
     assert found["linear_probe"] == pytest.approx(bayes, abs=0.02)
     assert found["knn"] < found["linear_probe"]
@@ -44,11 +44,11 @@ def test_two_gaussians_are_read_as_well_as_bayes_could() -> None:
 def test_shuffled_labels_are_read_at_chance() -> None:
     train, labels, test, asked = gaussians(20, n=2000, classes=4)
     shuffled = labels[torch.randperm(len(labels), generator=torch.Generator().manual_seed(1))]
-    found = probe(train, shuffled, test, asked)
+    found = probe_accuracies(train, shuffled, test, asked)
     chance = 3.5 * math.sqrt(0.25 * 0.75 / 2000)  # about three and a half deviations
     assert found["knn"] == pytest.approx(0.25, abs=chance)
     # clusters decide what a linear probe says, so ask one that has none to read
-    blind = probe(*gaussians(0, n=2000, classes=4))
+    blind = probe_accuracies(*gaussians(0, n=2000, classes=4))
     assert blind["linear_probe"] == pytest.approx(0.25, abs=chance)
 
 
@@ -71,14 +71,14 @@ def test_the_linear_probe_is_the_minimum_of_the_loss_it_states(penalty: float, m
 
     minimiser.step(loss)
     accuracy = float(((y @ weight.T + bias).argmax(1) == asked).double().mean())
-    assert probe(train, labels, test, asked)["linear_probe"] == pytest.approx(accuracy, abs=0.006)
+    assert probe_accuracies(train, labels, test, asked)["linear_probe"] == pytest.approx(accuracy, abs=0.006)
     assert (accuracy > 0.6) == (penalty == 0.1)  # the penalty does decide it here
 
 
 def test_the_linear_probe_does_not_see_scales_and_offsets() -> None:
     split = gaussians(1.5)
     scale, offset = 2.0 ** torch.arange(-4, 4), torch.arange(8.0)
-    found, again = probe(*split), probe(*moved(split, lambda x: x * scale + offset))
+    found, again = probe_accuracies(*split), probe_accuracies(*moved(split, lambda x: x * scale + offset))
     assert found["linear_probe"] == again["linear_probe"] < 1
     assert found["knn"] != again["knn"]  # neighbours do see them
 
@@ -86,12 +86,12 @@ def test_the_linear_probe_does_not_see_scales_and_offsets() -> None:
 def test_a_feature_that_never_changes_is_harmless() -> None:
     split = gaussians(1.5)
     widened = moved(split, lambda x: torch.cat([x, torch.full((len(x), 1), 0.1)], dim=1))
-    assert probe(*widened) == probe(*split) | {"features": 9}
+    assert probe_accuracies(*widened) == probe_accuracies(*split) | {"features": 9}
 
 
 def test_neighbours_are_scikit_learns_and_those_of_all_distances() -> None:
     train, labels, test, asked = gaussians(1.5)
-    found = probe(train, labels, test, asked)["knn"]
+    found = probe_accuracies(train, labels, test, asked)["knn"]
     assert found == KNeighborsClassifier(n_neighbors=5).fit(train, labels).score(test, asked)
     nearest = torch.cdist(test.double(), train.double()).topk(5, largest=False).indices
     votes = torch.nn.functional.one_hot(labels[nearest], 3).sum(1)
@@ -102,7 +102,7 @@ def test_neighbours_are_scikit_learns_and_those_of_all_distances() -> None:
 def test_equal_inputs_give_equal_figures(images: Images) -> None:
     train, test = baseline_features("PCA", images(200, seed=0), images(100, seed=1))
     labels = (images(300, seed=2).flatten(1).sum(1) % 3).long()
-    first, again = (probe(train, labels[:200], test, labels[200:]) for _ in range(2))
+    first, again = (probe_accuracies(train, labels[:200], test, labels[200:]) for _ in range(2))
     assert first == again
     assert torch.equal(train, baseline_features("PCA", images(200, seed=0), images(100, seed=1))[0])
 
@@ -114,7 +114,11 @@ def test_all_principal_components_are_a_rotation_and_64_keep_most(images: Images
     (raw, raw_test), (pca, pca_test) = (baseline_features(kind, train, test) for kind in BASELINES)
     assert raw.shape == pca.shape == (150, 49)
     torch.testing.assert_close(torch.cdist(raw_test, raw), torch.cdist(pca_test, pca), rtol=1e-3, atol=1e-3)
-    assert probe(pca, labels, pca_test, asked)["knn"] == probe(raw, labels, raw_test, asked)["knn"] > 0.9
+    assert (
+        probe_accuracies(pca, labels, pca_test, asked)["knn"]
+        == probe_accuracies(raw, labels, raw_test, asked)["knn"]
+        > 0.9
+    )
     wide, _ = baseline_features("PCA", images(150, seed=0), images(10, seed=1))
     assert wide.shape == (150, 64)
     few, _ = baseline_features("PCA", images(20, seed=0), images(10, seed=1))
@@ -135,22 +139,22 @@ def test_components_are_fitted_to_the_training_images_alone(images: Images) -> N
 def test_features_are_the_encoders_in_order(images: Images) -> None:
     x = images(23, seed=0)
     calls: list[tuple[str, int, int]] = []
-    found = features(lambda x: x.flatten(1), x, chunk=10, progress=lambda *args: calls.append(args))
+    found = encoded_features(lambda x: x.flatten(1), x, chunk=10, progress=lambda *args: calls.append(args))
     assert torch.equal(found, baseline_features("raw pixels", x, x)[0])
     assert calls == [("encode", done, 23) for done in (10, 20, 23)]
 
 
 def test_images_without_labels_leave_the_cell_empty() -> None:
     train, labels, test, asked = gaussians(1.5)
-    assert probe(train, labels * 0, test, asked * 0) == {}
+    assert probe_accuracies(train, labels * 0, test, asked * 0) == {}
 
 
 def test_a_probe_that_stops_early_says_so(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     with caplog.at_level(logging.WARNING):
-        probe(*gaussians(1.5))
+        probe_accuracies(*gaussians(1.5))
         assert caplog.text == ""
         monkeypatch.setattr(module, "ITERATIONS", 2)
-        probe(*gaussians(1.5))
+        probe_accuracies(*gaussians(1.5))
     assert "the linear probe stopped at 2 iterations" in caplog.text
 
 
@@ -173,7 +177,7 @@ def grow(x: Tensor) -> Tensor:
 )
 def test_nothing_wrong_becomes_a_feature(encode: Callable[[Tensor], Tensor], message: str, images: Images) -> None:
     with pytest.raises(EvaluationError, match=message):
-        features(encode, images(3, seed=0), chunk=2)
+        encoded_features(encode, images(3, seed=0), chunk=2)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +192,7 @@ def test_nothing_wrong_becomes_a_feature(encode: Callable[[Tensor], Tensor], mes
 )
 def test_what_makes_no_question_is_refused(change: Callable[..., Split], message: str) -> None:
     with pytest.raises(EvaluationError, match=message):
-        probe(*change(*gaussians(1.5)))
+        probe_accuracies(*change(*gaussians(1.5)))
 
 
 def test_another_baseline_is_refused(images: Images) -> None:
