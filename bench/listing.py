@@ -3,6 +3,7 @@
 import inspect
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from bench.beside import ABILITIES
@@ -25,7 +26,7 @@ def models() -> Lines:
     return [
         (
             name,
-            f"{summary(model)}  [{', '.join([model.family, *(able for able in ABILITIES if hasattr(model, able))])}]",
+            f"{summary(inspect.getmodule(model))}  [{', '.join([model.family, *(able for able in ABILITIES if hasattr(model, able))])}]",
         )
         for name, model in MODELS.items()
     ]
@@ -64,5 +65,5 @@ def show(what: str | None) -> None:
             title=title, title_justify="left", title_style="bold", show_header=False, box=None, padding=(0, 2)
         )
         for name, text in lines():
-            table.add_row(name, text, style=None)
+            table.add_row(name, escape(text))
         console.print(table)

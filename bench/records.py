@@ -76,12 +76,17 @@ def write(record: Record, results: Path) -> None:
 
 
 def write_text(target: Path, text: str) -> None:
-    """Write a file aside and rename it into place."""
+    """`write_bytes` of UTF-8."""
+    write_bytes(target, text.encode())
+
+
+def write_bytes(target: Path, content: bytes) -> None:
+    """Write a file aside, under a name of its own, and rename it into place."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
         os.chmod(aside, 0o644)
         os.replace(aside, target)
     except BaseException:

@@ -14,7 +14,7 @@ from rich.table import Table as RichTable
 
 from bench.columns import COLUMNS, FLOOR
 from bench.grids import Grid, caption, figures_grid, lecture_grid, sections
-from bench.records import write_text
+from bench.records import write_bytes, write_text
 from bench.table import Table
 
 LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "×": r"$\times$", "✓": r"$\checkmark$",
@@ -118,10 +118,10 @@ def figure(table: Table, target: Path) -> None:
         adjust_text(
             texts, x, y, ax=axes, objects=dots, expand=(1.3, 1.6), arrowprops={"arrowstyle": "-", "color": "grey"}
         )
-    aside = target.with_name(f".{target.name}.aside.png")
-    picture.savefig(aside, dpi=150)
+    content = io.BytesIO()
+    picture.savefig(content, format="png", dpi=150)
     pyplot.close(picture)
-    aside.replace(target)
+    write_bytes(target, content.getvalue())
 
 
 def write(table: Table, folder: Path) -> list[Path]:

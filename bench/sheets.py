@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+
+from bench.records import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -186,11 +189,10 @@ def codebook_bars(counts: Tensor) -> Figure:
 
 def save(picture: Sheet | Figure, target: Path) -> None:
     """Write a PNG aside and rename it into place; equal pictures give equal bytes."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f".{target.name}.aside")
+    content = io.BytesIO()
     if isinstance(picture, Sheet) and not (picture.rows or picture.columns):
-        Image.fromarray(enlarge(pixels(picture), picture.scale)).save(aside, format="PNG")
+        Image.fromarray(enlarge(pixels(picture), picture.scale)).save(content, format="PNG")
     else:
         figure = labelled(picture) if isinstance(picture, Sheet) else picture
-        figure.savefig(aside, format="png", dpi=DPI, metadata={"Software": None})  # no version of matplotlib inside
-    aside.replace(target)
+        figure.savefig(content, format="png", dpi=DPI, metadata={"Software": None})  # no version of matplotlib inside
+    write_bytes(target, content.getvalue())

@@ -111,3 +111,11 @@ def test_every_model_has_its_yaml_and_no_yaml_stands_alone() -> None:
 def test_an_override_cannot_be_silently_misplaced() -> None:
     with pytest.raises(ConfigError, match="latent_dim"):
         load(["model=vae", "latent_dim=3"])
+
+
+def test_what_a_model_is_and_can_do_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "models"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "[autoregressive-vae, reconstruct, encode, bits_per_dim]" in said
+    assert "[autoencoder, reconstruct, encode, denoise]" in said
+    assert "[gan]" in said
