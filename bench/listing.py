@@ -23,13 +23,11 @@ def summary(thing: object) -> str:
 
 def models() -> Lines:
     """Each with its family and with what it can do beside sampling."""
-    return [
-        (
-            name,
-            f"{summary(inspect.getmodule(model))}  [{', '.join([model.family, *(able for able in ABILITIES if hasattr(model, able))])}]",
-        )
-        for name, model in MODELS.items()
-    ]
+    lines = []
+    for name, model in MODELS.items():
+        able = [ability for ability in ABILITIES if hasattr(model, ability)]
+        lines.append((name, f"{summary(inspect.getmodule(model))}  [{', '.join([model.family, *able])}]"))
+    return lines
 
 
 def datasets() -> Lines:
