@@ -81,7 +81,7 @@ def check(schema: type[BaseModel], values: dict[str, Any], prefix: str = "") -> 
         if first["type"] == "extra_forbidden":
             known = _keys_beside(schema, first["loc"])
             hint = _nearest(str(first["loc"][-1]), known)
-            raise ConfigError(f"{key}: unknown key{hint}; known here: {', '.join(known)}") from None
+            raise ConfigError(f"{key}: unknown key{hint}; known here: {', '.join(known) or 'none'}") from None
         if first["type"] == "missing":
             raise ConfigError(f"{key}: missing; give it as {key}=VALUE") from None
         raise ConfigError(f"{key}={first['input']}: {first['msg'].lower()}") from None
