@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from bench import records
-from bench.columns import FLOOR
 from bench.evaluation import (
     BASELINES,
     AbilityProtocol,
@@ -171,13 +170,6 @@ def measure_baselines(config: Config, data: ImageDataModule) -> None:
         train, test = baseline_features(kind, asked.train_images, asked.images)
         figures = probe_accuracies(train, asked.train_labels, test, asked.labels)
         console.print(f"  the probes on {kind}: " + "  ".join(f"{key} {value:.4g}" for key, value in figures.items()))
-        record = records.Record(
-            run_id=name,
-            family=FLOOR,
-            config={"preset": config.preset, "model": {"name": kind}, "data": config.data},
-            code=records.code_version(),
-            libraries=records.library_versions(),
-            data_digest=data.digest("test"),
-            abilities={stated.fingerprint(): records.Ability(protocol=stated.to_dict(), figures=figures)},
-        )
+        record = records.reference(name, kind, config.model_dump(), data.digest("test"))
+        record.abilities[stated.fingerprint()] = records.Ability(protocol=stated.to_dict(), figures=figures)
         records.write(record, Path(config.results))

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 FAMILIES = {"autoregressive-vae": "Autoregressive, VAEs", "gan": "GANs", "diffusion": "Diffusion models"}
 REFERENCE = {"autoencoder": "Autoencoders"}  # compared with in the figures, and no column of the lecture's table
-FLOOR = "data"  # the family of real held-out images
 
 SIGNIFICANT = "three significant digits"
 

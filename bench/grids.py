@@ -16,8 +16,8 @@ def caption(table: Table) -> str:
     """What the marks mean and what the figures depend on."""
     rules = "; ".join(rule.text[0].lower() + rule.text[1:] for rule in RULES)
     return (
-        f"Marks by rule: {rules}. A mark comes from the row named in its cell: the model's row of most steps that has "
-        f"the figure. {table.protocol}. Timings on {table.hardware}."
+        f"Marks by rule: {rules}. Where a model has several rows, a mark comes from the one named in its cell: that "
+        f"of most steps that has the figure. {table.protocol}. Timings on {table.hardware}."
     )
 
 

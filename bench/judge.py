@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from bench import records
-from bench.columns import FLOOR
 from bench.evaluation import (
     Evaluation,
     Extractor,
@@ -145,17 +144,9 @@ def evaluate_floor(config: Config, data: ImageDataModule, by: Standard) -> None:
         return
     console.print(f"  the floor: {stated.samples:,} held-out images judged like samples")
     judged = evaluate_images(data.test_images, by.reference, by.extractor, stated)
-    result = records.Result(
+    record = records.reference(name, "held-out", config.model_dump(), data.digest("test"))
+    record.results[stated.fingerprint()] = records.Result(
         protocol=stated.to_dict(), metrics=report(judged, "held-out images"), hardware=hardware(by.device)
-    )
-    record = records.Record(
-        run_id=name,
-        family=FLOOR,
-        config={"preset": config.preset, "model": {"name": "held-out"}, "data": config.data},
-        code=records.code_version(),
-        libraries=records.library_versions(),
-        data_digest=data.digest("test"),
-        results={stated.fingerprint(): result},
     )
     records.write(record, results)
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 SCHEMA = 2
 LIBRARIES = ("torch", "lightning", "torch-fidelity", "torchmetrics", "scikit-learn", "numpy")
 HOUSE = Path(__file__).resolve().parent.parent
+FLOOR = "data"  # the family of real images
 
 
 class RecordError(ValueError):
@@ -63,6 +64,18 @@ class Record(BaseModel):
     @property
     def preset(self) -> str:
         return str(self.config["preset"])
+
+
+def reference(run_id: str, name: str, config: dict[str, Any], data_digest: str) -> Record:
+    """A record without a run, for the others to be compared with; `config` holds the preset and the data."""
+    return Record(
+        run_id=run_id,
+        family=FLOOR,
+        config={"preset": config["preset"], "model": {"name": name}, "data": config["data"]},
+        code=code_version(),
+        libraries=library_versions(),
+        data_digest=data_digest,
+    )
 
 
 def path(results: Path, run_id: str) -> Path:

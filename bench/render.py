@@ -12,9 +12,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from bench.columns import COLUMNS, FLOOR
+from bench.columns import COLUMNS
 from bench.grids import Grid, caption, figures_grid, lecture_grid, sections
-from bench.records import write_bytes, write_text
+from bench.records import FLOOR, write_bytes, write_text
 from bench.table import Table
 
 LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "×": r"$\times$", "✓": r"$\checkmark$",

@@ -11,8 +11,10 @@ Figures = dict[str, float]
 
 
 def identity(record: Record) -> str:
-    """Equal for records that are alike but for their training seed."""
-    return json.dumps({key: record.config.get(key) for key in ("model", "data", "train")}, sort_keys=True)
+    """Equal for records that are alike but for their training seed, and the folder that their data lay in."""
+    parts = {key: dict(record.config.get(key, {})) for key in ("model", "data", "train")}
+    parts["data"].pop("root", None)
+    return json.dumps(parts, sort_keys=True)
 
 
 def names(records: Sequence[Record]) -> dict[str, str]:

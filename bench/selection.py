@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.columns import FLOOR
 from bench.evaluation import AbilityProtocol, Protocol, difference
-from bench.records import Record
+from bench.records import FLOOR, Record
 
 # Settings of the evaluation by which a record's results are chosen, under an ability protocol's own names.
 CHOICES = {"samples": "images", "seed": "seed", "chunk": "chunk"}
@@ -45,7 +44,7 @@ def comparable(records: Sequence[Record], folder: Path) -> tuple[list[Record], l
     """The runs, and the floor and baselines that were measured as they were; TableError if runs do not compare."""
     runs = [record for record in records if record.family != FLOOR and record.results]
     if not runs:
-        raise TableError(f"{folder}/records: no evaluated runs to make a table of; run `bench train` first")
+        raise TableError(f"{folder}/records: no evaluated runs of what was asked for; run `bench train` first")
     same("preset", [record.preset for record in runs], "preset={}")
     same("data", [record.config["data"]["name"] for record in runs], "data={}")
     machines = [result.hardware for record in runs for result in record.results.values() if result.timing]

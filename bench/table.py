@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.columns import COLUMNS, FAMILIES, FLOOR, REFERENCE, RULES, Rule
+from bench.columns import COLUMNS, FAMILIES, REFERENCE, RULES, Rule
 from bench.evaluation.protocol import ROW_FIELDS
-from bench.records import Record, Result
+from bench.records import FLOOR, Record, Result
 from bench.seeds import Figures, identity, names, over_seeds
 from bench.selection import ability_protocols, comparable, describe, protocols
 from bench.third_block import Line, lines

@@ -4,8 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.columns import FLOOR
-from bench.records import Ability, Record
+from bench.records import FLOOR, Ability, Record
 from bench.seeds import Figures, identity, over_seeds
 
 TERM = "term: "  # keys of a bound's terms among its figures

@@ -10,13 +10,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.features import Progress, check_images, full_float32
-from bench.evaluation.harness import quantise
+from bench.evaluation.harness import quantise, seeded
 
 PSNR_CAP = 54.15  # dB, 20 log10(255 / 0.5): an error of half a grey level everywhere, as rounding to 8 bits may leave
 SSIM_RADIUS = 5  # of the Gaussian window in pixels, with a deviation of 1.5: 11 x 11, Wang et al. 2004
@@ -176,9 +175,3 @@ def checked(ability: str, output: Tensor, shape: Sequence[int]) -> Tensor:
     if bad := int((~output.isfinite()).reshape(len(output), -1).any(1).sum()):
         raise EvaluationError(f"{ability} returned NaN or infinity for {bad} of {len(output)} images.")
     return output.cpu().float()
-
-
-def seeded(device: torch.device | str, *keys: int) -> torch.Generator:
-    """A generator on `device` of these keys' own, mixed by numpy's SeedSequence as in `harness.generate`."""
-    mixed = int(np.random.SeedSequence(keys).generate_state(1, np.uint64)[0])
-    return torch.Generator(device).manual_seed(mixed)

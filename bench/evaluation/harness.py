@@ -72,13 +72,18 @@ def generate(
         if progress:
             progress("sampling", done, len(mine))
         size = min(chunk, n - k * chunk)
-        mixed = int(np.random.SeedSequence([seed, k]).generate_state(1, np.uint64)[0])
-        x = sample(size, torch.Generator(device).manual_seed(mixed))
+        x = sample(size, seeded(device, seed, k))
         if len(x) != size:
             raise EvaluationError(f"sample({size}) returned {len(x)} images.")
         yield k, quantise(x)
     if progress:
         progress("sampling", len(mine), len(mine))
+
+
+def seeded(device: torch.device | str, *keys: int) -> torch.Generator:
+    """A generator on `device` of these keys' own, mixed by numpy's SeedSequence."""
+    mixed = int(np.random.SeedSequence(keys).generate_state(1, np.uint64)[0])
+    return torch.Generator(device).manual_seed(mixed)
 
 
 def evaluate(

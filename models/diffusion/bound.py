@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from models.diffusion.process import Process
-from models.diffusion.samplers import Denoiser, predicted_x_0
+from models.diffusion.samplers import Denoiser, draw_like, predicted_x_0
 
 
 def variational_bound(
@@ -95,8 +95,3 @@ def borders(T: int, strata: int) -> list[int]:
     equal length estimate L_1:T-1 of an image with 50 times the deviation of these.
     """
     return [1 + max(k + 1, round(T ** (k / strata))) for k in range(strata + 1)]
-
-
-def draw_like(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Standard normal noise of x's shape, type and device, drawn where the generator lives."""
-    return torch.randn(x.shape, generator=generator, device=generator.device).to(x)

@@ -41,7 +41,7 @@ def ancestral_path(
         x_0 = predicted_x_0(denoiser, process, x, t, clip)
         x, variance = process.posterior(x, x_0, t, s)
         if s > 0:
-            z = torch.randn(x.shape, generator=generator, device=generator.device).to(x)
+            z = draw_like(x, generator)
             x = x + variance**0.5 * z
         yield s, x
 
@@ -63,3 +63,8 @@ def predicted_x_0(denoiser: Denoiser, process: Process, x: Tensor, t: int, clip:
     eps = denoiser(x, torch.full((len(x),), t, device=x.device))
     x_0 = process.predict_x_0(x, t, eps)
     return x_0.clamp(-1, 1) if clip else x_0
+
+
+def draw_like(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Standard normal noise of x's shape, type and device, drawn where the generator lives."""
+    return torch.randn(x.shape, generator=generator, device=generator.device).to(x)
