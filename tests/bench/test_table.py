@@ -151,6 +151,13 @@ def test_seeds_give_a_mean_and_a_t_interval() -> None:
     assert half_width([3.0, 3.0]) == 0
 
 
+def test_seeds_are_one_row_wherever_their_data_lay() -> None:
+    runs = [record("gan", "gan", seed, {"default": figures(4.0 + seed, 0.4, 0.03)}) for seed in (0, 1)]
+    for seed, run in enumerate(runs):
+        run.config["data"] = {"name": "mnist", "root": f"/home/{seed}"}
+    assert [row.seeds for row in build(runs, HERE).rows] == [2]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [({"samples": 1000}, "samples: "), ({"extractor_digest": "x"}, "extractor_digest"), ({"chunk": 100}, "chunk: ")],
