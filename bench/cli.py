@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from bench.progress import console
 from bench.schema import ConfigError
@@ -22,9 +23,26 @@ def train(options: argparse.Namespace) -> None:
 
 
 def evaluate(options: argparse.Namespace) -> None:
-    from bench.run import reevaluate
+    from bench.outside import evaluate_folder
+    from bench.repeat import reevaluate, repeat, stored_protocol
 
-    reevaluate(options.run, options.overrides)
+    words = [word for word in (options.run, *options.overrides) if word]
+    if options.images:
+        results = Path(next((word[8:] for word in words if word.startswith("results=")), "results"))
+        stated = stored_protocol(options.protocol, results) if options.protocol else None
+        evaluate_folder(Path(options.images), options.data, options.name, words, stated)
+    elif not options.run or "=" in options.run:
+        raise ConfigError("evaluate: name a RUN, as `bench train` prints it, or another program's --images=DIR")
+    elif options.protocol:
+        repeat(options.run, options.protocol, options.overrides)
+    else:
+        reevaluate(options.run, options.overrides)
+
+
+def selftest(options: argparse.Namespace) -> None:
+    from bench.selftest import run
+
+    run()
 
 
 def table(options: argparse.Namespace) -> None:
@@ -75,11 +93,23 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     command.add_argument("overrides", nargs="*", metavar="key=value", help=OVERRIDES)
     command = add(
-        "evaluate", evaluate, "Evaluate a trained run again, under other evaluation settings or samplers.",
-        "bench evaluate ddpm-mnist-0-1a2b3c4d samplers.ddim-20.method=ddim samplers.ddim-20.steps=20",
+        "evaluate", evaluate, "Evaluate a trained run again, or another program's images.",
+        "bench evaluate ddpm-mnist-0-1a2b3c4d samplers.ddim-20.method=ddim samplers.ddim-20.steps=20\n"
+        "  bench evaluate ddpm-mnist-0-1a2b3c4d --protocol 7c62ca1f0ed3\n"
+        "  bench evaluate --images samples/ --data mnist --name stylegan evaluation.samples=2000",
     )  # fmt: skip
-    command.add_argument("run", metavar="RUN", help="a run_id, as `bench train` prints it")
+    command.add_argument("run", metavar="RUN", nargs="?", help="a run_id, as `bench train` prints it")
     command.add_argument("overrides", nargs="*", metavar="key=value", help="evaluation.*, samplers.* and results=DIR")
+    command.add_argument(
+        "--protocol", metavar="P", help="repeat exactly: a fingerprint from the records, or a JSON file"
+    )
+    command.add_argument("--images", metavar="DIR", help="PNG files of another program, 8-bit, of the data's size")
+    command.add_argument("--data", metavar="NAME", default="mnist", help="the data set that --images imitate")
+    command.add_argument("--name", metavar="NAME", help="of the row of --images; the folder's name if left out")
+    add(
+        "selftest", selftest, "Run the evaluator on cases with known answers: expected beside measured.",
+        "bench selftest",
+    )  # fmt: skip
     command = add(
         "table", table, "Make the table from the records: printed, and written as TABLE.md, .csv, .json, .tex, .png.",
         "bench table preset=quick results=results",
@@ -102,9 +132,20 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """argparse takes no key=value behind an option that follows others; here they may stand anywhere."""
+    top = parser()
+    options, rest = top.parse_known_args(arguments)
+    if rest and (not hasattr(options, "overrides") or any(word.startswith("-") for word in rest)):
+        top.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        options.overrides += rest
+    return options
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it worked, 2 for a user's mistake, 130 after Ctrl-C."""
-    options = parser().parse_args(arguments)
+    options = parse(arguments)
     try:
         options.function(options)
     except KeyboardInterrupt:

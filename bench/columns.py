@@ -1,10 +1,13 @@
 """The table as data: what stands in its columns, the rules of its marks, and the lecture's own marks."""
 
+import math
 from dataclasses import dataclass
 
 FAMILIES = {"autoregressive-vae": "Autoregressive, VAEs", "gan": "GANs", "diffusion": "Diffusion models"}
-REFERENCE = {"autoencoder": "Autoencoders"}  # compared with in the figures, and no column of the lecture's table
+# compared with in the figures, and no line of the lecture's table
+REFERENCE = {"autoencoder": "Autoencoders", "outside": "Other programs"}
 
+UNSURE = "≈"  # the figure and the rule's bound are not distinguishable
 SIGNIFICANT = "three significant digits"
 
 
@@ -28,13 +31,23 @@ class Column:
         return f"{value:{self.form}}"
 
 
-COLUMNS = (
+QUALITY = (
     Column("fid", "FID", ".2f", "lower"),
     Column("kid", "KID × 1000", ".2f", "lower"),
     Column("precision", "precision", ".3f", "higher"),
     Column("recall", "recall", ".3f", "higher"),
     Column("density", "density", ".3f", "higher"),
     Column("coverage", "coverage", ".3f", "higher"),
+    Column("modes", "modes", ",.0f", "higher"),
+    Column("mode_kl", "mode KL", ".3f", "lower"),
+    Column("high_quality", "high quality", ".3f", "higher"),
+    Column("class_entropy", "class entropy", ".3f", "higher"),
+    Column("inception_score", "IS", ".2f", "higher"),
+    Column("vendi", "Vendi", ".2f", "higher"),
+    Column("c_t", "C_T", ".1f"),
+    Column("near_share", "near-copies", ".3f"),
+)
+COST = (
     Column("nfe", "NFE", ".0f", "lower"),
     Column("seconds_per_100", "s / 100 images", SIGNIFICANT, "lower"),
     Column("images_per_second", "images/s", ",.0f", "higher"),
@@ -44,11 +57,22 @@ COLUMNS = (
     Column("images_seen", "images seen, k", ",.0f"),
     Column("train_minutes", "training, min", ".1f"),
 )
+BIAS = (
+    Column("fid_quarter", "FID, n/4", ".2f", "lower"),
+    Column("fid_half", "FID, n/2", ".2f", "lower"),
+    Column("fid", "FID, n", ".2f", "lower"),
+    Column("fid_infinity", "FID∞", ".2f", "lower"),
+)
+BLOCKS = {"Quality and coverage": QUALITY, "FID by the number of samples": BIAS, "Cost": COST}
+COLUMNS = tuple({column.key: column for column in (*BIAS, *QUALITY, *COST)}.values())
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A row of the lecture's table: ✓ where a model's figure is within `factor` of the best contender's."""
+    """A row of the lecture's table: ✓ where a model's figure is within `factor` of the best contender's.
+
+    UNSURE where the difference from that bound is no greater than its own 95% interval.
+    """
 
     title: str
     key: str
@@ -56,8 +80,14 @@ class Rule:
     factor: float
     lecture: dict[str, str]
 
-    def passes(self, value: float, best: float) -> bool:
-        return value >= self.factor * best if self.better == "higher" else value <= self.factor * best
+    def mark(self, value: float, margin: float, best: float, best_margin: float) -> str:
+        """✓, × or UNSURE; the margins are half widths of 95% intervals, 0 for a figure without one."""
+        if value == best:
+            return "✓"
+        bound = self.factor * best
+        if abs(value - bound) <= math.hypot(margin, self.factor * best_margin):
+            return UNSURE
+        return "✓" if (value > bound) == (self.better == "higher") else "×"
 
     @property
     def text(self) -> str:

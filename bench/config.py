@@ -31,7 +31,9 @@ def names(group: str) -> list[str]:
 def load(overrides: Sequence[str]) -> list[Config]:
     """One Config for `model=NAME`, or one for each model of the preset where no model is named.
 
-    Later layers win: default.yaml, model, data, preset, the preset's lines for this model, overrides.
+    Later layers win: default.yaml, model, data, preset, the preset's lines for this model, the data's lines for this
+    model, overrides. Data that have such lines (points need other networks than images do) have them for all the
+    models that can be trained on them.
     """
     picks, rest = split(overrides)
     preset_name = check_name("preset", picks.get("preset", DEFAULT_PRESET), names("preset"))
@@ -39,17 +41,23 @@ def load(overrides: Sequence[str]) -> list[Config]:
     preset.pop("about")
     by_model = preset.pop("models")
     data_name = check_name("data", picks.get("data", preset.pop("data")), DATAMODULES)
-    chosen = [check_name("model", picks["model"], MODELS)] if "model" in picks else list(by_model)
+    for_data = read("data", data_name).get("models", {})
+    able = for_data or MODELS
+    if "model" in picks:
+        chosen = [check_name(f"data={data_name}: model", check_name("model", picks["model"], MODELS), able)]
+    else:
+        chosen = [model for model in by_model if model in able]
     return [
-        resolve(preset_name, model, data_name, [preset, by_model.get(model) or {}, rest]) for model in chosen
-    ]  # fmt: skip
+        resolve(preset_name, model, data_name, [preset, by_model.get(model) or {}, for_data.get(model, {}), rest])
+        for model in chosen
+    ]
 
 
 def resolve(preset: str, model: str, data: str, layers: list[dict[str, Any]]) -> Config:
     """Merge the layers for one model and check every section against its schema."""
     values: dict[str, Any] = {"preset": preset, "model": {"name": model}, "data": {"name": data}}
     for layer in [read("", "default"), read("model", model), read("data", data), *layers]:
-        values = merge(values, layer)
+        values = merge(values, {key: value for key, value in layer.items() if key != "models"})
     for section in ("model", "data"):
         values[section] = {key: value for key, value in values[section].items() if value != "???"}
     config: Config = check(Config, values)

@@ -1,7 +1,7 @@
 """A Table -> its blocks as grids of text, the first line of each the headings."""
 
-from bench.columns import COLUMNS, FAMILIES, RULES, SECTIONS, Column, Section
-from bench.table import Cell, Table
+from bench.columns import BLOCKS, FAMILIES, RULES, SECTIONS, UNSURE, Column, Section
+from bench.table import Cell, Row, Table
 from bench.third_block import TERM
 
 Grid = list[list[str]]
@@ -15,17 +15,22 @@ def heading(column: Column) -> str:
 def caption(table: Table) -> str:
     """What the marks mean and what the figures depend on."""
     rules = "; ".join(rule.text[0].lower() + rule.text[1:] for rule in RULES)
+    over = "over training seeds" if any(row.seeds > 1 for row in table.rows) else "over samples, for one training seed"
+    doubts = "".join(f" † {row.name}: {'; '.join(row.flags)}." for row in table.rows if row.flags)
+    left_out = f" Left out, because measured otherwise: {'; '.join(table.left_out)}." if table.left_out else ""
     return (
-        f"Marks by rule: {rules}. Where a model has several rows, a mark comes from the one named in its cell: that "
-        f"of most steps that has the figure. {table.protocol}. Timings on {table.hardware}."
+        f"Marks by rule: {rules}; {UNSURE} where the 95% intervals do not tell the figure from that bound. Where a "
+        "model has several rows, a mark comes from the one named in its cell: that of most steps that has the figure. "
+        f"± is half a 95% interval {over}. {table.protocol[0].upper()}{table.protocol[1:]}. Timings on "
+        f"{table.hardware}.{doubts}{left_out}"
     )
 
 
 def parts(cell: Cell, model: str) -> list[str]:
     """What a model's cell says: mark and figure, the row they come from where it has several, the lecture's word."""
-    if cell.agrees is None:
+    if not cell.figure:
         return [cell.mark]
-    lecture = "as in the lecture" if cell.agrees else f"the lecture: {'×' if cell.mark == '✓' else '✓'}"
+    lecture = "as in the lecture" if cell.agrees else f"the lecture: {cell.lecture}"
     return [f"{cell.mark} {cell.figure}", *([] if cell.source == model else [cell.source]), lecture]
 
 
@@ -47,13 +52,23 @@ def contenders(table: Table, separator: str) -> list[str]:
     ]
 
 
-def figures_grid(table: Table) -> Grid:
-    """Block two as text: a line for each row of figures."""
-    grid = [["model, sampler", *map(heading, COLUMNS)]]
-    for row in table.rows:
-        shown = [column.show(row.figures.get(column.key), row.intervals.get(column.key)) for column in COLUMNS]
-        grid.append([row.name + (f" ({row.seeds} seeds)" if row.seeds > 1 else ""), *shown])
-    return grid
+def figures_grids(table: Table) -> list[tuple[str, Grid]]:
+    """Block two as text: a line for each row of figures, in grids of the columns that any row fills."""
+    grids = []
+    for title, columns in BLOCKS.items():
+        filled = [column for column in columns if any(column.key in row.figures for row in table.rows)]
+        grid = [["model, sampler", *map(heading, filled)]]
+        for row in table.rows:
+            if any(column.key in row.figures for column in filled):
+                shown = [column.show(row.figures.get(column.key), row.intervals.get(column.key)) for column in filled]
+                grid.append([called(row), *shown])
+        grids.append((title, grid))
+    return grids
+
+
+def called(row: Row) -> str:
+    """A row's name, with its number of seeds and a dagger where its figures are doubtful."""
+    return row.name + (f" ({row.seeds} seeds)" if row.seeds > 1 else "") + (" †" if row.flags else "")
 
 
 def section_grid(section: Section, table: Table) -> Grid:

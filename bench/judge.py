@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,74 +11,18 @@ import torch
 from torch import Tensor
 
 from bench import records
-from bench.evaluation import (
-    Evaluation,
-    Extractor,
-    Protocol,
-    Reference,
-    Timing,
-    evaluate,
-    evaluate_images,
-    hardware,
-    load_extractor,
-    reference,
-    time_sampling,
-)
-from bench.pictures import save_grid
+from bench.evaluation import Evaluation, Protocol, Timing, evaluate, evaluate_images, hardware, time_sampling
 from bench.progress import Bar, console
+from bench.row_pictures import draw_row
 from bench.schema import Config
+from bench.standard import Standard, protocol
 from datamodules import ImageDataModule
 from models import GenerativeModel
-
-CACHE = Path.home() / ".cache" / "generative-trilemma"  # reference features, by content
-
-
-@dataclass(frozen=True)
-class Standard:
-    """What every row of a data set is measured with."""
-
-    extractor: Extractor
-    reference: Reference
-    device: torch.device
-    precision: str  # that samplers run in
-
-
-def standard(config: Config, data: ImageDataModule, precision: str) -> Standard:
-    """Load the extractor and the training split's features, computed once a machine."""
-    settings = config.evaluation
-    device = sampling_device(config)
-    weights = Path(settings.extractor_weights) if settings.extractor_weights else None
-    extractor = load_extractor(settings.extractor, weights, device)
-    with Bar(f"{settings.extractor} features, train split", len(data.train_images), "images") as bar:
-        features = reference(data.train_images, extractor, CACHE, lambda _, done, total: bar.advance(done - bar.done))
-    return Standard(extractor, features, device, "bfloat16" if precision == "bf16-mixed" else "float32")
-
-
-def sampling_device(config: Config) -> torch.device:
-    """The device that samples are drawn on: where the training ran."""
-    if config.trainer.accelerator == "cpu":
-        return torch.device("cpu")
-    return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
 
 
 def samplers(config: Config) -> dict[str, dict[str, Any]]:
     """The rows that a run fills: its samplers by name, or the model's one way to sample."""
     return config.samplers or {"default": {}}
-
-
-def protocol(config: Config, by: Standard, **row: Any) -> Protocol:
-    """The protocol of one row; `row` holds the fields that may differ between rows."""
-    settings = config.evaluation
-    return Protocol(
-        data=config.data["name"],
-        extractor=by.extractor.name,
-        extractor_digest=by.extractor.digest,
-        reference_digest=by.reference.digest,
-        samples=settings.samples,
-        seed=settings.seed,
-        chunk=settings.chunk,
-        **row,
-    )
 
 
 def row_protocol(config: Config, by: Standard, model: GenerativeModel, name: str) -> Protocol:
@@ -100,7 +43,12 @@ def missing_rows(record: records.Record, config: Config, by: Standard, model: Ge
 
 
 def evaluate_rows(
-    record: records.Record, names: Sequence[str], config: Config, model: GenerativeModel, by: Standard
+    record: records.Record,
+    names: Sequence[str],
+    config: Config,
+    model: GenerativeModel,
+    data: ImageDataModule,
+    by: Standard,
 ) -> None:
     """Time and judge the named rows; each is recorded as soon as it is known."""
     model.to(by.device).eval()
@@ -111,18 +59,21 @@ def evaluate_rows(
         steps = model.passes(**settings)
         timing = time_row(draw, label, steps, config, model, by)
         stated = row_protocol(config, by, model, name)
-        metrics: dict[str, float] = {}
-        if name not in config.evaluation.timed_only:
-            passes = config.evaluation.samples * steps
-            with Bar(f"sample {label}", passes, "image passes") as bar, counted(model, bar):
-                judged = evaluate(draw, by.reference, by.extractor, stated, device=by.device)
-            metrics = report(judged, label)
-            grid = "samples" if name == "default" else f"samples-{name}"
-            save_grid(judged.images, Path(config.results) / "pictures" / record.run_id / f"{grid}.png")
-        record.results[stated.fingerprint()] = records.Result(
-            protocol=stated.to_dict(), metrics=metrics, timing=dataclasses.asdict(timing), hardware=hardware(by.device)
+        result = records.Result(
+            protocol=stated.to_dict(), timing=dataclasses.asdict(timing), hardware=hardware(by.device)
         )
+        if name not in config.evaluation.timed_only:
+            judged = sample_row(draw, label, steps, stated, model, by)
+            result = judged_result(result, judged, label)
+            draw_row(judged, data, name, Path(config.results) / "pictures" / record.run_id)
+        record.results[stated.fingerprint()] = result
         records.write(record, Path(config.results))
+
+
+def sample_row(draw: Any, label: str, steps: int, stated: Protocol, model: GenerativeModel, by: Standard) -> Evaluation:
+    """The figures of one row, with a bar counted in images that pass the network."""
+    with Bar(f"sample {label}", stated.samples * steps, "image passes") as bar, counted(model, bar):
+        return evaluate(draw, by.against, stated, device=by.device)
 
 
 def time_row(draw: Any, label: str, steps: int, config: Config, model: GenerativeModel, by: Standard) -> Timing:
@@ -143,21 +94,33 @@ def evaluate_floor(config: Config, data: ImageDataModule, by: Standard) -> None:
     if records.find(results, name):
         return
     console.print(f"  the floor: {stated.samples:,} held-out images judged like samples")
-    judged = evaluate_images(data.test_images, by.reference, by.extractor, stated)
+    judged = evaluate_images(data.test_images, by.against, stated)
+    result = records.Result(protocol=stated.to_dict(), hardware=hardware(by.device))
     record = records.reference(name, "held-out", config.model_dump(), data.digest("test"))
-    record.results[stated.fingerprint()] = records.Result(
-        protocol=stated.to_dict(), metrics=report(judged, "held-out images"), hardware=hardware(by.device)
-    )
+    record.results[stated.fingerprint()] = judged_result(result, judged, "held-out images")
+    if by.against.held_out and not by.against.held_out.apart:  # the same images: 0 by construction
+        for name in ("c_t", "near_share"):
+            record.results[stated.fingerprint()].metrics.pop(name, None)
     records.write(record, results)
 
 
-def report(judged: Evaluation, label: str) -> dict[str, float]:
-    """Say a row's figures, and what makes them doubtful, and pass the figures on."""
+def judged_result(result: records.Result, judged: Evaluation, label: str) -> records.Result:
+    """Say a row's figures, what they cost and what makes them doubtful, and keep them in its result."""
     figures = "  ".join(f"{name} {value:.4g}" for name, value in judged.metrics.items())
     console.print(f"  {label}: {figures}")
+    dear = {stage: seconds for stage, seconds in judged.seconds.items() if seconds >= 0.1}
+    console.print("  [dim]seconds: " + ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in dear.items()) + "[/]")
     for flag in judged.flags:
         console.print(f"  [yellow]{label}: {flag}[/]")
-    return judged.metrics
+    return result.model_copy(
+        update={
+            "metrics": judged.metrics,
+            "intervals": judged.intervals,
+            "fid_by_count": judged.fid_by_count,
+            "flags": list(judged.flags),
+            "seconds": {stage: round(seconds, 3) for stage, seconds in judged.seconds.items()},
+        }
+    )
 
 
 def autocast(sample: Any, by: Standard) -> Any:

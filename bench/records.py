@@ -10,10 +10,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-SCHEMA = 2
+SCHEMA = 3
 LIBRARIES = ("torch", "lightning", "torch-fidelity", "torchmetrics", "scikit-learn", "numpy")
 HOUSE = Path(__file__).resolve().parent.parent
 FLOOR = "data"  # the family of real images
+OUTSIDE = "outside"  # the family of another program's images
 
 
 class RecordError(ValueError):
@@ -27,6 +28,10 @@ class Result(BaseModel):
 
     protocol: dict[str, Any]
     metrics: dict[str, float] = {}
+    intervals: dict[str, float] = {}  # half widths of 95% intervals over samples, of the metrics that have one
+    fid_by_count: dict[int, float] = {}  # number of samples -> FID
+    flags: list[str] = []  # sentences about what makes the metrics doubtful
+    seconds: dict[str, float] = {}  # what each stage of the evaluation cost
     timing: dict[str, Any] = {}
     hardware: dict[str, Any]
 
@@ -66,11 +71,11 @@ class Record(BaseModel):
         return str(self.config["preset"])
 
 
-def reference(run_id: str, name: str, config: dict[str, Any], data_digest: str) -> Record:
+def reference(run_id: str, name: str, config: dict[str, Any], data_digest: str, family: str = FLOOR) -> Record:
     """A record without a run, for the others to be compared with; `config` holds the preset and the data."""
     return Record(
         run_id=run_id,
-        family=FLOOR,
+        family=family,
         config={"preset": config["preset"], "model": {"name": name}, "data": config["data"]},
         code=code_version(),
         libraries=library_versions(),
@@ -85,6 +90,7 @@ def path(results: Path, run_id: str) -> Path:
 def write(record: Record, results: Path) -> None:
     """Write a record so that a reader, or a crash, never meets half of it."""
     target = path(results, record.run_id)
+    record.schema_version = SCHEMA  # what is added to an older record is of this schema
     write_text(target, json.dumps(record.model_dump(), indent=1, sort_keys=True) + "\n")
 
 

@@ -12,13 +12,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from bench.columns import COLUMNS
-from bench.grids import Grid, caption, figures_grid, lecture_grid, sections
+from bench.columns import COLUMNS, UNSURE
+from bench.grids import Grid, caption, figures_grids, lecture_grid, sections
 from bench.records import FLOOR, write_bytes, write_text
 from bench.table import Table
 
 LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "×": r"$\times$", "✓": r"$\checkmark$",
-         "±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "–": "--", "ε": r"$\varepsilon$"}  # fmt: skip
+         "±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "–": "--", "ε": r"$\varepsilon$",
+         "≈": r"$\approx$", "†": r"$\dagger$", "∞": r"$\infty$"}  # fmt: skip
 
 
 def markdown_grid(grid: Sequence[Sequence[str]], align: str) -> str:
@@ -37,7 +38,8 @@ def markdown(table: Table) -> str:
         for section, grid in sections(table)
     )
     beside += f"\nMeasured on {table.beside}.\n" if beside else ""
-    return f"{stamp}{lecture}\n\n{caption(table)}\n\n{markdown_grid(figures_grid(table), '--:')}\n{beside}"
+    figures = "\n\n".join(f"**{title}**\n\n{markdown_grid(grid, '--:')}" for title, grid in figures_grids(table))
+    return f"{stamp}{lecture}\n\n{caption(table)}\n\n{figures}\n{beside}"
 
 
 def latex(table: Table) -> str:
@@ -48,7 +50,7 @@ def latex(table: Table) -> str:
     environment.filters["tex"] = lambda text: "".join(LATEX.get(character, character) for character in str(text))
     template = environment.get_template("TABLE.tex.j2")
     return template.render(
-        grids=[("", lecture_grid(table, "; ")), ("", figures_grid(table)),
+        grids=[("", lecture_grid(table, "; ")), *figures_grids(table),
                *((f"{section.title}. {section.about}.", grid) for section, grid in sections(table))],
         beside=table.beside,
         stamp=table.stamp, caption=caption(table),
@@ -60,10 +62,11 @@ def csv_text(table: Table) -> str:
     out = io.StringIO()
     keys = [column.key for column in COLUMNS]
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["row", "family", "seeds", *keys, *(f"{key}_95" for key in keys), "stamp"])
+    writer.writerow(["row", "family", "seeds", *keys, *(f"{key}_95" for key in keys), "protocols", "flags", "stamp"])
     for row in table.rows:
         values = [source.get(key, "") for source in (row.figures, row.intervals) for key in keys]
-        writer.writerow([row.name, row.family, row.seeds, *values, table.stamp])
+        said = (" ".join(row.protocols), "; ".join(row.flags), table.stamp)
+        writer.writerow([row.name, row.family, row.seeds, *values, *said])
     return out.getvalue()
 
 
@@ -97,6 +100,8 @@ def figure(table: Table, target: Path) -> None:
         x, y = ([row.figures[key] for row in points] for key in ("seconds_per_100", "fid"))
         dots = axes.scatter(x, y, c=[row.figures["coverage"] for row in points], s=130, vmin=0, vmax=1, cmap="viridis",
                             edgecolors="black", zorder=3)  # fmt: skip
+        reach = [row.intervals.get("fid", 0) for row in points]
+        axes.errorbar(x, y, yerr=reach, fmt="none", ecolor="dimgrey", zorder=2)
         picture.colorbar(dots, label="coverage")
         axes.margins(x=0.25, y=0.2)
     for row in table.rows:
@@ -140,7 +145,7 @@ def show(table: Table, console: Console) -> None:
     """Print the blocks for a person at a terminal: the figures turned, a column for each row."""
     if table.stamp:
         console.print(f"[bold yellow]{table.stamp}[/]\n")
-    colours = {"✓": "green", "×": "red", "–": "dim"}
+    colours = {"✓": "green", "×": "red", UNSURE: "yellow", "–": "dim"}
     block = RichTable(title="The lecture's table, measured", show_lines=True)
     head, *lines = lecture_grid(table, "\n")
     for title in head:
@@ -149,8 +154,9 @@ def show(table: Table, console: Console) -> None:
         block.add_row(name, *(f"[{colours[cell[0]]}]{cell[0]}[/]{cell[1:]}" for cell in cells))
     console.print(block)
     console.print(caption(table), style="dim")
-    for columns in turned(figures_grid(table), console.width):
-        figures = RichTable(title="Figures", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    parts = [(title, part) for title, grid in figures_grids(table) for part in turned(grid, console.width)]
+    for name, columns in parts:
+        figures = RichTable(title=name, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for number, title in enumerate(columns[0]):
             figures.add_column(title, justify="right" if number else "left", no_wrap=True)
         for line in columns[1:]:

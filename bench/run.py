@@ -4,7 +4,6 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 
 import lightning as L
@@ -12,13 +11,14 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from bench import pictures, records
-from bench.beside import measure_abilities, measure_baselines, missing_abilities
+from bench.beside import is_images, measure_abilities, measure_baselines, missing_abilities
 from bench.callbacks import CleanStop, Diverged, FiniteLoss, ImagesSeen, RandomState, averaged_weights, checkpoints
-from bench.config import check_parts, merge, run_id, split, without_name
+from bench.config import run_id, without_name
 from bench.evaluation import check_extractor, hardware
-from bench.judge import evaluate_floor, evaluate_rows, missing_rows, standard
+from bench.judge import evaluate_floor, evaluate_rows, missing_rows
 from bench.progress import console
-from bench.schema import Config, ConfigError, check, check_name
+from bench.schema import Config, ConfigError
+from bench.standard import standard
 from bench.tracking import build_loggers, track_pictures
 from datamodules import DATAMODULES, ImageDataModule
 from models import MODELS, GenerativeModel
@@ -72,7 +72,7 @@ def check_evaluation(config: Config, data: ImageDataModule) -> None:
     weights = Path(settings.extractor_weights) if settings.extractor_weights else None
     check_extractor(settings.extractor, data.image_shape[0], weights)
     smallest = min(len(data.train_images), len(data.test_images))
-    if min(data.image_shape[1:]) < 3:
+    if is_images(data) and min(data.image_shape[1:]) < 3:
         raise ConfigError(
             f"data={config.data['name']}: images of {data.image_shape[1:]} are too small for SSIM's 3 x 3"
         )
@@ -105,7 +105,7 @@ def run_config(config: Config) -> None:
     measure_baselines(config, data)
     record = record or train(config, model, data, weights.parent)
     model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True)["state_dict"])
-    evaluate_rows(record, missing_rows(record, config, by, model), config, model, by)
+    evaluate_rows(record, missing_rows(record, config, by, model), config, model, data, by)
     draw_pictures(config, data, model)  # before the abilities, so that a stop here leaves something missing
     measure_abilities(record, config, data, model, by.device)
     console.print(f"  recorded: {file}")
@@ -124,27 +124,11 @@ def train(config: Config, model: GenerativeModel, data: ImageDataModule, folder:
 def draw_pictures(config: Config, data: ImageDataModule, model: GenerativeModel) -> None:
     """Draw what the model does into the folder of its sample grids, and hand all of them to W&B."""
     folder = Path(config.results) / "pictures" / run_id(config)
-    pictures.draw(model, data.test_images, data.test_labels, folder, seed=config.evaluation.seed)
+    if is_images(data):
+        pictures.draw(model, data.test_images, data.test_labels, folder, seed=config.evaluation.seed)
     made = {file.stem: file for file in sorted(folder.glob("*.png"))}
     console.print(f"  pictures: {folder} ({', '.join(made)})")
     track_pictures(made, config, Path(config.results) / "runs" / run_id(config))
-
-
-def reevaluate(run: str, overrides: Sequence[str]) -> None:
-    """Evaluate a trained run under overrides of `evaluation`, `samplers` and `results`; adds to its record."""
-    picks, changes = split(overrides)
-    if wrong := [key for key in [*picks, *changes] if key not in ("evaluation", "samplers", "results")]:
-        raise ConfigError(f"{wrong[0]}: `bench evaluate` changes evaluation.*, samplers.* and results only")
-    results = Path(changes.get("results", "results"))
-    record = records.find(results, run)
-    if record is None:
-        check_name("run", run, [file.stem for file in (results / "records").glob("*.json")])
-        raise AssertionError
-    if not (weights := results / "runs" / run / "final.ckpt").exists():
-        raise ConfigError(f"{weights}: missing, so {run} cannot be sampled; train it again with `bench train`")
-    config: Config = check(Config, merge(record.config, {**changes, "results": str(results)}))
-    check_parts(config)
-    run_config(config)
 
 
 def fit(config: Config, model: GenerativeModel, data: ImageDataModule, folder: Path) -> records.Record:

@@ -5,6 +5,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 
+from bench.evaluation import half_width
 from bench.records import Record
 
 Figures = dict[str, float]
@@ -42,10 +43,3 @@ def over_seeds(each: Sequence[Figures]) -> tuple[Figures, Figures]:
     means = {key: statistics.fmean(one[key] for one in each) for key in keys}
     intervals = {key: half_width([one[key] for one in each]) for key in keys} if len(each) > 1 else {}
     return means, intervals
-
-
-def half_width(values: Sequence[float]) -> float:
-    """Half of the 95% interval of the mean under Student's t."""
-    from scipy.stats import t
-
-    return float(t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5)

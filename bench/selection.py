@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.evaluation import AbilityProtocol, Protocol, difference
-from bench.records import FLOOR, Record
+from bench.records import FLOOR, OUTSIDE, Record
 
 # Settings of the evaluation by which a record's results are chosen, under an ability protocol's own names.
 CHOICES = {"samples": "images", "seed": "seed", "chunk": "chunk"}
+
+
+REFERENCES = (FLOOR, OUTSIDE)  # no runs of ours: they belong to every preset
 
 
 class TableError(ValueError):
@@ -20,7 +23,7 @@ def select(records: Sequence[Record], wanted: Mapping[str, Any]) -> list[Record]
     return [
         narrowed(record, {key: wanted[key] for key in CHOICES if key in wanted})
         for record in records
-        if wanted.get("preset", record.preset) == record.preset or record.family == FLOOR
+        if wanted.get("preset", record.preset) == record.preset or record.family in REFERENCES
         if wanted.get("data", record.config["data"]["name"]) == record.config["data"]["name"]
     ]
 
@@ -40,9 +43,12 @@ def narrowed(record: Record, settings: Mapping[str, int]) -> Record:
     return record.model_copy(update={"results": results, "abilities": abilities})
 
 
-def comparable(records: Sequence[Record], folder: Path) -> tuple[list[Record], list[Record]]:
-    """The runs, and the floor and baselines that were measured as they were; TableError if runs do not compare."""
-    runs = [record for record in records if record.family != FLOOR and record.results]
+def comparable(records: Sequence[Record], folder: Path) -> tuple[list[Record], list[Record], list[str]]:
+    """The runs, the references that were measured as they were, and whose images were left out because they were not.
+
+    TableError if runs do not compare.
+    """
+    runs = [record for record in records if record.family not in REFERENCES and record.results]
     if not runs:
         raise TableError(f"{folder}/records: no evaluated runs of what was asked for; run `bench train` first")
     same("preset", [record.preset for record in runs], "preset={}")
@@ -55,8 +61,15 @@ def comparable(records: Sequence[Record], folder: Path) -> tuple[list[Record], l
         for name in {stated.ability for stated in ability_protocols(runs)}
     }
     known = {setting.setting(), *(stated.setting() for stated in asked.values())}
-    references = [record for record in records if record.family == FLOOR]
-    return runs, [only(record, known) for record in references]
+    data = runs[0].config["data"]["name"]
+    references = [one for one in records if one.family in REFERENCES and one.config["data"]["name"] == data]
+    kept = [only(record, known) for record in references]
+    left_out = [
+        f"{record.config['model']['name']} ({', '.join(difference(setting, protocols([record])[0]))})"
+        for record, rest in zip(references, kept, strict=True)
+        if record.family == OUTSIDE and not rest.results
+    ]
+    return runs, kept, left_out
 
 
 def only(record: Record, settings: set[str]) -> Record:

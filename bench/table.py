@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.columns import COLUMNS, FAMILIES, REFERENCE, RULES, Rule
+from bench.columns import COLUMNS, FAMILIES, REFERENCE, RULES, UNSURE, Rule
+from bench.evaluation import Protocol
 from bench.evaluation.protocol import ROW_FIELDS
-from bench.records import FLOOR, Record, Result
+from bench.records import FLOOR, OUTSIDE, Record, Result
 from bench.seeds import Figures, identity, names, over_seeds
 from bench.selection import ability_protocols, comparable, describe, protocols
 from bench.third_block import Line, lines
@@ -25,18 +26,21 @@ class Row:
     model: str
     family: str
     figures: Figures
-    intervals: Figures  # half widths of 95% intervals over training seeds; empty for one seed
+    intervals: Figures  # half widths of 95% intervals: over training seeds, for one seed over samples
     seeds: int
+    protocols: tuple[str, ...]  # fingerprints of what the figures were measured under
+    flags: tuple[str, ...]  # what makes them doubtful
 
 
 @dataclass(frozen=True)
 class Cell:
     """A mark of the lecture's table and what it was made from."""
 
-    mark: str  # ✓, × or – where nothing was measured
+    mark: str  # ✓, ×, UNSURE, or – where nothing was measured
     figure: str
     source: str  # the row that the figure comes from
-    agrees: bool | None
+    agrees: bool | None  # with the lecture; None without a mark that could
+    lecture: str  # its own mark
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,16 @@ class Table:
     beside: str  # the protocols of block three
     hardware: str
     stamp: str
+    left_out: list[str]  # other programs' images that were measured in another way, and what differs
 
 
 def build(records: Sequence[Record], folder: Path) -> Table:
     """One table from records of one preset, one data set, one evaluation setting and, for timings, one machine."""
-    runs, references = comparable(records, folder)
+    runs, references, left_out = comparable(records, folder)
     called = names([*runs, *references])
-    rows = [*gather(references, called), *sorted(gather(runs, called), key=order)]
+    floor = [record for record in references if record.family == FLOOR]
+    others = [record for record in references if record.family != FLOOR]
+    rows = [*gather(floor, called), *sorted([*gather(runs, called), *gather(others, called)], key=order)]
     contenders = {
         model: family
         for family in FAMILIES
@@ -72,6 +79,7 @@ def build(records: Sequence[Record], folder: Path) -> Table:
         beside="; ".join(dict.fromkeys(protocol.line() for protocol in ability_protocols(runs))),
         hardware=f"{machine}, {' or '.join(sorted({protocol.precision for protocol in stated}))}",
         stamp=runs[0].config.get("stamp", ""),
+        left_out=left_out,
     )
 
 
@@ -92,29 +100,49 @@ def gather(records: Sequence[Record], called: Mapping[str, str]) -> list[Row]:
 def merge(group: Sequence[tuple[Record, Result]], model: str) -> Row:
     record, result = group[0]
     means, intervals = over_seeds([figures(*pair) for pair in group])
+    flags = tuple(dict.fromkeys(flag for _, result in group for flag in result.flags))
+    fingerprints = tuple(sorted({Protocol.from_dict(result.protocol).fingerprint() for _, result in group}))
+    if len(group) == 1:
+        intervals = own_intervals(result)
     sampler = result.protocol["sampler"]
-    name = model if sampler == "default" else f"{model}, {sampler}"
+    name = model if sampler == "default" or record.family == OUTSIDE else f"{model}, {sampler}"
     if record.family == FLOOR:
         name = "held-out images"
-    return Row(name, model, record.family, means, intervals, len(group))
+    return Row(name, model, record.family, means, intervals, len(group), fingerprints, flags)
 
 
 def figures(record: Record, result: Result) -> Figures:
     """The figures of one result under the columns' keys and in their units."""
-    values = dict(result.metrics)
-    if "kid" in values:
-        values["kid"] *= 1000
+    values = in_units(result.metrics) | dict(zip(("fid_quarter", "fid_half"), by_count(result), strict=False))
     timing = result.timing
     if timing:
         values |= {key: timing[key] for key in ("nfe", "seconds_per_100", "images_per_second")}
         values["latency_ms"] = timing["latency"] * 1000
         if timing["peak_memory_mb"] is not None:
             values["peak_memory_mb"] = timing["peak_memory_mb"]
-    if record.family != FLOOR:
+    if record.images_seen:
         values["parameters"] = record.parameters / 1e6
         values["images_seen"] = record.images_seen / 1e3
         values["train_minutes"] = record.train_seconds / 60
     return values
+
+
+def by_count(result: Result) -> list[float]:
+    """FID at the rising numbers of samples that it was measured at."""
+    return [fid for _, fid in sorted(result.fid_by_count.items())]
+
+
+def own_intervals(result: Result) -> Figures:
+    """Half widths of the 95% intervals of one result, over samples and over repeated timings."""
+    intervals = in_units(result.intervals)
+    if result.timing.get("seconds_per_100_95") is not None:
+        intervals["seconds_per_100"] = result.timing["seconds_per_100_95"]
+    return intervals
+
+
+def in_units(metrics: Mapping[str, float]) -> Figures:
+    """Metrics in the columns' units."""
+    return {name: value * 1000 if name == "kid" else value for name, value in metrics.items()}
 
 
 def first_with(rows: Sequence[Row], model: str, key: str) -> Row | None:
@@ -125,11 +153,14 @@ def first_with(rows: Sequence[Row], model: str, key: str) -> Row | None:
 def judge(rule: Rule, model: str, contenders: Mapping[str, str], rows: Sequence[Row]) -> Cell:
     """Apply one rule to one contender; the best is the best of all contenders."""
     row = first_with(rows, model, rule.key)
+    lecture = rule.lecture[contenders[model]]
     if row is None:
-        return Cell("–", "", "", None)
-    spoken = [one.figures[rule.key] for other in contenders if (one := first_with(rows, other, rule.key))]
-    pick: Callable[[list[float]], float] = max if rule.better == "higher" else min
-    mark = "✓" if rule.passes(row.figures[rule.key], pick(spoken)) else "×"
+        return Cell("–", "", "", None, lecture)
+    spoken = [one for other in contenders if (one := first_with(rows, other, rule.key))]
+    pick: Callable[..., Row] = max if rule.better == "higher" else min
+    best = pick(spoken, key=lambda one: one.figures[rule.key])
+    values = [(one.figures[rule.key], one.intervals.get(rule.key, 0.0)) for one in (row, best)]
+    mark = rule.mark(*values[0], *values[1])
     column = next(column for column in COLUMNS if column.key == rule.key)
     figure = f"{column.heading} {column.show(row.figures[rule.key], row.intervals.get(rule.key))}"
-    return Cell(mark, figure, row.name, mark == rule.lecture[contenders[model]])
+    return Cell(mark, figure, row.name, None if mark == UNSURE else mark == lecture, lecture)

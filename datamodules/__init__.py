@@ -3,7 +3,9 @@
 from datamodules.base import RUNNER_ARGUMENTS, DataError, ImageDataModule
 from datamodules.cifar10 import Cifar10
 from datamodules.image_folder import ImageFolder
+from datamodules.mixtures import Grid25, Mixture, Ring8
 from datamodules.mnist import FashionMnist, Mnist
+from datamodules.stacked_mnist import StackedMnist
 from datamodules.stream import BatchStream, to_unit
 
 DATAMODULES: dict[str, type[ImageDataModule]] = {
@@ -11,6 +13,9 @@ DATAMODULES: dict[str, type[ImageDataModule]] = {
     "fashion_mnist": FashionMnist,
     "cifar10": Cifar10,
     "image_folder": ImageFolder,
+    "stacked_mnist": StackedMnist,
+    "grid_25": Grid25,
+    "ring_8": Ring8,
 }
 
 __all__ = [
@@ -19,5 +24,6 @@ __all__ = [
     "BatchStream",
     "DataError",
     "ImageDataModule",
+    "Mixture",
     "to_unit",
 ]

@@ -26,7 +26,10 @@ class DataError(ValueError):
 
 @dataclass(frozen=True)
 class Split:
-    """uint8 images, N x C x H x W and contiguous, with int64 labels, N, all zero where the set has none."""
+    """Images, N x C x H x W and contiguous, uint8 or, where 8 bits are too few, float32 in [-1, 1]; int64 labels, N.
+
+    The labels are all zero where the set has none.
+    """
 
     images: Tensor
     labels: Tensor
@@ -44,13 +47,13 @@ def split_indices(count: int) -> tuple[Tensor, Tensor]:
 
 
 class ImageDataModule(L.LightningDataModule, ABC):
-    """Images held in memory as uint8 and served as float32 in [-1, 1].
+    """Images held in memory as their `Split` has them, and served as float32 in [-1, 1].
 
     `prepare_data()` fetches files, where a dataset can; `setup()` reads them. Both are cheap when called again.
     The constructor's signature, less RUNNER_ARGUMENTS, is the schema of the dataset's YAML.
 
-    After `setup()`: `train_images` and `test_images` (uint8, N x C x H x W, contiguous), `train_labels` and
-    `test_labels` (int64, N, all zero where the set has none), `image_shape` (C, H, W). 'test' is the held-out split.
+    After `setup()`: `train_images` and `test_images` (uint8 or float32, N x C x H x W, contiguous), `train_labels`
+    and `test_labels` (int64, N, all zero where the set has none), `image_shape` (C, H, W). 'test' is held out.
 
     Args:
         root: folder of the dataset; what None means is the dataset's to say.

@@ -10,7 +10,9 @@ Batch = tuple[Tensor, Tensor]
 
 
 def to_unit(images: Tensor) -> Tensor:
-    """uint8 in 0 .. 255, any shape -> a new float32 tensor in [-1, 1], x / 127.5 - 1."""
+    """uint8 in 0 .. 255, any shape -> a new float32 tensor in [-1, 1], x / 127.5 - 1; of float32, an unscaled copy."""
+    if images.dtype == torch.float32:
+        return images.clone()
     # In this order the difference is exact, 0 and 255 become -1 and 1 exactly, and x and 255 - x opposite numbers.
     return images.to(torch.float32).sub_(127.5).mul_(1 / 127.5)
 
@@ -27,7 +29,7 @@ class BatchStream:
     its `state_dict` goes into the checkpoint and brings Lightning back to the middle of the budget.
 
     Args:
-        images: uint8, N x C x H x W; moved to `device` once, here.
+        images: uint8 or, in [-1, 1], float32, N x C x H x W; moved to `device` once, here.
         labels: int64, N.
         batch_size: images a batch over all ranks; a multiple of `world_size`.
         batches: length of the stream, in batches.

@@ -14,6 +14,8 @@ from models.diffusion.bound import variational_bound
 from models.diffusion.process import Process, linear_beta
 from models.diffusion.samplers import ancestral, ancestral_path, ddim, times
 from models.losses import bits_per_dim
+from models.networks.autoencoder import Architecture
+from models.networks.perceptron import ResidualPerceptron
 from models.networks.unet import UNet
 from models.protocols import Bound
 
@@ -26,8 +28,10 @@ class DDPM(GenerativeModel):
 
     T steps of variance beta_1 ... beta_T, the noise predicted by a U-Net, trained on L_simple, with averaged weights.
 
-    channels, blocks, patch, attention: see `UNet`. learning_rate: peak of Adam's rate, reached after `warmup` batches
-    and decayed to zero by a half cosine. ema_decay: of the weights that sample.
+    architecture: "conv", the paper's U-Net, or "linear", a `ResidualPerceptron` (fully connected). channels, patch,
+    attention: see `UNet`, unused by "linear". blocks: of the U-Net at each resolution, of the perceptron in all.
+    hidden: width of the perceptron, unused by "conv". learning_rate: peak of Adam's rate, reached after `warmup`
+    batches and decayed to zero by a half cosine. ema_decay: of the weights that sample.
     """
 
     family = "diffusion"
@@ -39,33 +43,41 @@ class DDPM(GenerativeModel):
         T: Annotated[int, Ge(2)] = 1000,
         beta_1: Fraction = 1e-4,
         beta_T: Fraction = 0.02,
+        architecture: Architecture = "conv",
         channels: Annotated[list[PositiveInt], MinLen(1)] = [32, 64],  # noqa: B006, never changed
         blocks: PositiveInt = 1,
         patch: PositiveInt = 2,
         attention: bool = False,
+        hidden: PositiveInt = 256,
         learning_rate: PositiveFloat = 2e-3,
         warmup: NonNegativeInt = 200,
         ema_decay: Fraction = 0.999,
     ) -> None:
         super().__init__(image_shape)
-        if channels[0] % 2:
+        if architecture == "conv" and channels[0] % 2:
             raise ValueError(f"channels={channels}: the first entry must be even, for sines and cosines of the time")
         self.process = Process(linear_beta(T, beta_1, beta_T))
-        self.unet = UNet(image_shape[0], channels, blocks, patch, attention).to(memory_format=torch.channels_last)
+        self.denoiser: nn.Module
+        if architecture == "conv":
+            self.denoiser = UNet(image_shape[0], channels, blocks, patch, attention).to(
+                memory_format=torch.channels_last
+            )
+        else:
+            self.denoiser = ResidualPerceptron(image_shape, hidden, blocks)
         self.learning_rate = learning_rate
         self.warmup = warmup
         self.ema_decay = ema_decay
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:
-        return (self.unet,)
+        return (self.denoiser,)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         x_0, _ = batch
         t = self.spread_times(len(x_0), x_0.device)
         eps = torch.randn_like(x_0)
         # Algorithm 1 / Eq. 14, L_simple
-        loss = F.mse_loss(self.unet(self.process.q_sample(x_0, t, eps), t), eps)
+        loss = F.mse_loss(self.denoiser(self.process.q_sample(x_0, t, eps), t), eps)
         self.log_losses(loss=loss)
         return loss
 
@@ -100,13 +112,13 @@ class DDPM(GenerativeModel):
         steps = self.process.T if steps is None else steps
         x_T = noise((n, *self.image_shape), generator, self.device)
         if method == "ancestral":
-            return ancestral(self.unet, self.process, x_T, steps, generator)
-        return ddim(self.unet, self.process, x_T, steps)
+            return ancestral(self.denoiser, self.process, x_T, steps, generator)
+        return ddim(self.denoiser, self.process, x_T, steps)
 
     @inference
     def bits_per_dim(self, x: Tensor, generator: torch.Generator) -> list[Bound]:
         """The variational bound of the ancestral sampler of all T steps, without bias from `TIMES` of its terms."""
-        nats = variational_bound(self.unet, self.process, x, min(TIMES, self.process.T - 1), generator)
+        nats = variational_bound(self.denoiser, self.process, x, min(TIMES, self.process.T - 1), generator)
         terms = {name: bits_per_dim(term, x[0].numel()) for name, term in nats.items()}
         return [Bound("variational bound", torch.stack(list(terms.values())).sum(0), terms)]
 
@@ -120,7 +132,7 @@ class DDPM(GenerativeModel):
         """(t, x_t) from t = T to t = 0 of what `sample` draws by these steps with such a generator, unclipped."""
         self.check_sampler(steps=steps)
         x_T = noise((n, *self.image_shape), generator, self.device)
-        path = ancestral_path(self.unet, self.process, x_T, steps, generator)
+        path = ancestral_path(self.denoiser, self.process, x_T, steps, generator)
         # each step by itself, since the caller's code runs between them, and the caller may stop early
         advance = inference(lambda _: next(path, None))
         return iter(lambda: advance(self), None)

@@ -12,7 +12,10 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from models.base import GenerativeModel, ImageShape, noise, sampling
 from models.losses import discriminator_non_saturating, generator_non_saturating, r1_penalty
+from models.networks.autoencoder import Architecture, LinearDecoder
 from models.networks.dcgan import Discriminator, Generator
+from models.networks.initial import keep_variance
+from models.networks.perceptron import LinearDiscriminator
 
 
 class GAN(GenerativeModel):
@@ -24,9 +27,11 @@ class GAN(GenerativeModel):
     there. Both networks learn from each batch, so a batch counts once in the budget. Samples come from the generator's
     averaged weights.
 
-    latent_dim: dimension of z. width: channels at full resolution of the generator and after the first convolution of
-    the discriminator. r1_gamma: weight of the penalty (0: none). learning_rate: of both Adams, decayed to zero by a
-    half cosine. beta_2: of both Adams. ema_decay: of the weights that sample.
+    latent_dim: dimension of z. architecture: "conv" or "linear" (fully connected: an autoencoder's decoder and tanh
+    against a `LinearDiscriminator`). width: channels at full resolution of the generator and after the first
+    convolution of the discriminator, unused by "linear". hidden: width of the fully connected layers, unused by "conv".
+    r1_gamma: weight of the penalty (0: none). learning_rate: of both Adams, decayed to zero by a half cosine. beta_2:
+    of both Adams. ema_decay: of the weights that sample.
     """
 
     family = "gan"
@@ -37,7 +42,9 @@ class GAN(GenerativeModel):
         image_shape: ImageShape,
         *,
         latent_dim: PositiveInt = 64,
+        architecture: Architecture = "conv",
         width: PositiveInt = 32,
+        hidden: PositiveInt = 256,
         r1_gamma: NonNegativeFloat = 1.0,
         learning_rate: PositiveFloat = 1e-3,
         beta_2: Annotated[float, Ge(0), Lt(1)] = 0.99,
@@ -45,8 +52,15 @@ class GAN(GenerativeModel):
     ) -> None:
         super().__init__(image_shape)
         self.automatic_optimization = False
-        self.generator = Generator(image_shape, latent_dim, width).to(memory_format=torch.channels_last)
-        self.discriminator = Discriminator(image_shape, width).to(memory_format=torch.channels_last)
+        self.generator: nn.Module
+        self.discriminator: nn.Module
+        if architecture == "conv":
+            self.generator = Generator(image_shape, latent_dim, width).to(memory_format=torch.channels_last)
+            self.discriminator = Discriminator(image_shape, width).to(memory_format=torch.channels_last)
+        else:
+            decoder = LinearDecoder(image_shape, latent_dim, hidden).apply(keep_variance)
+            self.generator = nn.Sequential(decoder, nn.Tanh())
+            self.discriminator = LinearDiscriminator(image_shape, hidden)
         self.latent_dim = latent_dim
         self.r1_gamma = r1_gamma
         self.learning_rate = learning_rate

@@ -19,7 +19,9 @@ class VAE(GenerativeModel):
 
     p(z) = N(0, I); q(z | x) a diagonal Gaussian; p(x | z) a logistic over the 256 levels of each pixel, with the
     decoder's mean and one learned scale, so that the bound is in nats of 8-bit images and converts to bits/dim. Samples
-    are decoder means, not draws from p(x | z): what a reader expects of a VAE's picture, without its pixel noise.
+    are decoder means, not draws from p(x | z): what a reader expects of a VAE's picture, without its pixel noise. For
+    data between the levels, such as points of the plane, that integral is a density as well, in units of a level: the
+    logistic smoothed over +-1/255.
 
     latent_dim: dimension of z. beta: weight of the KL term (1: the ELBO; Higgins et al. 2017 otherwise).
     architecture: "conv" or "linear" (fully connected), as the lecture shows both. width: channels of the first

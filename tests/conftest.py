@@ -18,6 +18,6 @@ def small_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         return Split(train.images[:512], train.labels[:512]), Split(test.images[:256], test.labels[:256])
 
     monkeypatch.setattr(mnist.Mnist, "load", load)
-    monkeypatch.setattr("bench.judge.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("bench.standard.CACHE", tmp_path / "cache")
     monkeypatch.chdir(tmp_path)
     return tmp_path

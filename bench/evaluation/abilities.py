@@ -15,7 +15,7 @@ from torch import Tensor
 
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.features import Progress, check_images, full_float32
-from bench.evaluation.harness import quantise, seeded
+from bench.evaluation.samples import quantise, seeded
 
 PSNR_CAP = 54.15  # dB, 20 log10(255 / 0.5): an error of half a grey level everywhere, as rounding to 8 bits may leave
 SSIM_RADIUS = 5  # of the Gaussian window in pixels, with a deviation of 1.5: 11 x 11, Wang et al. 2004

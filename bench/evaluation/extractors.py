@@ -1,25 +1,42 @@
 """Extractors by name: which there are, whether one can be had, and the thing itself.
 
-`<data>-cnn` is a classifier trained on the data, in `assets/`; `inception-v3` is the network of the published FIDs.
+`<data>-cnn` is a classifier trained on the data, in `assets/`; `stacked-<data>-cnn` is the same on each channel by
+itself; `inception-v3` is the network of the published FIDs; `coordinates` takes points of the plane as they are.
 torch-fidelity is imported only when an extractor is loaded: it takes seconds.
 """
 
+import hashlib
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from bench.evaluation import pretrained, storage
 from bench.evaluation.classifier import FEATURES
 from bench.evaluation.errors import EvaluationError, unknown
 from bench.evaluation.features import Extractor, check_channels
 
-INCEPTION = "inception-v3"
+INCEPTION, COORDINATES = "inception-v3", "coordinates"
 INCEPTION_CHANNELS = (1, 3)  # grey is repeated to RGB
+STACKED_CHANNELS = 3
+PLANE = 2  # channels of a point: its coordinates
+
+
+class Coordinates(nn.Module):
+    """Points of the plane are features already."""
+
+    def forward(self, points: Tensor) -> tuple[Tensor]:
+        """float32 N x 2 x 1 x 1 -> (float32 N x 2,). Raises EvaluationError for another shape."""
+        if points.shape[1:] != (PLANE, 1, 1):
+            raise EvaluationError(f"extractor={COORDINATES} takes N x 2 x 1 x 1, but these are {tuple(points.shape)}.")
+        return (points.flatten(1),)
 
 
 def known_extractors() -> list[str]:
-    """The names that need no `weights`: one for each classifier in `assets/`, and Inception-v3."""
-    return [INCEPTION, *sorted(path.stem for path in pretrained.ASSETS.glob("*-cnn.pt"))]
+    """The names that need no `weights`: Inception-v3, coordinates, and two for each classifier in `assets/`."""
+    classifiers = sorted(path.stem for path in pretrained.ASSETS.glob("*-cnn.pt"))
+    return [INCEPTION, COORDINATES, *classifiers, *(pretrained.STACKED + name for name in classifiers)]
 
 
 def check_extractor(name: str, channels: int, weights: Path | None = None) -> None:
@@ -30,36 +47,85 @@ def check_extractor(name: str, channels: int, weights: Path | None = None) -> No
     if name == INCEPTION:
         pretrained.find_inception(weights)
         check_channels(name, INCEPTION_CHANNELS, channels)
+    elif name == COORDINATES:
+        _refuse_weights(weights)
+        check_channels(name, (PLANE,), channels)
     else:
         _, about = pretrained.read_classifier(_classifier_path(name, weights))
-        check_channels(name, (about["channels"],), channels)
+        check_channels(name, _classifier_channels(name, about), channels)
 
 
 def load_extractor(name: str, weights: Path | None = None, device: torch.device | str = "cpu") -> Extractor:
-    """The extractor `name` on `device`, made known to torch-fidelity under the same name.
+    """The extractor `name` on `device`; a network is made known to torch-fidelity under the same name.
 
     `weights`: another classifier's file for a `-cnn`, or an Inception-v3 file; None takes what
     `known_extractors` and `pretrained.find_inception` know. Raises EvaluationError for an unknown name or bad weights.
     """
+    if name == COORDINATES:
+        _refuse_weights(weights)
+        digest = hashlib.sha256(name.encode()).hexdigest()
+        return Extractor(name, digest, PLANE, (PLANE,), chunk=10_000, module=Coordinates(), dtype=torch.float32)
+    return _inception(weights, device) if name == INCEPTION else _classifier(name, weights, device)
+
+
+def _inception(weights: Path | None, device: torch.device | str) -> Extractor:
     from bench.evaluation import fidelity
 
-    if name == INCEPTION:
-        fidelity.register(name, fidelity.InceptionFeatures)
-        inception = fidelity.InceptionFeatures(name, [fidelity.INCEPTION_LAYER], weights)
-        # No fc and no counters: the features do not depend on them, and not every source has them.
-        used = {k: v for k, v in inception.state_dict().items() if not k.startswith("fc.") and "num_batches" not in k}
-        digest, module = storage.digest(used), inception.to(device)
-        return Extractor(name, digest, dim=2048, channels=INCEPTION_CHANNELS, chunk=50, module=module)
+    fidelity.register(INCEPTION, fidelity.InceptionFeatures)
+    inception = fidelity.InceptionFeatures(INCEPTION, [fidelity.INCEPTION_LAYER], weights)
+    # No fc and no counters: the features do not depend on them, and not every source has them.
+    used = {k: v for k, v in inception.state_dict().items() if not k.startswith("fc.") and "num_batches" not in k}
+    classes = 0
+    if inception.has_logits:
+        inception.features_list.append(fidelity.INCEPTION_LOGITS)
+        classes = inception.fc.out_features
+    module = inception.to(device)
+    return Extractor(
+        INCEPTION, storage.digest(used), 2048, INCEPTION_CHANNELS, chunk=50, module=module, classes=classes
+    )
+
+
+def _classifier(name: str, weights: Path | None, device: torch.device | str) -> Extractor:
+    from bench.evaluation import fidelity
+
+    stacked = name.startswith(pretrained.STACKED)
     path = _classifier_path(name, weights)
-    fidelity.register(name, fidelity.ClassifierFeatures)
-    cnn = fidelity.ClassifierFeatures(name, [fidelity.CLASSIFIER_LAYER], path)
-    digest, module = storage.digest(cnn.classifier.state_dict()), cnn.eval().to(device)
-    return Extractor(name, digest, dim=FEATURES, channels=(cnn.about["channels"],), chunk=250, module=module)
+    features = fidelity.StackedFeatures if stacked else fidelity.ClassifierFeatures
+    fidelity.register(name, features)
+    cnn = features(name, [fidelity.CLASSIFIER_LAYER, fidelity.CLASSIFIER_LOGITS], path)
+    return Extractor(
+        name,
+        storage.digest(cnn.classifier.state_dict()),
+        dim=FEATURES * (STACKED_CHANNELS if stacked else 1),
+        channels=_classifier_channels(name, cnn.about),
+        chunk=100 if stacked else 250,
+        module=cnn.eval().to(device),
+        taught_by=("stacked_" if stacked else "") + cnn.about["data"],
+        classes=cnn.about["classes"],
+        accuracy=cnn.about["accuracy"],
+    )
 
 
 def _classifier_path(name: str, path: Path | None) -> Path:
     if path is None and name not in known_extractors():
         raise unknown("extractor", name, known_extractors())
     if not name.endswith("-cnn"):
-        raise EvaluationError(f"extractor={name} with weights={path} is neither {INCEPTION} nor named <data>-cnn.")
-    return path or pretrained.ASSETS / f"{name}.pt"
+        others = f"{INCEPTION} nor {COORDINATES}"
+        raise EvaluationError(f"extractor={name} with weights={path} is neither {others} nor named <data>-cnn.")
+    return path or pretrained.bundled_classifier(name)
+
+
+def _classifier_channels(name: str, about: dict[str, Any]) -> tuple[int, ...]:
+    """Channel counts that the extractor `name` takes by the classifier that `about` is about."""
+    if not name.startswith(pretrained.STACKED):
+        return (about["channels"],)
+    if about["channels"] != 1:
+        raise EvaluationError(
+            f"extractor={name} wants a classifier of grey images, not of {about['channels']} channels."
+        )
+    return (STACKED_CHANNELS,)
+
+
+def _refuse_weights(weights: Path | None) -> None:
+    if weights is not None:
+        raise EvaluationError(f"extractor={COORDINATES} has no weights, but weights={weights} are given.")

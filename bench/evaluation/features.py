@@ -19,7 +19,8 @@ ROUNDING_BACKENDS = ("cuda.matmul", "cudnn.conv", "mkldnn.matmul", "mkldnn.conv"
 class Extractor:
     """A frozen network whose features images are compared in.
 
-    `module` maps uint8 N x C x H x W to a tuple whose first tensor is float32 N x dim, as torch-fidelity's do.
+    `module` maps N x C x H x W of `dtype` to a tuple, as torch-fidelity's do: features, float32 N x dim, and where it
+    has `classes` their logits, float32 N x classes, or N x (C * classes) where it judges each channel by itself.
     """
 
     name: str
@@ -28,33 +29,48 @@ class Extractor:
     channels: tuple[int, ...]  # channel counts that it takes
     chunk: int  # images a forward pass
     module: nn.Module
+    taught_by: str | None = None  # the data set whose classes the logits tell; None: no logits, or ImageNet's classes
+    classes: int = 0  # of the logits, a channel where each channel is judged by itself; 0: no logits
+    accuracy: float | None = None  # share of held-out labels of `taught_by` that the logits get right
+    dtype: torch.dtype = torch.uint8  # of the images that it takes
 
     def __call__(self, images: Tensor, progress: Progress | None = None) -> Tensor:
-        """uint8 N x C x H x W, on any device -> float32 N x dim on the CPU, computed on the module's device.
+        """The features of `outputs`."""
+        return self.outputs(images, progress)[0]
 
-        Raises EvaluationError for images of another type or channel count, and for features that are not finite.
+    def outputs(self, images: Tensor, progress: Progress | None = None) -> tuple[Tensor, Tensor | None]:
+        """N x C x H x W of `dtype`, on any device -> features and logits, both of one pass, float32 on the CPU.
+
+        Computed on the module's device. Features are N x dim, logits as the module gives them, or None without
+        `classes`. Raises EvaluationError for images of another type or channel count or with values that are not
+        finite, and for features or logits that are not finite.
         """
-        check_images(images)
+        check_images(images, self.dtype)
         check_channels(self.name, self.channels, images.shape[1])
-        device = next(self.module.parameters()).device
-        features = torch.empty(len(images), self.dim)
-        with torch.inference_mode(), full_float32():
+        parameter = next(self.module.parameters(), None)
+        device = images.device if parameter is None else parameter.device
+        wholes: list[Tensor] = []
+        with torch.no_grad(), full_float32():  # no_grad: tensors of inference_mode could not be changed in place
             for start in range(0, len(images), self.chunk):
-                part = images[start : start + self.chunk]
-                features[start : start + len(part)] = self.module(part.to(device))[0].cpu()
+                parts = self.module(images[start : start + self.chunk].to(device))
+                done = start + len(parts[0])
+                wholes = wholes or [torch.empty(len(images), part.shape[1]) for part in parts]
+                for whole, part in zip(wholes, parts, strict=True):
+                    whole[start:done] = part.cpu()
                 if progress:
-                    progress("features", start + len(part), len(images))
-        if not features.isfinite().all():
+                    progress("features", done, len(images))
+        if not all(whole.isfinite().all() for whole in wholes):
             raise EvaluationError(f"extractor={self.name} gave features that are not finite; are its weights sound?")
-        return features
+        return wholes[0], wholes[1] if self.classes else None
 
 
-def check_images(images: Tensor) -> None:
-    """Raises EvaluationError unless `images` is a uint8 tensor N x C x H x W with at least one image."""
-    if images.dtype != torch.uint8 or images.dim() != 4 or len(images) == 0:
-        raise EvaluationError(
-            f"images of type {images.dtype} and shape {tuple(images.shape)} are not uint8 N x C x H x W with N > 0."
-        )
+def check_images(images: Tensor, dtype: torch.dtype = torch.uint8) -> None:
+    """Raises EvaluationError unless `images` is N x C x H x W of `dtype`, at least one image, and all finite."""
+    if images.dtype != dtype or images.dim() != 4 or len(images) == 0:
+        given, expected = f"{images.dtype} and shape {tuple(images.shape)}", str(dtype).removeprefix("torch.")
+        raise EvaluationError(f"images of type {given} are not {expected} N x C x H x W with N > 0.")
+    if dtype.is_floating_point and (bad := int((~images.isfinite()).flatten(1).any(1).sum())):
+        raise EvaluationError(f"{bad} of {len(images)} images hold NaN or infinity.")
 
 
 def check_channels(name: str, accepted: tuple[int, ...], channels: int) -> None:

@@ -17,36 +17,59 @@ from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 from bench.evaluation import pretrained
 from bench.evaluation.errors import EvaluationError
 
-CLASSIFIER_LAYER = "penultimate"
-INCEPTION_LAYER = "2048"
+CLASSIFIER_LAYER, CLASSIFIER_LOGITS = "penultimate", "logits"
+INCEPTION_LAYER, INCEPTION_LOGITS = "2048", "logits_unbiased"
 
 
 class ClassifierFeatures(FeatureExtractorBase):
-    """The penultimate layer of the bundled classifier `name`, or of the one in `feature_extractor_weights_path`."""
+    """Penultimate layer and logits of the bundled classifier `name`, or of that in `feature_extractor_weights_path`."""
 
     def __init__(
         self, name: str, features_list: Sequence[str], feature_extractor_weights_path: Path | None = None, **_: Any
     ) -> None:
         super().__init__(name, list(features_list))
-        path = feature_extractor_weights_path or pretrained.ASSETS / f"{name}.pt"
+        path = feature_extractor_weights_path or pretrained.bundled_classifier(name)
         self.classifier, self.about = pretrained.read_classifier(Path(path))
         self.classifier.to(memory_format=torch.channels_last)
 
-    def forward(self, input: Tensor) -> tuple[Tensor]:
-        """uint8 N x C x H x W -> (float32 N x 128,)."""
-        return (self.classifier.features(input),)
+    def forward(self, input: Tensor) -> tuple[Tensor, ...]:
+        """uint8 N x C x H x W -> the layers of `features_list`: penultimate N x 128, logits N x classes, float32.
+
+        torch-fidelity reads every file as RGB: three equal channels are one grey image to a classifier of such.
+        """
+        if input.shape[1] == 3 and self.about["channels"] == 1:
+            if (input != input[:, :1]).any():
+                raise EvaluationError(f"extractor={self.name} takes grey images, but some of these have colours.")
+            input = input[:, :1]
+        features = self.classifier.features(input)
+        layers = {CLASSIFIER_LAYER: features, CLASSIFIER_LOGITS: self.classifier.head(features)}
+        return tuple(layers[layer] for layer in self.features_list)
 
     @staticmethod
     def get_provided_features_list() -> tuple[str, ...]:
-        return (CLASSIFIER_LAYER,)
+        return CLASSIFIER_LAYER, CLASSIFIER_LOGITS
 
     @staticmethod
     def get_default_feature_layer_for_metric(metric: str) -> str:
-        return {"fid": CLASSIFIER_LAYER, "kid": CLASSIFIER_LAYER, "prc": CLASSIFIER_LAYER}[metric]
+        return CLASSIFIER_LOGITS if metric == "isc" else CLASSIFIER_LAYER
 
     @staticmethod
     def can_be_compiled() -> bool:
         return False
+
+
+class StackedFeatures(ClassifierFeatures):
+    """A classifier of grey images on each channel by itself, its layers side by side in the channels' order."""
+
+    def forward(self, input: Tensor) -> tuple[Tensor, ...]:
+        """uint8 N x C x H x W -> the layers of `features_list`: penultimate N x C * 128, logits N x C * classes."""
+        return tuple(layer.reshape(len(input), -1) for layer in super().forward(input.flatten(0, 1)[:, None]))
+
+    @staticmethod
+    def get_default_feature_layer_for_metric(metric: str) -> str:
+        if metric == "isc":
+            raise EvaluationError("isc has no layer here: the logits of the channels are no one distribution.")
+        return CLASSIFIER_LAYER
 
 
 class InceptionFeatures(FeatureExtractorInceptionV3):
@@ -63,6 +86,7 @@ class InceptionFeatures(FeatureExtractorInceptionV3):
         torch.save(state, file)
         file.seek(0)
         super().__init__(name, list(features_list), feature_extractor_weights_path=file, **kwargs)
+        self.has_logits = "fc.weight" in state
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """Called by the parent once its layers are there. Raises EvaluationError unless every convolution is filled."""
@@ -92,7 +116,7 @@ class InceptionFeatures(FeatureExtractorInceptionV3):
         return state
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """uint8 N x 1 or 3 x H x W -> (float32 N x 2048,) for the layer '2048'."""
+        """uint8 N x 1 or 3 x H x W -> float32 N x 2048 for the layer '2048', N x 1008 for 'logits_unbiased'."""
         features: tuple[Tensor, ...] = super().forward(x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x)
         return features
 

@@ -17,6 +17,7 @@ from bench.evaluation.classifier import Classifier
 from bench.evaluation.errors import EvaluationError
 
 ASSETS = Path(__file__).parent / "assets"
+STACKED = "stacked-"  # before the name of a classifier: it judges each channel by itself
 CLASSIFIER_KEYS = {"state_dict", "channels", "classes", "data", "accuracy"}
 
 # torch-fidelity's conversion of the TensorFlow graph of 2015-12-05; its name ends in the head of its sha256.
@@ -38,6 +39,11 @@ def save_classifier(model: Classifier, path: Path, data: str, accuracy: float) -
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     about = {"channels": channels, "classes": classes, "data": data, "accuracy": accuracy}
     storage.save({"state_dict": state, **about}, path)
+
+
+def bundled_classifier(name: str) -> Path:
+    """The file of the extractor `<data>-cnn`, which is also that of `stacked-<data>-cnn`."""
+    return ASSETS / f"{name.removeprefix(STACKED)}.pt"
 
 
 def read_classifier(path: Path) -> tuple[Classifier, dict[str, Any]]:

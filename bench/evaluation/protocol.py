@@ -22,12 +22,14 @@ LEAST = {  # the smallest integer that makes sense
     "dc_neighbours": 1,
     "kid_subsets": 1,
     "kid_subset_size": 0,
+    "cells": 1,
 }
 CHOICES = {
-    "quantisation": ("uint8",),
+    "quantisation": ("uint8", "none"),  # none: points, which are no images
     "weights": ("ema", "raw", "none"),  # none: real images, or another program's
     "precision": ("float32", "bfloat16"),
 }
+MAY_BE_EMPTY = ("held_out_digest", "modes")
 
 
 class Stated:
@@ -74,14 +76,17 @@ class Protocol(Stated):
     extractor_digest: str  # sha256 of the extractor's weights
     reference: str = "train"  # the split that samples are compared with
     reference_digest: str  # sha256 of that split's images
+    held_out_digest: str = ""  # sha256 of the images that C_T compares the samples' distances with; empty: no C_T
     samples: int
-    seed: int = 0  # of the samples, the manifold's subset and KID's subsets
+    seed: int = 0  # of the samples, the manifold's subset, KID's subsets, the jackknife's groups and C_T's cells
     chunk: int  # images a call of sample(); the samples depend on it, because each chunk has its own generator
     quantisation: str = "uint8"
     prc_neighbours: int = 3  # k of precision and recall
     dc_neighbours: int = 5  # k of density and coverage
     kid_subsets: int = 100
     kid_subset_size: int = 0  # 0: min(1000, samples)
+    cells: int = 10  # of C_T
+    modes: str = ""  # how the data's modes are told; empty: they are not
     weights: str = "ema"
     sampler: str = "default"
     sampler_settings: Mapping[str, Setting] | tuple[tuple[str, Setting], ...] = ()  # kept as sorted pairs
@@ -99,14 +104,20 @@ class Protocol(Stated):
         return super().to_dict() | {"sampler_settings": dict(self.sampler_settings)}
 
     def line(self) -> str:
-        """One sentence for the table's caption."""
-        return (
-            f"FID etc. of {self.samples:,} samples (seed {self.seed}, chunks of {self.chunk:,}, 8-bit) "
-            f"against {self.data}/{self.reference} (sha {self.reference_digest[:8]}) "
-            f"in {self.extractor} features (sha {self.extractor_digest[:8]}); "
-            f"KID over {self.kid_subsets} subsets of {self.kid_subset_size:,}; "
-            f"k = {self.prc_neighbours} (precision, recall), {self.dc_neighbours} (density, coverage)"
-        )
+        """One sentence for people, which begins with `setting()`."""
+        depth = {"uint8": ", 8-bit", "none": ""}[self.quantisation]
+        parts = [
+            f"protocol {self.setting()}: FID etc. of {self.samples:,} samples (seed {self.seed}, chunks of "
+            f"{self.chunk:,}{depth}) against {self.data}/{self.reference} (sha {self.reference_digest[:8]}) "
+            f"in {self.extractor} features (sha {self.extractor_digest[:8]})",
+            f"KID over {self.kid_subsets} subsets of {self.kid_subset_size:,}",
+            f"k = {self.prc_neighbours} (precision, recall), {self.dc_neighbours} (density, coverage)",
+        ]
+        if self.held_out_digest:
+            parts.append(f"C_T in {self.cells} cells against held-out images (sha {self.held_out_digest[:8]})")
+        if self.modes:
+            parts.append(f"modes: {self.modes}")
+        return "; ".join(parts)
 
 
 def difference(a: Stated, b: Stated) -> list[str]:
@@ -127,7 +138,7 @@ def _check(name: str, value: object) -> None:
     elif name in CHOICES:
         if value not in CHOICES[name]:
             raise unknown(name, str(value), CHOICES[name])
-    elif name != "sampler_settings" and (not isinstance(value, str) or not value):
+    elif name != "sampler_settings" and (not isinstance(value, str) or not (value or name in MAY_BE_EMPTY)):
         raise EvaluationError(f"{name}={value!r} is not a name.")
 
 

@@ -12,6 +12,9 @@ from torch import Tensor
 from bench.evaluation import storage
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.features import Extractor, Moments, Progress, check_images
+from bench.evaluation.memorisation import cell_of, cells, nearest
+
+LEAST_HELD_OUT = 100  # images that must be left beside the floor's for it to have distances of its own to compare with
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +35,43 @@ class Reference:
         return self.features[subset(len(self.features), n, seed)]
 
 
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """How far held-out images are from the training split: what the samples' distances are compared with."""
+
+    distances: Tensor  # float32 M, in feature space
+    cells: Tensor  # int64 M, of the partition by `centroids`
+    centroids: Tensor  # float32 K x D
+    digest: str  # sha256 of these M images
+    apart: bool  # from the images that `subset` chooses of the split with the same arguments
+
+
+def held_out(
+    images: Tensor,
+    against: Reference,
+    extractor: Extractor,
+    *,
+    samples: int,
+    seed: int,
+    cells_wanted: int,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> HeldOut:
+    """At most `samples` images of a held-out split, N x C x H x W, beside those that the floor is measured on.
+
+    Where the floor takes nearly all of them, the same images serve again, and `apart` is false.
+    """
+    left = torch.ones(len(images), dtype=torch.bool)
+    left[subset(len(images), min(samples, len(images)), seed)] = False
+    apart = int(left.sum()) >= LEAST_HELD_OUT
+    candidates = left.nonzero().squeeze(1) if apart else torch.arange(len(images))
+    chosen = images[candidates[subset(len(candidates), min(samples, len(candidates)), seed)]]
+    features = reference(chosen, extractor, cache, progress).features
+    centroids = cells(against.features, min(cells_wanted, len(against.features)), seed)
+    distances, _ = nearest(features, against.features)
+    return HeldOut(distances, cell_of(features, centroids), centroids, storage.digest({"images": chosen}), apart)
+
+
 def subset(total: int, n: int, seed: int) -> Tensor:
     """n of the indices below `total`, without repetition, ascending.
 
@@ -46,11 +86,11 @@ def subset(total: int, n: int, seed: int) -> Tensor:
 def reference(
     images: Tensor, extractor: Extractor, cache: Path | None = None, progress: Progress | None = None
 ) -> Reference:
-    """A split, uint8 N x C x H x W, in the extractor's features; from the folder `cache` if they are there.
+    """A split, N x C x H x W, in the extractor's features; from the folder `cache` if they are there.
 
     A cache file is found by the digests of images and weights, and used only if its own digest is right.
     """
-    check_images(images)
+    check_images(images, extractor.dtype)
     digest = storage.digest({"images": images})
     path = cache / f"{extractor.name}-{extractor.digest[:12]}-{digest[:12]}.pt" if cache else None
     tensors = _load(path, extractor, len(images)) if path else None

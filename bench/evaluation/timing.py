@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.features import Progress
+from bench.evaluation.intervals import half_width
 
 PROC = Path("/proc/self")
 SLACK_MB = 16.0  # the kernel counts resident pages in batches
@@ -25,6 +26,7 @@ class Timing:
     """Medians over `repeats` calls after one warm-up call; compares only on equal hardware."""
 
     seconds_per_100: float
+    seconds_per_100_95: float | None  # half of the 95% interval of the mean of the calls, under Student's t
     images_per_second: float
     latency: float  # seconds for one image
     nfe: int | None  # network function evaluations: forward calls for one call of sample; None without a network
@@ -74,10 +76,12 @@ def time_sampling(
         seconds(1)
     latency = statistics.median(seconds(1) for _ in range(repeats))
     since_start = _reset_peak(device)
-    batch = statistics.median(seconds(images) for _ in range(repeats))
+    each = [seconds(images) for _ in range(repeats)]
+    batch = statistics.median(each)
     memory, of = _peak(device, since_start)
     return Timing(
         seconds_per_100=100 * batch / images,
+        seconds_per_100_95=100 * half_width(each) / images if repeats > 1 else None,
         images_per_second=images / batch,
         latency=latency,
         nfe=len(counted) if networks else None,

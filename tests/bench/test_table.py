@@ -10,9 +10,8 @@ import pytest
 
 from bench import grids, render
 from bench.columns import COLUMNS, RULES, SECTIONS
-from bench.evaluation import METRICS, AbilityProtocol, Protocol
+from bench.evaluation import METRICS, AbilityProtocol, Protocol, half_width
 from bench.records import Ability, Record, Result
-from bench.seeds import half_width
 from bench.selection import TableError, select
 from bench.table import build
 
@@ -90,12 +89,49 @@ def test_marks_follow_the_figures() -> None:
 
 def test_a_mark_sits_exactly_on_its_rule() -> None:
     recall, seconds, fid = RULES
-    assert recall.passes(0.9, 1.0)
-    assert not recall.passes(0.8999, 1.0)
-    assert seconds.passes(10.0, 1.0)
-    assert not seconds.passes(10.01, 1.0)
-    assert fid.passes(2.0, 1.0)
-    assert not fid.passes(2.01, 1.0)
+    assert recall.mark(0.901, 0, 1.0, 0) == "✓"
+    assert recall.mark(0.8999, 0, 1.0, 0) == "×"
+    assert seconds.mark(9.99, 0, 1.0, 0) == "✓"
+    assert seconds.mark(10.01, 0, 1.0, 0) == "×"
+    assert fid.mark(1.99, 0, 1.0, 0) == "✓"
+    assert fid.mark(2.01, 0, 1.0, 0) == "×"
+
+
+def test_a_mark_needs_a_difference_beyond_its_interval() -> None:
+    """The bound is `factor` times the best, so it is as uncertain: sqrt(0.3^2 + (2 x 0.2)^2) = 0.5."""
+    fid = RULES[2]
+    assert [fid.mark(value, 0.3, 1.0, 0.2) for value in (1.49, 1.51, 2.49, 2.51)] == ["✓", "≈", "≈", "×"]
+    assert fid.mark(1.0, 5.0, 1.0, 5.0) == "✓"  # the best itself
+    runs = lecture()
+    next(iter(runs[1].results.values())).intervals = {"fid": 3.5}  # 5 against 2 x 4
+    cell = build(runs, HERE).lecture[fid.title]["gan"]
+    assert (cell.mark, cell.agrees) == ("≈", None)
+    assert "≈ FID 5.00 ± 3.50<br>the lecture: ✓" in render.markdown(build(runs, HERE))
+
+
+def test_one_seed_has_the_intervals_of_its_samples_and_repeats() -> None:
+    runs = lecture()
+    result = next(iter(runs[0].results.values()))
+    result.intervals, result.flags = {"kid": 0.002, "recall": 0.01}, ["only 5 of 2,000 samples are distinct"]
+    result.timing["seconds_per_100_95"] = 0.003
+    table = build(runs, HERE)
+    (row,) = (row for row in table.rows if row.model == "vae")
+    assert row.intervals == {"kid": 2.0, "recall": 0.01, "seconds_per_100": 0.003}
+    assert row.protocols == tuple(runs[0].results)
+    shown = render.markdown(table)
+    assert "| vae † " in shown
+    assert "† vae: only 5 of 2,000 samples are distinct" in shown
+
+
+def test_another_programs_images_have_a_row_and_no_line_of_the_lecture() -> None:
+    outside = record("theirs", "outside", rows={"images": {"fid": 3.0, "recall": 1.0}}, weights="none")
+    outside.config["preset"] = "smoke"  # the preset says nothing about it
+    table = build(select([*lecture(), outside], {"preset": "quick"}), HERE)
+    assert [row.name for row in table.rows][-1] == "theirs"
+    assert table.lecture == build(lecture(), HERE).lecture
+    other = record("theirs", "outside", rows={"images": {"fid": 3.0}}, weights="none", samples=100)
+    assert [row.name for row in build([*lecture(), other], HERE).rows] == [row.name for row in table.rows[:-1]]
+    assert build([*lecture(), other], HERE).left_out == ["theirs (samples: 2000 vs 100, kid_subset_size: 1000 vs 100)"]
 
 
 def test_a_timed_only_row_speaks_for_speed_and_the_next_row_for_quality() -> None:
@@ -110,7 +146,8 @@ def test_a_timed_only_row_speaks_for_speed_and_the_next_row_for_quality() -> Non
     assert [row.name for row in table.rows if row.family == "diffusion"] == [
         "ddpm, ancestral-1000", "ddpm, ancestral-100", "ddpm, ddim-50",
     ]  # fmt: skip
-    assert "–" in render.markdown(table)
+    quality = dict(grids.figures_grids(table))["Quality and coverage"]
+    assert [line[0] for line in quality[1:]] == [row.name for row in table.rows if "fid" in row.figures]
 
 
 def test_a_family_without_a_record_has_an_empty_cell_not_a_cross() -> None:
@@ -325,6 +362,6 @@ def test_a_stamp_stands_in_every_form(tmp_path: Path) -> None:
 def test_columns_agree_with_the_metrics_on_what_is_better() -> None:
     better = {column.key: column.better for column in COLUMNS}
     for name, metric in METRICS.items():
-        assert better[name] == metric.direction
+        assert better[name] == metric.direction.replace("neither", "")
     for rule in RULES:
         assert rule.better == better[rule.key]

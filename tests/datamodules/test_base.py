@@ -1,5 +1,6 @@
 """The contract that datasets share, and its use by a real Trainer: interrupted, resumed, and on two ranks."""
 
+import hashlib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -185,6 +186,19 @@ def test_the_digest_tells_pixels_and_shapes_apart(numbered: type[ImageDataModule
 
     assert digests(numbered()) == digests(numbered(seed=1))
     assert len(digests(numbered()) | digests(Reshaped())) == 4
+
+
+def test_the_digest_is_of_the_shape_and_the_bytes_whatever_the_type(numbered: type[ImageDataModule]) -> None:
+    class Scaled(numbered):  # type: ignore[valid-type, misc]
+        def load(self) -> tuple[Split, Split]:
+            train, test = super().load()
+            return Split(train.images / 255, train.labels), Split(test.images, test.labels)
+
+    data = Scaled()
+    data.setup()
+    for split, images in (("train", data.train_images), ("test", data.test_images)):
+        content = str(tuple(images.shape)).encode() + images.numpy().tobytes()
+        assert data.digest(split) == hashlib.sha256(content).hexdigest()
 
 
 @pytest.mark.parametrize(("count", "held_out"), [(2, 1), (14, 1), (15, 2), (1000, 100)])

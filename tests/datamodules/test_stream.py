@@ -52,6 +52,23 @@ def test_to_unit_leaves_its_input_alone() -> None:
     assert torch.equal(values, torch.arange(256, dtype=torch.uint8))
 
 
+def test_to_unit_copies_what_is_in_range_already() -> None:
+    unit = to_unit(torch.arange(256, dtype=torch.uint8))
+    again = to_unit(unit)
+    assert torch.equal(again, unit)
+    assert again.data_ptr() != unit.data_ptr()
+
+
+def test_float_images_arrive_unscaled_and_a_batch_may_be_written_to() -> None:
+    points = torch.linspace(-1, 1, 2 * COUNT).reshape(COUNT, 2, 1, 1)
+    kept = points.clone()
+    batches = BatchStream(points, torch.arange(COUNT), batch_size=COUNT, batches=2, seed=0, device=torch.device("cpu"))
+    for images, numbers in batches:
+        assert torch.equal(images, kept[numbers])
+        images.zero_()
+    assert torch.equal(points, kept)
+
+
 def test_images_and_labels_stay_together() -> None:
     for images, numbers in stream():
         assert torch.equal(to_uint8(images), numbers.to(torch.uint8).reshape(-1, 1, 1, 1).expand_as(images))

@@ -54,13 +54,18 @@ CASES = {
         "dae", {"latent_dim": 6, "width": 4, "hidden": 16, "corruption": "gaussian"}, {"steps": 2}, passes=2
     ),
     "gan": Case("gan", {"latent_dim": 5, "width": 16}),
+    "gan-linear": Case("gan", {"latent_dim": 5, "hidden": 16, "architecture": "linear"}),
     "ddpm": Case("ddpm", TINY_DDPM, {"steps": 3}, passes=3, warmup=3),
     "ddpm-attention": Case("ddpm", TINY_DDPM | {"attention": True, "patch": 1}, {"steps": 2}, passes=2, warmup=3),
+    "ddpm-linear": Case(
+        "ddpm", TINY_DDPM | {"architecture": "linear", "hidden": 32, "blocks": 2}, {"steps": 3}, passes=3, warmup=3
+    ),
     "ddpm-ddim": Case("ddpm", TINY_DDPM, {"steps": 4, "method": "ddim"}, passes=4, warmup=3),
 }
 TRAINED = {name: case for name, case in CASES.items() if name != "ddpm-ddim"}  # which trains as "ddpm" does
 SHAPES = [(1, 28, 28), (3, 32, 32), (1, 29, 27)]
 ODD = (1, 13, 11)  # small, and divided by nothing: for what trains
+POINT = (2, 1, 1)  # a vector of the plane as an image
 
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 every_training = pytest.mark.parametrize("case", TRAINED.values(), ids=TRAINED)
@@ -222,6 +227,21 @@ def test_images_seen_counts_the_batches_of_all_ranks(
     for index, batch in enumerate(toy_batches(ODD, count=2)):
         model.on_train_batch_start(batch, index)
     assert model.images_seen == 8 * (4 + 4)
+
+
+@every_training
+def test_vectors_are_images_of_one_pixel(case: Case, fit: Callable[..., L.Trainer]) -> None:
+    """Also at values between the 8-bit levels: every family and architecture trains on them and samples others."""
+    model = build(case, POINT)
+    batches = [(1.6 * torch.rand(8, *POINT) - 0.8, torch.zeros(8)) for _ in range(2)]
+    before = copy.deepcopy(dict(model.named_parameters()))
+    fit(model, batches)
+    assert any(not torch.equal(parameter, before[name]) for name, parameter in model.named_parameters())
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+    samples = draw(case, model, seed=1, n=4)
+    assert samples.shape == (4, *POINT)
+    assert samples.abs().max() <= 1
+    assert not torch.equal(samples[0], samples[1])
 
 
 class Rates(L.Callback):

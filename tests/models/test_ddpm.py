@@ -14,6 +14,7 @@ from models.diffusion.bound import borders, decoder_term, prior_term, step_term,
 from models.diffusion.process import Process
 from models.diffusion.samplers import ancestral, ddim, times
 from models.losses import bits_per_dim
+from models.networks.perceptron import ResidualPerceptron
 from models.protocols import BoundsLikelihood, Diffuses
 
 SHAPE = (1, 6, 5)
@@ -42,7 +43,7 @@ def with_oracle(x_0: Tensor, **changes: Any) -> tuple[DDPM, Oracle]:
     model = small(**changes)
     beta = torch.linspace(1e-4, 0.02, model.process.T, dtype=torch.float64)
     oracle = Oracle(beta, x_0)
-    model.unet = oracle  # type: ignore[assignment]
+    model.denoiser = oracle  # type: ignore[assignment]
     model.log_losses = lambda **losses: None  # type: ignore[method-assign]
     return model, oracle
 
@@ -108,16 +109,16 @@ def test_the_check_of_a_sampler_assumes_what_sampling_does() -> None:
 @pytest.mark.parametrize("method", ["ancestral", "ddim"])
 def test_a_method_is_its_sampler_from_the_generators_first_noise(method: str, steps: int) -> None:
     model = small()
-    nn.init.normal_(model.unet.out.weight, std=0.3)
+    nn.init.normal_(model.denoiser.out.weight, std=0.3)
     model.eval()
     drawn = model.sample(3, torch.Generator().manual_seed(4), method=method, steps=steps)  # type: ignore[arg-type]
     generator = torch.Generator().manual_seed(4)
     x_T = torch.randn(3, *SHAPE, generator=generator)
     with torch.no_grad():
         if method == "ancestral":
-            expected = ancestral(model.unet, model.process, x_T, steps, generator)
+            expected = ancestral(model.denoiser, model.process, x_T, steps, generator)
         else:
-            expected = ddim(model.unet, model.process, x_T, steps)
+            expected = ddim(model.denoiser, model.process, x_T, steps)
     assert torch.equal(drawn, expected)
     assert drawn.abs().max() <= 1
 
@@ -154,6 +155,23 @@ def test_an_odd_first_width_is_refused_by_name() -> None:
         small(channels=[7])
 
 
+def test_the_fully_connected_network_does_not_mind_the_u_nets_settings() -> None:
+    model = small(architecture="linear", channels=[7], hidden=8, blocks=3)
+    assert isinstance(model.denoiser, ResidualPerceptron)
+    assert len(model.denoiser.layers) == 3
+
+
+def test_the_fully_connected_network_learns_two_points_of_the_plane(fit: Callable[..., L.Trainer]) -> None:
+    """Samples lie at one of them, half at each: the distribution, not its mean; five standard errors."""
+    model = DDPM((2, 1, 1), T=50, beta_T=0.3, architecture="linear", hidden=64, blocks=2, learning_rate=5e-3, warmup=10)
+    points = torch.tensor([[-0.6, 0.2], [0.6, -0.2]]).view(2, 2, 1, 1)
+    fit(model, [(points.repeat(64, 1, 1, 1), torch.zeros(128))] * 300)
+    drawn = model.sample(1000, torch.Generator().manual_seed(0))
+    distances = torch.cdist(drawn.flatten(1), points.flatten(1))
+    assert (distances.min(1).values < 0.1).float().mean() > 0.95
+    assert (distances[:, 0] < distances[:, 1]).float().mean().item() == pytest.approx(0.5, abs=0.08)
+
+
 def test_an_overfitted_batch_is_denoised_better(fit: Callable[..., L.Trainer], toy_batches: Any) -> None:
     """A zero network's loss is 1; of one constant batch, a trained one must know most of the noise."""
     model = small(learning_rate=0.01, patch=1, warmup=10)
@@ -164,7 +182,7 @@ def test_an_overfitted_batch_is_denoised_better(fit: Callable[..., L.Trainer], t
 
     def loss() -> float:
         with torch.no_grad():
-            predicted = model.unet(model.process.q_sample(x_0[indices], t, eps), t)
+            predicted = model.denoiser(model.process.q_sample(x_0[indices], t, eps), t)
             return float((predicted - eps).square().mean())
 
     before = loss()
@@ -186,7 +204,7 @@ def levels(n: int) -> Tensor:
 
 def shaken(**changes: Any) -> DDPM:
     model = small(**changes)
-    nn.init.normal_(model.unet.out.weight, std=0.3)
+    nn.init.normal_(model.denoiser.out.weight, std=0.3)
     return model
 
 
@@ -200,8 +218,8 @@ def test_the_bound_is_the_plain_sum_of_all_terms_of_a_short_process_in_bits() ->
         for t in range(2, 13):
             torch.randint(1, (3,), generator=generator)
             eps = torch.randn(x.shape, generator=generator)
-            steps.append(step_term(model.unet, model.process, x, torch.full((3,), t), eps))
-        last = decoder_term(model.unet, model.process, x, torch.randn(x.shape, generator=generator))
+            steps.append(step_term(model.denoiser, model.process, x, torch.full((3,), t), eps))
+        last = decoder_term(model.denoiser, model.process, x, torch.randn(x.shape, generator=generator))
     expected = {"L_T": prior_term(model.process, x), "L_1:T-1": torch.stack(steps).sum(0), "L_0": last}
     assert bound.name == "variational bound"
     assert list(bound.terms) == list(expected)
@@ -213,7 +231,7 @@ def test_the_bound_is_the_plain_sum_of_all_terms_of_a_short_process_in_bits() ->
 def test_the_bound_of_a_long_process_takes_one_pass_a_stratum() -> None:
     model, x = shaken(T=300), levels(2)
     asked: list[tuple[Tensor, bool, bool]] = []
-    model.unet.register_forward_pre_hook(
+    model.denoiser.register_forward_pre_hook(
         lambda unet, inputs: asked.append((inputs[1], unet.training, torch.is_grad_enabled()))
     )
     rng = torch.get_rng_state()
@@ -225,7 +243,7 @@ def test_the_bound_of_a_long_process_takes_one_pass_a_stratum() -> None:
     for (t, _, _), first, end in zip(asked, borders(300, TIMES), borders(300, TIMES)[1:], strict=False):
         assert ((t >= first) & (t < end)).all()
     with torch.no_grad():
-        nats = variational_bound(model.eval().unet, model.process, x, TIMES, torch.Generator().manual_seed(0))
+        nats = variational_bound(model.eval().denoiser, model.process, x, TIMES, torch.Generator().manual_seed(0))
     torch.testing.assert_close(bound.bits, bits_per_dim(torch.stack(list(nats.values())).sum(0), 6 * 5))
 
 
@@ -282,7 +300,7 @@ def test_a_trajectory_leaves_no_trace_between_its_frames_nor_when_it_is_dropped(
     """The caller may train, draw or stop there; the network itself is asked in evaluation mode without gradients."""
     model = shaken().train(training)
     modes: list[tuple[bool, bool]] = []
-    model.unet.register_forward_hook(lambda unet, *_: modes.append((unet.training, torch.is_grad_enabled())))
+    model.denoiser.register_forward_hook(lambda unet, *_: modes.append((unet.training, torch.is_grad_enabled())))
     rng = torch.get_rng_state()
     trajectory = model.trajectory(2, torch.Generator().manual_seed(4), 12)
     for t, x_t in trajectory:

@@ -17,8 +17,11 @@ LATENT = 4
 NOISE_SEED = 7
 
 
+both = pytest.mark.parametrize("architecture", ["conv", "linear"])
+
+
 def small(**changes: Any) -> GAN:
-    return GAN(SHAPE, **({"latent_dim": LATENT, "width": 16} | changes))
+    return GAN(SHAPE, **({"latent_dim": LATENT, "width": 16, "hidden": 16} | changes))
 
 
 def parameters(network: nn.Module) -> list[Tensor]:
@@ -71,13 +74,16 @@ def test_each_players_step_moves_that_player_alone(fit: Callable[..., L.Trainer]
     assert moves == ["discriminator", "generator"] * 3
 
 
-def test_each_player_follows_the_gradient_of_its_own_loss(fit: Callable[..., L.Trainer], toy_batches: Any) -> None:
+@both
+def test_each_player_follows_the_gradient_of_its_own_loss(
+    architecture: str, fit: Callable[..., L.Trainer], toy_batches: Any
+) -> None:
     """Recomputed from binary cross-entropies at each step's weights; batch 0 carries R1, batch 1 does not.
 
     The generator answers the discriminator as the batch's first step left it, on the same fakes.
     """
     gamma = 0.5
-    model, batches = small(r1_gamma=gamma), toy_batches(SHAPE, count=2)
+    model, batches = small(r1_gamma=gamma, architecture=architecture), toy_batches(SHAPE, count=2)
     z = torch.randn(4, LATENT, generator=torch.Generator().manual_seed(NOISE_SEED))
     checked: list[tuple[str, int]] = []
 
@@ -134,8 +140,9 @@ def test_r1_weighs_half_of_gamma_on_the_average_batch(
     assert penalised == ([0, 16] if gamma else [])
 
 
-def test_r1_is_computed_in_float32_under_autocast() -> None:
-    model, x = small(), torch.randn(4, *SHAPE)
+@both
+def test_r1_is_computed_in_float32_under_autocast(architecture: str) -> None:
+    model, x = small(architecture=architecture), torch.randn(4, *SHAPE)
     plain = model.lazy_r1(x)
     with torch.autocast("cpu", torch.bfloat16):
         mixed = model.lazy_r1(x)
@@ -204,8 +211,23 @@ def test_a_discriminator_that_trains_alone_tells_real_from_fake(
         assert (model.discriminator(model.generator(z)) < 0).all()
 
 
-def test_samples_are_the_generators_images_of_draws_from_the_prior() -> None:
-    model = small()
+@both
+def test_samples_are_the_generators_images_of_draws_from_the_prior(architecture: str) -> None:
+    model = small(architecture=architecture)
     z = torch.randn(5, LATENT, generator=torch.Generator().manual_seed(3))
     drawn = model.sample(5, torch.Generator().manual_seed(3))
     assert torch.equal(drawn, model.generator(z).detach())
+
+
+def test_the_fully_connected_players_are_the_autoencoders_networks_of_the_width_that_is_asked_for() -> None:
+    """Images in range, unbounded logits of one image each, and other random weights for either player."""
+    model = GAN((2, 1, 1), latent_dim=LATENT, architecture="linear", hidden=24)
+    widths = {layer.out_features for layer in model.modules() if isinstance(layer, nn.Linear)}
+    assert widths == {24, 2, 1}
+    with torch.no_grad():
+        images = model.generator(100 * torch.randn(64, LATENT))
+        logits = model.discriminator(100 * torch.randn(64, 2, 1, 1))
+    assert images.shape == (64, 2, 1, 1)
+    assert 0.9 < images.abs().max() <= 1
+    assert logits.shape == (64,)
+    assert logits.abs().max() > 10

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.evaluation import Extractor, Protocol, Reference, load_extractor, pretrained, save_classifier
+from bench.evaluation import Against, Extractor, Protocol, load_extractor, pretrained, save_classifier
 from bench.evaluation.classifier import Classifier
 
 
@@ -64,16 +64,18 @@ def extractor(assets: Path) -> Extractor:
 
 @pytest.fixture
 def make_protocol() -> Callable[..., Protocol]:
-    """A protocol of 60 samples that is true of an extractor and a reference, with changes."""
+    """A protocol of 60 samples that is true of what they are measured against, with changes."""
 
-    def make(extractor: Extractor, reference: Reference, /, **changes: object) -> Protocol:
+    def make(against: Against, /, **changes: object) -> Protocol:
         values: dict[str, object] = {"samples": 60, "chunk": 25, "kid_subsets": 5, "kid_subset_size": 30}
         return Protocol.from_dict(
             {
                 "data": "mnist",
-                "extractor": extractor.name,
-                "extractor_digest": extractor.digest,
-                "reference_digest": reference.digest,
+                "extractor": against.extractor.name,
+                "extractor_digest": against.extractor.digest,
+                "reference_digest": against.reference.digest,
+                "held_out_digest": against.held_out.digest if against.held_out else "",
+                "modes": against.modes.name if against.modes else "",
             }
             | values
             | changes

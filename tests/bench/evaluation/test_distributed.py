@@ -25,3 +25,4 @@ def test_two_ranks_give_one_processs_figures_to_the_last_digit(assets: Path, ima
     assert first["together"] == first["alone"]
     assert first["flags"][0] == first["flags"][1]
     assert first["same images"]
+    assert first["same pairs"]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.evaluation import EvaluationError, Extractor, Moments
+from bench.evaluation.classifier import Classifier
 from bench.evaluation.features import ROUNDING_BACKENDS, full_float32
 
 
@@ -41,6 +42,24 @@ def test_features_of_an_image_do_not_depend_on_its_neighbours(
     together, alone = extractor(x), torch.cat([extractor(one) for one in x.split(1)])
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
     assert (together.std(0) > 0).float().mean() > 0.5  # they do depend on the image
+
+
+def test_features_and_logits_come_of_one_pass(
+    extractor: Extractor, random_classifier: Classifier, images: Callable[..., Tensor]
+) -> None:
+    x, passes = images(300, seed=0), 0
+
+    def count(*_: Any) -> None:
+        nonlocal passes
+        passes += 1
+
+    with extractor.module.classifier.body[0].register_forward_hook(count):  # type: ignore[union-attr, index]
+        features, logits = extractor.outputs(x)
+    assert passes == 2  # chunks of 250
+    assert logits is not None
+    torch.testing.assert_close(logits, random_classifier.head(features))
+    assert torch.equal(features, extractor(x))
+    features += 1  # not a tensor of inference mode
 
 
 def test_progress_counts_images_to_the_end(extractor: Extractor, images: Callable[..., Tensor]) -> None:

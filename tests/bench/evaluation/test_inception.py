@@ -27,6 +27,7 @@ from bench.evaluation import (
 )
 from bench.evaluation.fidelity import InceptionFeatures
 from bench.evaluation.reference import subset
+from bench.evaluation.scoring import Against
 
 CIFAR10 = Path(os.environ.get("CIFAR10_ROOT", "data")) / "cifar-10-batches-py"
 
@@ -136,9 +137,25 @@ def test_foreign_weights_are_refused(nowhere: None, tmp_path: Path, blank: Blank
         check_extractor("inception-v3", 3, weights=Path("absent.pth"))
 
 
-def test_weights_without_fc_have_no_inception_score(nowhere: None, tmp_path: Path, blank: Blank) -> None:
+def test_logits_are_those_of_the_layer_without_bias(
+    nowhere: None, tmp_path: Path, blank: Blank, images: Callable[..., Tensor]
+) -> None:
+    torch.save(blank.state_dict(), tmp_path / "given.pth")
+    extractor = load_extractor("inception-v3", weights=tmp_path / "given.pth")
+    features, logits = extractor.outputs(images(2, seed=0, channels=3))
+    torch.testing.assert_close(logits, features @ blank.fc.weight.T)
+    assert (extractor.classes, extractor.taught_by) == (1008, None)
+
+
+def test_weights_without_fc_have_no_inception_score(
+    nowhere: None, tmp_path: Path, blank: Blank, images: Callable[..., Tensor]
+) -> None:
+    path = write_package(tmp_path, blank)
     with pytest.raises(EvaluationError, match="lack the classifier layer of the Inception score"):
-        InceptionFeatures("inception-v3", ["logits_unbiased"], write_package(tmp_path, blank))
+        InceptionFeatures("inception-v3", ["logits_unbiased"], path)
+    extractor = load_extractor("inception-v3", weights=path)
+    assert extractor.outputs(images(2, seed=0))[1] is None
+    assert extractor.classes == 0
 
 
 @pytest.mark.slow
@@ -153,20 +170,20 @@ def test_the_published_smoke_test_of_torch_fidelity_comes_out() -> None:
 
     test = split("test_batch")
     extractor = load_extractor("inception-v3")
-    against = reference(test[subset(len(test), 256, 2020)], extractor)
+    against = Against(extractor, reference(test[subset(len(test), 256, 2020)], extractor))
     protocol = Protocol(
         data="cifar10",
         extractor=extractor.name,
         extractor_digest=extractor.digest,
         reference="test",
-        reference_digest=against.digest,
+        reference_digest=against.reference.digest,
         samples=256,
         seed=2020,
         chunk=64,
         kid_subset_size=64,
         weights="none",
     )
-    found = evaluate_images(split(*(f"data_batch_{i}" for i in range(1, 6))), against, extractor, protocol)
+    found = evaluate_images(split(*(f"data_batch_{i}" for i in range(1, 6))), against, protocol)
     assert found.metrics["fid"] == pytest.approx(110.28083, abs=1e-4)
     assert found.metrics["kid"] == pytest.approx(-0.00067925, abs=2e-8)
     assert found.flags == ("256 samples are too few for the covariance of 2,048 features: FID is far too high",)

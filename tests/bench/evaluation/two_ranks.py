@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from bench.evaluation import Protocol, evaluate, load_extractor, pretrained, reference
+from bench.evaluation import Against, Protocol, evaluate, held_out, load_extractor, pretrained, reference
 
 
 def noise(n: int, generator: torch.Generator) -> Tensor:
@@ -22,25 +22,30 @@ def main(rank: int, world_size: int, folder: Path) -> None:
     torch.set_num_threads(1)  # so that sums are added in the same order alone and together
     pretrained.ASSETS = folder / "assets"
     extractor = load_extractor("mnist-cnn")
-    against = reference(torch.load(folder / "split.pt"), extractor)
+    split = torch.load(folder / "split.pt")
+    train = reference(split, extractor)
+    beside = held_out(split.flip(3), train, extractor, samples=110, seed=0, cells_wanted=3)
+    against = Against(extractor, train, beside)
     protocol = Protocol(
         data="mnist",
         extractor=extractor.name,
         extractor_digest=extractor.digest,
-        reference_digest=against.digest,
+        reference_digest=train.digest,
+        held_out_digest=beside.digest,
         samples=110,
         chunk=25,
         kid_subsets=5,
     )
-    alone = evaluate(noise, against, extractor, protocol)
+    alone = evaluate(noise, against, protocol)
     dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=world_size)
-    together = evaluate(noise, against, extractor, protocol)
+    together = evaluate(noise, against, protocol)
     dist.destroy_process_group()
     result = {
-        "alone": alone.metrics,
-        "together": together.metrics,
+        "alone": [alone.metrics, alone.intervals, alone.fid_by_count],
+        "together": [together.metrics, together.intervals, together.fid_by_count],
         "flags": [list(alone.flags), list(together.flags)],
         "same images": torch.equal(alone.images, together.images),
+        "same pairs": torch.equal(alone.closest.training, together.closest.training),
     }
     (folder / f"rank-{rank}.json").write_text(json.dumps(result))
 

@@ -1,0 +1,159 @@
+"""Are samples copies of training images? Their nearest training images, and how near held-out images come to theirs.
+
+Meehan, Chaudhuri & Dasgupta 2020, "A non-parametric test to detect data-copying in generative models",
+arXiv:2004.05675. scikit-learn and scipy are imported only when they are used: they take seconds.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.evaluation.errors import EvaluationError
+from bench.evaluation.feature_sets import FeatureSets, Nearest
+from bench.evaluation.features import full_float32
+from bench.evaluation.intervals import Estimate
+from bench.evaluation.modes import estimate
+
+BLOCK = 64  # rows of a distance matrix held at once: 15 MB against 60,000 images
+CANDIDATES = 4  # training images whose exact distances are compared
+FITTED = 10_000  # training images that the cells are fitted to, at most
+LEAST = 20  # samples in a cell that counts: tau = 20 / m in the authors' experiments
+ALARM = 3.0  # deviations from what independent samples of the data would give
+
+
+@full_float32()
+def nearest(features: Tensor, training: Tensor) -> tuple[Tensor, Tensor]:
+    """float32 N x D, M x D -> each row's distance to the nearest row of `training`, float32 N, and its index, int64 N.
+
+    Four candidates are found by float32 matrix products, and the nearest of them by float64 differences: a copy is at
+    distance 0 exactly, unless more than four others are within the products' rounding, 1e-3 or so of the spread.
+    """
+    mean = training.mean(0)
+    targets = training - mean  # features far from zero would lose digits
+    squares = targets.square().sum(1)
+    k = min(CANDIDATES, len(training))
+    distances, indices = [], []
+    for block in features.split(BLOCK):
+        # |x - t|^2 = |x|^2 - 2 x.t + |t|^2, of which the first is the same for all t
+        partial = torch.addmm(squares, block - mean, targets.T, alpha=-2)
+        found = partial.topk(k, largest=False).indices
+        exact, which = (block[:, None].double() - training[found].double()).norm(dim=2).min(1)
+        distances.append(exact.float())
+        indices.append(found.gather(1, which[:, None]).squeeze(1))
+    return torch.cat(distances), torch.cat(indices)
+
+
+def cells(training: Tensor, k: int, seed: int) -> Tensor:
+    """Training features N x D -> the k centroids, float32 k x D, of the cells that C_T is averaged over.
+
+    k-means on at most 10,000 of them, chosen by the seed; the authors take k = 50 for MNIST.
+    """
+    from sklearn.cluster import KMeans
+
+    if not 1 <= k <= len(training):
+        raise EvaluationError(f"cells={k} is not from 1 to the {len(training)} training images.")
+    part = training[np.random.RandomState(seed).permutation(len(training))[:FITTED]]
+    model = KMeans(k, n_init=1, random_state=seed).fit(part.float().numpy())
+    return torch.from_numpy(model.cluster_centers_).float()
+
+
+def cell_of(features: Tensor, centroids: Tensor) -> Tensor:
+    """Features N x D, centroids K x D -> int64 N, the nearest centroid's index."""
+    return torch.cdist(features.float(), centroids).argmin(1)
+
+
+def c_t(sets: FeatureSets) -> Estimate | None:
+    """C_T: are samples nearer to the training images (below 0: copies) or farther (above 0) than held-out images are?
+
+    The mean over cells of the z-score of a Mann-Whitney test of the two sets' distances. It grows with the square root
+    of the number of samples. None without held-out images, and where no cell has both some of them and 20 samples.
+    Held-out images must be chosen at random: the halves of MNIST's test split in its order are not alike (C_T = -3.7).
+    A few copies among many samples that are too far cancel out (Bhattacharjee et al. 2023, arXiv:2302.13181):
+    `near_share` sees those.
+    """
+    if sets.nearest is None:
+        return None
+    m, n, U = _mann_whitney(sets.nearest, sets.groups)
+    without = _c_t(m.sum(0) - m, n, U.sum(0) - U)[0]
+    return estimate(_c_t(m.sum(0), n, U.sum(0))[0], without)
+
+
+def near_share(sets: FeatureSets) -> Estimate | None:
+    """The share of samples that are nearer to a training image than 99% of held-out images are; of the data, 0.01.
+
+    None without held-out images.
+    """
+    if sets.nearest is None:
+        return None
+    near = _near(sets.nearest)[0].double()
+    size = torch.bincount(sets.groups).double()
+    counts = torch.bincount(sets.groups, near)
+    return Estimate(float(near.mean()), (counts.sum() - counts) / (len(near) - size))
+
+
+def copying_alarm(sets: FeatureSets) -> str | None:
+    """A sentence for people if samples come suspiciously near to training images; None otherwise.
+
+    Raised by C_T or by `near_share`, each where independent samples of the data would give such a value less often than
+    a Gaussian falls 3 deviations to one side: once in 740 evaluations. Samples that are more typical than real images
+    are near as well, without being copies: the sentence asks for a look.
+    """
+    from scipy.stats import norm
+
+    if sets.nearest is None:
+        return None
+    m, n, U = _mann_whitney(sets.nearest, sets.groups)
+    value, deviation = _c_t(m.sum(0), n, U.sum(0))
+    z = float(value / deviation)  # NaN where no cell counts, and then never below anything
+    near, rank = _near(sets.nearest)
+    chance = _chance(int(near.sum()), len(near), rank, len(sets.nearest.held_out))
+    if not z < -ALARM and chance >= norm.sf(ALARM):
+        return None
+    share = f"{near.double().mean():.1%} of the samples (1% expected)"
+    nearness = f"{share} are nearer to a training image than 99% of held-out images"
+    total = "" if value.isnan() else f", and C_T is {float(value):.1f}, {z:.1f} deviations from that of the data"
+    return f"Possible copies: {nearness}{total}; look at the closest pairs."
+
+
+def _mann_whitney(found: Nearest, groups: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """In each cell: the samples of each group m, G x K; held-out images n, K; and U of each group, G x K; float64.
+
+    U counts the pairs in which the held-out image is nearer than the sample, and equal ones by half.
+    """
+    G = int(groups.max()) + 1
+    K = int(torch.cat([found.generated_cells, found.held_out_cells]).max()) + 1
+    nearer = torch.zeros(len(found.generated), dtype=torch.float64)
+    for cell in range(K):
+        inside = found.generated_cells == cell
+        held_out = found.held_out[found.held_out_cells == cell].sort().values
+        x = found.generated[inside]
+        below = torch.searchsorted(held_out, x) + torch.searchsorted(held_out, x, right=True)
+        nearer[inside] = below.double() / 2
+    where = groups * K + found.generated_cells
+    m = torch.bincount(where, minlength=G * K).double().view(G, K)
+    U = torch.bincount(where, nearer, minlength=G * K).view(G, K)
+    return m, torch.bincount(found.held_out_cells, minlength=K).double(), U
+
+
+def _c_t(m: Tensor, n: Tensor, U: Tensor) -> tuple[Tensor, Tensor]:
+    """C_T and its deviation for samples of the data, from ... x K counts; NaN where no cell counts."""
+    # Z_U = (U - m n / 2) / sqrt(m n (m + n + 1) / 12)
+    Z = (U - m * n / 2) / (m * n * (m + n + 1) / 12).clamp(min=0.25).sqrt()  # 0.25 with one of each; 0 has no weight
+    # C_T = sum_pi P_n(pi) Z_U(pi) / sum_pi P_n(pi), over the cells with Q_m(pi) >= tau
+    weight = n / n.sum() * (m >= LEAST)
+    total = weight.sum(-1)
+    return (weight * Z).sum(-1) / total, weight.square().sum(-1).sqrt() / total
+
+
+def _near(found: Nearest) -> tuple[Tensor, int]:
+    """Which samples, bool N, are nearer than all but the nearest 1% of held-out images, and how many those are."""
+    rank = max(1, len(found.held_out) // 100)
+    return found.generated < found.held_out.kthvalue(rank).values, rank
+
+
+def _chance(count: int, N: int, rank: int, M: int) -> float:
+    """The probability that `count` or more of N draws are below the rank-th smallest of M others, ties apart."""
+    from scipy.stats import betabinom
+
+    # the distribution function at that order statistic is Beta(rank, M + 1 - rank), whatever the distribution is
+    return float(betabinom.sf(count - 1, N, rank, M + 1 - rank))

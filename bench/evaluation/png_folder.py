@@ -1,0 +1,91 @@
+"""Images of another program, from a folder of PNG files, with every pixel as it was written or not at all."""
+
+import struct
+from collections import Counter
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from bench.evaluation.errors import EvaluationError
+from bench.evaluation.features import Progress
+
+HEADER = struct.Struct(">8s4x4sIIBB")  # signature, chunk length, chunk name, width, height, bit depth, colour type
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+GREY, RGB, PALETTE, ALPHA = 0, 2, 3, (4, 6)  # colour types: PNG specification (W3C 2003), Table 11.1
+LOSSY = {".jpg", ".jpeg", ".webp"}
+REPORT_EVERY = 500  # files
+
+
+def read_images(folder: Path, shape: tuple[int, int, int], progress: Progress | None = None) -> Tensor:
+    """All *.png below `folder`, in the order of their relative paths, as uint8 N x C x H x W of `shape` C x H x W.
+
+    Taken are 8-bit grey files for one channel, and 8-bit RGB files for three, or for one where R = G = B in every
+    pixel; nothing is resized, rescaled or converted. `progress` is told of the stage "reading".
+    Raises EvaluationError, naming the first file that does not fit, and for a folder that is missing or has no PNG.
+    """
+    if shape[0] not in (1, 3):
+        raise EvaluationError(f"images={folder} are PNG files of 1 or 3 channels, but the data has {shape[0]}.")
+    paths = _png_files(folder)
+    images = np.empty((len(paths), *shape), np.uint8)
+    for done, path in enumerate(paths, start=1):
+        try:
+            with path.open("rb") as file:
+                _check_header(path, file.read(HEADER.size), shape)
+                images[done - 1] = _pixels(path, file, shape)
+        except EvaluationError:
+            raise
+        except (OSError, SyntaxError, ValueError, struct.error) as error:  # what Pillow raises for damaged files
+            raise EvaluationError(f"images={path} cannot be decoded: {str(error).rstrip('.')}.") from error
+        if progress and (done % REPORT_EVERY == 0 or done == len(paths)):
+            progress("reading", done, len(paths))
+    return torch.from_numpy(images)
+
+
+def _png_files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise EvaluationError(f"images={folder} is not a folder.")
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    paths = [path for path in files if path.suffix.lower() == ".png"]
+    if not paths:
+        kinds = Counter(path.suffix.lower() or "without suffix" for path in files).most_common(3)
+        held = "but " + ", ".join(f"{count} {kind}" for kind, count in kinds) if kinds else "and nothing else"
+        why = ", and lossy files have other pixels than the samples had" if LOSSY & {kind for kind, _ in kinds} else ""
+        raise EvaluationError(f"images={folder} holds no PNG file, {held}{why}: save the samples as 8-bit PNG.")
+    return sorted(paths, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def _check_header(path: Path, header: bytes, shape: tuple[int, int, int]) -> None:
+    """From the file itself: Pillow would cut 16-bit colours to 8 and spread 2-bit greys without a word."""
+    if len(header) < HEADER.size or HEADER.unpack(header)[:2] != (SIGNATURE, b"IHDR"):
+        raise EvaluationError(f"images={path} is no PNG file, whatever its name says.")
+    _, _, width, height, depth, colour = HEADER.unpack(header)
+    if (height, width) != shape[1:]:
+        raise EvaluationError(f"images={path} is {height} x {width} pixels, but the data is {shape[1]} x {shape[2]}.")
+    if colour == PALETTE:
+        raise EvaluationError(f"images={path} has a palette; save the samples as 8-bit grey or RGB.")
+    if colour in ALPHA:
+        raise EvaluationError(f"images={path} has an alpha channel; save the samples as 8-bit grey or RGB.")
+    if depth != 8:
+        raise EvaluationError(f"images={path} is a {depth}-bit file; save the samples as 8-bit.")
+    if colour == GREY and shape[0] == 3:
+        raise EvaluationError(f"images={path} is grey, but the data has 3 channels.")
+
+
+def _pixels(path: Path, file: BinaryIO, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """The file's pixels, uint8 C x H x W."""
+    file.seek(0)
+    with Image.open(file, formats=("PNG",)) as image:
+        image.load()
+        pixels = np.asarray(image)
+        if "transparency" in image.info:
+            raise EvaluationError(f"images={path} has a transparent colour; save the samples as 8-bit grey or RGB.")
+    if pixels.ndim == 2:
+        return pixels[None]
+    if shape[0] == 1 and (pixels != pixels[..., :1]).any():
+        raise EvaluationError(f"images={path} has colours, but the data is grey.")
+    return pixels.transpose(2, 0, 1)[: shape[0]]

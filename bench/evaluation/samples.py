@@ -1,0 +1,69 @@
+"""Where samples come from: chunks, each drawn from a generator of its own, and the 8 bits that they are judged in."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.evaluation.errors import EvaluationError
+from bench.evaluation.features import Progress
+
+Sample = Callable[[int, torch.Generator], Tensor]  # (n, generator) -> float32 n x C x H x W in [-1, 1]
+
+
+def quantise(x: Tensor) -> Tensor:
+    """float32 N x C x H x W in [-1, 1] -> uint8, rounded as when saved; the inverse of x / 127.5 - 1 on all 256 values.
+
+    Raises EvaluationError for another type or shape, and for NaN or infinity.
+    """
+    return ((checked(x) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def checked(x: Tensor) -> Tensor:
+    """`x`, if it is float32 N x C x H x W and finite; raises EvaluationError otherwise."""
+    if x.dtype != torch.float32 or x.dim() != 4:
+        raise EvaluationError(f"samples of type {x.dtype} and shape {tuple(x.shape)} are not float32 N x C x H x W.")
+    if bad := int((~x.isfinite()).flatten(1).any(1).sum()):
+        raise EvaluationError(f"{bad} of {len(x)} samples hold NaN or infinity.")
+    return x
+
+
+QUANTISATIONS = {"uint8": quantise, "none": checked}  # by the protocol's name
+
+
+def generate(
+    sample: Sample,
+    n: int,
+    *,
+    chunk: int,
+    seed: int,
+    quantisation: str = "uint8",
+    device: torch.device | str = "cpu",
+    rank: int = 0,
+    world_size: int = 1,
+    progress: Progress | None = None,
+) -> Iterator[tuple[int, Tensor]]:
+    """(k, images) for the chunks k of n samples that fall to `rank`: k = rank modulo `world_size`.
+
+    The images are uint8, or float32 as they were drawn for quantisation "none". Chunk k has a generator of its own,
+    seeded by (seed, k) through numpy's SeedSequence, so the images depend on the chunk size but not on how many ranks
+    share the work. The last chunk may be smaller.
+    """
+    mine = range(rank, -(-n // chunk), world_size)
+    for done, k in enumerate(mine):
+        if progress:
+            progress("sampling", done, len(mine))
+        size = min(chunk, n - k * chunk)
+        x = sample(size, seeded(device, seed, k))
+        if len(x) != size:
+            raise EvaluationError(f"sample({size}) returned {len(x)} images.")
+        yield k, QUANTISATIONS[quantisation](x)
+    if progress:
+        progress("sampling", len(mine), len(mine))
+
+
+def seeded(device: torch.device | str, *keys: int) -> torch.Generator:
+    """A generator on `device` of these keys' own, mixed by numpy's SeedSequence."""
+    mixed = int(np.random.SeedSequence(keys).generate_state(1, np.uint64)[0])
+    return torch.Generator(device).manual_seed(mixed)

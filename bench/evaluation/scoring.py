@@ -1,0 +1,176 @@
+"""Parts of the samples, each measured by itself wherever it was drawn, and the figures of all of them together."""
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bench.evaluation.errors import EvaluationError
+from bench.evaluation.feature_sets import FeatureSets, ModeCount, Modes, Nearest
+from bench.evaluation.features import Extractor, Progress, full_float32
+from bench.evaluation.frechet import fid_by_count
+from bench.evaluation.intervals import groups
+from bench.evaluation.memorisation import cell_of, copying_alarm, nearest
+from bench.evaluation.metrics import METRICS
+from bench.evaluation.protocol import Protocol
+from bench.evaluation.reference import HeldOut, Reference
+
+SHOWN = {torch.uint8: 64, torch.float32: 2500}  # images, or points, kept for a picture
+PAIRS = 16  # of samples and training images that are nearest to each other, kept for a picture
+
+
+@dataclass(frozen=True, eq=False)
+class Against:
+    """What samples are measured with and against; without `held_out` there is no C_T, without `modes` no modes."""
+
+    extractor: Extractor
+    reference: Reference
+    held_out: HeldOut | None = None
+    modes: Modes | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Closest:
+    """The samples that are nearest to an image of the training split, the nearest first; P <= PAIRS."""
+
+    images: Tensor  # P x C x H x W
+    training: Tensor  # int64 P, the index of the training image
+    distances: Tensor  # float32 P, in feature space
+
+    def first(self) -> "Closest":
+        """The PAIRS nearest."""
+        order = self.distances.argsort(stable=True)[:PAIRS]
+        return Closest(self.images[order], self.training[order], self.distances[order])
+
+
+@dataclass(frozen=True)
+class Part:
+    """One chunk of the samples, measured."""
+
+    shown: Tensor
+    features: Tensor
+    logits: Tensor | None
+    hashes: list[bytes]  # of each image, to count the distinct ones
+    distances: Tensor | None  # to the nearest training image
+    closest: Closest | None
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """One row's figures. `flags` are sentences about what makes them doubtful; none is the normal case."""
+
+    images: Tensor  # the first ones, N x C x H x W: 64 of uint8, or 2,500 points
+    metrics: dict[str, float]  # by the names in METRICS
+    intervals: dict[str, float]  # half widths of the 95% intervals over samples, of the metrics that have one
+    fid_by_count: dict[int, float]
+    flags: tuple[str, ...]
+    seconds: dict[str, float]  # wall-clock by stage: sampling, features, nearest, each metric; of the first rank
+    closest: Closest | None
+
+
+def measure(images: Tensor, first: int, against: Against, seconds: dict[str, float]) -> Part:
+    """A chunk by itself, so that its features do not depend on which rank meets it; `first`: its first index.
+
+    Adds what it cost to `seconds`.
+    """
+    if images.shape[1:] != against.reference.shape:
+        shape = tuple(images.shape[1:])
+        raise EvaluationError(f"samples are {shape}, but the reference's images {against.reference.shape}.")
+    start = time.perf_counter()
+    images = images.cpu()
+    features, logits = against.extractor.outputs(images)
+    hashes = [hashlib.blake2b(row, digest_size=16).digest() for row in images.flatten(1).numpy()]
+    shown = images[: max(0, SHOWN[images.dtype] - first)]
+    seconds["features"] += (extracted := time.perf_counter()) - start
+    if against.held_out is None:
+        return Part(shown, features, logits, hashes, None, None)
+    distances, training = nearest(features, against.reference.features)
+    closest = Closest(images, training, distances).first()
+    seconds["nearest"] += time.perf_counter() - extracted
+    return Part(shown, features, logits, hashes, distances, closest)
+
+
+def score(
+    parts: Mapping[int, Part],
+    against: Against,
+    protocol: Protocol,
+    seconds: dict[str, float],
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Every metric that applies to all the parts, in the order of their numbers."""
+    ordered = [parts[k] for k in sorted(parts)]
+    sets = together(ordered, against, protocol)
+    values: dict[str, float] = {}
+    intervals: dict[str, float] = {}
+    chosen = [metric for metric in METRICS.values() if metric.applies(sets)]
+    for done, metric in enumerate(chosen, start=1):
+        start = time.perf_counter()
+        with full_float32():
+            estimate = metric.compute(sets)
+        if estimate is not None:
+            values[metric.name] = estimate.value
+            if (half_width := estimate.half_width) is not None:
+                intervals[metric.name] = half_width
+        seconds[metric.name] = time.perf_counter() - start
+        if progress:
+            progress("metrics", done, len(chosen))
+    distinct = len({h for part in ordered for h in part.hashes})
+    pairs = [part.closest for part in ordered if part.closest]
+    return Evaluation(
+        torch.cat([part.shown for part in ordered]), values, intervals, fid_by_count(sets),
+        flags(sets, distinct), seconds, join(pairs) if pairs else None,
+    )  # fmt: skip
+
+
+def together(parts: list[Part], against: Against, protocol: Protocol) -> FeatureSets:
+    """What the metrics compare, of all parts."""
+    generated = torch.cat([part.features for part in parts])
+    known = [part.logits for part in parts if part.logits is not None]
+    logits = torch.cat(known) if known else None
+    modes, near = None, None
+    if against.modes:
+        modes = ModeCount(against.modes.assign(generated, logits), against.modes.probabilities)
+    if against.held_out:
+        distances = torch.cat([part.distances for part in parts if part.distances is not None])
+        held_out = against.held_out
+        near = Nearest(distances, cell_of(generated, held_out.centroids), held_out.distances, held_out.cells)
+    return FeatureSets(
+        generated,
+        against.reference.manifold(protocol.samples, protocol.seed),
+        against.reference.moments,
+        protocol,
+        groups(len(generated), protocol.seed),
+        logits if logits is not None and fits(against, protocol, logits) else None,
+        modes,
+        near,
+    )
+
+
+def fits(against: Against, protocol: Protocol, logits: Tensor) -> bool:
+    """Whether the classifier's classes say something about such images: it was taught by them, or by photographs."""
+    extractor = against.extractor
+    photographs = extractor.taught_by is None and against.reference.shape[0] == 3
+    return logits.shape[1] == extractor.classes and (photographs or extractor.taught_by == protocol.data)
+
+
+def join(pairs: list[Closest]) -> Closest:
+    images, training, distances = (
+        torch.cat([getattr(pair, name) for pair in pairs]) for name in ("images", "training", "distances")
+    )
+    return Closest(images, training, distances).first()
+
+
+def flags(sets: FeatureSets, distinct: int) -> tuple[str, ...]:
+    """What makes the figures doubtful."""
+    n, dim = sets.generated.shape
+    found = []
+    if distinct < n:
+        found.append(f"only {distinct:,} of {n:,} samples are distinct")
+    if n <= dim:
+        found.append(f"{n:,} samples are too few for the covariance of {dim:,} features: FID is far too high")
+    if sets.nearest and (alarm := copying_alarm(sets)):
+        found.append(alarm)
+    return tuple(found)

@@ -1,0 +1,86 @@
+"""`bench evaluate --images DIR --data NAME`: a row for another program's samples, measured as our own are."""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from bench import records
+from bench.beside import is_images
+from bench.config import load
+from bench.evaluation import EvaluationError, Protocol, evaluate_images, hardware, read_images, storage
+from bench.judge import judged_result
+from bench.progress import Bar, console
+from bench.row_pictures import draw_row
+from bench.run import build_data, check_evaluation
+from bench.schema import Config, ConfigError
+from bench.standard import protocol, standard
+
+
+def evaluate_folder(
+    folder: Path, data_name: str, name: str | None, overrides: Sequence[str], stated: Protocol | None = None
+) -> None:
+    """Judge the PNGs below `folder` against a data set and record them under `name` (None: the folder's own).
+
+    `overrides`: evaluation.*, data.* and results=DIR. `stated`: a stored protocol to repeat, less its sampler.
+    """
+    config = outside_config(data_name, overrides, stated)
+    data = build_data(config)
+    if not is_images(data):
+        raise ConfigError(f"data={data_name}: points of a plane are no images; choose a data set of images")
+    check_evaluation(config, data)
+    images = read(folder, data.image_shape, config.evaluation.samples)
+    by = standard(config, data, "32-true")
+    row: dict[str, Any] = {"weights": "none", "sampler": "images", "sampler_settings": {}, "precision": "float32"}
+    wanted = dataclasses.replace(stated, **row) if stated else protocol(config, by, **row)
+    called = name or re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name)
+    digest, results = storage.digest({"images": images}), Path(config.results)
+    run_id = f"{called}-{data_name}-images"
+    record = records.find(results, run_id)
+    if record and record.data_digest != digest:
+        raise ConfigError(f"--name={called}: {records.path(results, run_id)} is of other images; choose another --name")
+    if record and wanted.fingerprint() in record.results:
+        console.print(f"[bold]{run_id}[/] is evaluated, nothing to do: {records.path(results, run_id)}")
+        return
+    with Bar(f"judge {called}", wanted.samples, "images") as bar:
+        judged = evaluate_images(
+            images, by.against, wanted,
+            lambda stage, done, total: bar.advance(done - bar.done) if stage == "features" else None,
+        )  # fmt: skip
+    record = record or records.reference(run_id, called, config.model_dump(), digest, records.OUTSIDE)
+    result = records.Result(protocol=wanted.to_dict(), hardware=hardware(by.device))
+    record.results[wanted.fingerprint()] = judged_result(result, judged, called)
+    draw_row(judged, data, "default", results / "pictures" / run_id)
+    records.write(record, results)
+    console.print(f"  {wanted.line()}\n  recorded: {records.path(results, run_id)}; `bench table` has its row")
+
+
+def outside_config(data_name: str, overrides: Sequence[str], stated: Protocol | None) -> Config:
+    """The configuration of the data and the evaluation; no model is trained."""
+    allowed = ("evaluation.", "data.", "results=")
+    if wrong := [word for word in overrides if not word.startswith(allowed)]:
+        raise ConfigError(f"{wrong[0]}: `bench evaluate --images` takes evaluation.*, data.* and results=DIR only")
+    repeated = stated_settings(stated) if stated else []
+    return load([f"data={data_name}", "model=vae", *repeated, *overrides])[0]
+
+
+def stated_settings(stated: Protocol) -> list[str]:
+    """The configuration's settings that a protocol states."""
+    return [
+        f"evaluation.{name}={getattr(stated, name)}" for name in ("samples", "seed", "chunk", "extractor")
+    ]  # fmt: skip
+
+
+def read(folder: Path, shape: tuple[int, int, int], samples: int) -> Tensor:
+    """The images of a folder, at least `samples` of them."""
+    with Bar(f"read {folder.name}", samples, "images") as bar:
+        images = read_images(folder, shape, lambda _, done, total: bar.advance(done - bar.done))
+    if len(images) < samples:
+        raise EvaluationError(
+            f"--images={folder} holds {len(images):,} images, but evaluation.samples={samples}; give more images, or "
+            "fewer samples to all rows of the table"
+        )
+    return images

@@ -1,0 +1,121 @@
+"""`bench evaluate RUN`: measure a trained run again, under other settings or exactly as a stored protocol says."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from bench import records
+from bench.config import check_parts, merge, split
+from bench.evaluation import Evaluation, EvaluationError, Protocol, check_protocol, hardware
+from bench.judge import autocast, judged_result, sample_row
+from bench.run import build_data, build_model, run_config
+from bench.schema import Config, ConfigError, check, check_name
+from bench.standard import standard
+
+
+def reevaluate(run: str, overrides: Sequence[str]) -> None:
+    """Evaluate a trained run under overrides of `evaluation`, `samplers` and `results`; adds to its record."""
+    picks, changes = split(overrides)
+    if wrong := [key for key in [*picks, *changes] if key not in ("evaluation", "samplers", "results")]:
+        raise ConfigError(f"{wrong[0]}: `bench evaluate` changes evaluation.*, samplers.* and results only")
+    results = Path(changes.get("results", "results"))
+    run_config(recorded_config(run, results, {**changes, "results": str(results)})[1])
+
+
+def recorded_config(run: str, results: Path, changes: dict[str, Any]) -> tuple[records.Record, Config, Path]:
+    """A trained run's record, its configuration under changes, and its weights; ConfigError if one is missing."""
+    record = records.find(results, run)
+    if record is None:
+        check_name("run", run, [file.stem for file in (results / "records").glob("*.json")])
+        raise AssertionError
+    if not (weights := results / "runs" / run / "final.ckpt").exists():
+        raise ConfigError(f"{weights}: missing, so {run} cannot be sampled; train it again with `bench train`")
+    config: Config = check(Config, merge(record.config, changes))
+    check_parts(config)
+    return record, config, weights
+
+
+def stored_protocol(name: str, results: Path) -> Protocol:
+    """A protocol by its fingerprint, or the head of it, among the records; or from a JSON file, a protocol or a record.
+
+    Raises ConfigError if there is none or more than one.
+    """
+    file = Path(name)
+    if file.is_file():
+        content = json.loads(file.read_text())
+        found = [result["protocol"] for result in content["results"].values()] if "results" in content else [content]
+    else:
+        found = [
+            result.protocol
+            for record in records.read_all(results)
+            for fingerprint, result in record.results.items()
+            if fingerprint.startswith(name)
+        ]
+    different = {protocol.fingerprint(): protocol for protocol in map(Protocol.from_dict, found)}
+    if len(different) == 1:
+        return next(iter(different.values()))
+    known = ", ".join(different) or "none; fingerprints are the keys of `results` in a record"
+    raise ConfigError(f"--protocol={name}: names {len(different)} protocols in {results}/records ({known})")
+
+
+def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
+    """Sample and judge a run under a stored protocol; print its figures beside the recorded ones, or record them."""
+    picks, changes = split(overrides)
+    if wrong := [key for key in [*picks, *changes] if key != "results"]:
+        raise ConfigError(f"{wrong[0]}: with --protocol, `bench evaluate` takes results=DIR only")
+    results = Path(changes.get("results", "results"))
+    stated = stored_protocol(name, results)
+    settings = {key: getattr(stated, key) for key in ("samples", "seed", "chunk", "extractor")}
+    samplers = {} if stated.sampler == "default" else {stated.sampler: dict(stated.sampler_settings)}
+    record, config, weights = recorded_config(
+        run, results, {"evaluation": settings, "samplers": samplers, "results": str(results)}
+    )
+    data = build_data(config)
+    model = build_model(config, data.image_shape)
+    model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True)["state_dict"])
+    by = dataclasses.replace(standard(config, data, "32-true"), precision=stated.precision)
+    own = {"data": config.data["name"], "weights": "ema" if model.ema_decay else "raw"}
+    if wrong := [f"{key}={getattr(stated, key)}, not {value}" for key, value in own.items()
+                 if getattr(stated, key) != value]:  # fmt: skip
+        raise ConfigError(f"--protocol={name}: is of {'; '.join(wrong)}, so {run} cannot be measured by it")
+    check_protocol(by.against, stated)
+    model.to(by.device).eval()
+    arguments = dict(stated.sampler_settings)
+    model.check_sampler(**arguments)
+    draw = autocast(lambda n, generator: model.sample(n, generator, **arguments), by)
+    judged = sample_row(draw, f"{run}, {stated.sampler}", model.passes(**arguments), stated, model, by)
+    known = record.results.get(stated.fingerprint())
+    if known and known.metrics:
+        compare(known, judged, stated)
+        return
+    result = known or records.Result(protocol=stated.to_dict(), hardware=hardware(by.device))
+    record.results[stated.fingerprint()] = judged_result(result, judged, run)
+    records.write(record, results)
+
+
+def compare(known: records.Result, judged: Evaluation, stated: Protocol) -> None:
+    """Print the recorded figures beside the repeated ones; raises EvaluationError if any differs in six digits."""
+    table = Table("figure", title=stated.line())
+    for heading in ("recorded", "repeated", "difference"):
+        table.add_column(heading, justify="right")
+    for name, value in judged.metrics.items():
+        before = known.metrics.get(name)
+        shown = ("–", "–") if before is None else (f"{before:.6g}", f"{value - before:.1g}")
+        table.add_row(name, shown[0], f"{value:.6g}", shown[1])
+    Console(highlight=False).print(table)
+    moved = [
+        name for name, before in known.metrics.items()
+        if f"{judged.metrics.get(name, float('nan')):.6g}" != f"{before:.6g}"
+    ]  # fmt: skip
+    if moved:
+        raise EvaluationError(
+            f"{', '.join(moved)} of protocol {stated.fingerprint()} did not repeat: recorded on "
+            f"{known.hardware['gpu'] or known.hardware['cpu']} with {known.hardware['threads']} threads"
+        )
+    Console(highlight=False).print("every figure repeats to six digits")

@@ -1,0 +1,72 @@
+"""Fully connected networks for vectors of few values, and for images as vectors."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.networks.autoencoder import ImageShape, LinearEncoder
+from models.networks.initial import keep_variance
+from models.networks.layers import sinusoidal, zeroed
+
+TIME = 64  # sines and cosines of the time
+OCTAVES = 5  # of the Fourier features, whose shortest wavelength is 2 ** (2 - OCTAVES)
+
+
+def octaves(x: Tensor) -> Tensor:
+    """N x C x H x W -> N x CHW (1 + 2 OCTAVES): the values, and sines and cosines of pi, 2 pi, 4 pi ... times them.
+
+    Without them a perceptron learns last what tells near vectors apart (Tancik et al. 2020, arXiv:2006.10739); Kingma
+    et al. 2021 give them to a diffusion model (arXiv:2107.00630).
+    """
+    x = x.flatten(1).float()
+    angle = torch.cat([2**k * math.pi * x for k in range(OCTAVES)], dim=1)
+    return torch.cat([x, angle.sin(), angle.cos()], dim=1)
+
+
+class LinearDiscriminator(nn.Module):
+    """Images (N x C x H x W) -> logits (N), by two fully connected hidden layers on `octaves`."""
+
+    def __init__(self, image_shape: ImageShape, hidden: int) -> None:
+        super().__init__()
+        features = math.prod(image_shape) * (1 + 2 * OCTAVES)
+        self.layers = LinearEncoder((features, 1, 1), 1, hidden).apply(keep_variance)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(octaves(x)).flatten()
+
+
+class ResidualLayer(nn.Module):
+    """x + linear(silu(linear(norm(x)))), the norm scaled and shifted by the time embedding as in the U-Net's blocks."""
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(hidden)
+        self.linear_1 = nn.Linear(hidden, hidden)
+        self.linear_2 = zeroed(nn.Linear(hidden, hidden))
+        self.modulation = nn.Linear(hidden, 2 * hidden)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        scale, shift = self.modulation(embedding).chunk(2, dim=1)
+        return x + self.linear_2(F.silu(self.linear_1(self.norm(x) * (1 + scale) + shift)))
+
+
+class ResidualPerceptron(nn.Module):
+    """x_t (N x C x H x W), t (N) -> eps (N x C x H x W, float32), by `blocks` residual layers of width `hidden`."""
+
+    def __init__(self, image_shape: ImageShape, hidden: int, blocks: int) -> None:
+        super().__init__()
+        values = math.prod(image_shape)
+        self.embed = nn.Sequential(nn.Linear(TIME, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
+        self.stem = nn.Linear(values * (1 + 2 * OCTAVES), hidden)
+        self.layers = nn.ModuleList(ResidualLayer(hidden) for _ in range(blocks))
+        self.norm = nn.LayerNorm(hidden)
+        self.out = zeroed(nn.Linear(hidden, values))
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        embedding = self.embed(sinusoidal(t, TIME))
+        h = self.stem(octaves(x))
+        for layer in self.layers:
+            h = layer(h, embedding)
+        return self.out(F.silu(self.norm(h))).float().view(x.shape)

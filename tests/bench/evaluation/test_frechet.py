@@ -1,0 +1,134 @@
+"""FID and its extrapolation against closed forms and other implementations, on features made by hand."""
+
+import math
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from pytorch_fid.fid_score import calculate_frechet_distance
+from torch import Tensor
+from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+
+from bench.evaluation import EvaluationError, Moments, Protocol, frechet
+from bench.evaluation.feature_sets import FeatureSets
+from bench.evaluation.frechet import fid, fid_by_count, fid_infinity
+from bench.evaluation.intervals import Estimate, groups
+
+PROTOCOL = Protocol(data="d", extractor="e", extractor_digest="0", reference_digest="0", samples=100, chunk=1)
+
+
+def sets(generated: Tensor, reference: Tensor | Moments, of: Tensor | None = None) -> FeatureSets:
+    moments = reference if isinstance(reference, Moments) else Moments.from_features(reference)
+    dealt = groups(len(generated), 0) if of is None else of
+    return FeatureSets(generated, generated[:0], moments, PROTOCOL, dealt)
+
+
+def normal(n: int, dim: int, seed: int = 0) -> Tensor:
+    return torch.randn(n, dim, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def white(n: int, dim: int, seed: int) -> Tensor:
+    """Points whose mean is 0 and whose covariance is the identity, exactly."""
+    x = normal(n, dim, seed)
+    x = x - x.mean(0)
+    root: Tensor = torch.linalg.cholesky(x.T @ x / (n - 1))
+    whitened: Tensor = torch.linalg.solve_triangular(root.T, x, upper=True, left=False)
+    return whitened
+
+
+def test_fid_of_gaussians_is_the_closed_form() -> None:
+    dim = 12
+    rotation = torch.linalg.qr(normal(dim, dim, 5))[0]
+    mu, s1, s2 = normal(1, dim, 6), torch.linspace(0.1, 3, dim).double(), torch.linspace(2, 0.5, dim).double()
+    a = white(500, dim, 1) * s1 @ rotation
+    b = white(700, dim, 2) * s2 @ rotation + mu
+    expected = float((mu**2).sum() + ((s1 - s2) ** 2).sum())  # covariances that commute
+    assert fid(sets(a, b)).value == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(("n", "m", "dim"), [(400, 300, 32), (40, 40, 64), (40, 300, 64), (300, 40, 64)])
+def test_fid_is_torch_fidelitys_and_pytorch_fids(n: int, m: int, dim: int) -> None:
+    a, b = (torch.relu(normal(k, dim, seed) @ normal(dim, dim, 9)).float() for k, seed in ((n, 1), (m, 2)))
+    ours = fid(sets(a, b)).value
+    theirs = fid_statistics_to_metric(*(fid_features_to_statistics(x.double()) for x in (a, b)), verbose=False)
+    x, y = a.double().numpy(), b.double().numpy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it calls scipy in an old way
+        old = calculate_frechet_distance(x.mean(0), np.cov(x.T), y.mean(0), np.cov(y.T))
+    assert ours == pytest.approx(theirs["frechet_inception_distance"], rel=1e-6)
+    assert ours == pytest.approx(old, rel=1e-6)
+
+
+def test_fid_of_flat_gaussians_on_one_subspace_is_that_within_it() -> None:
+    a, b = normal(50, 4, 1), normal(60, 4, 2) + 0.5
+    embed = torch.linalg.qr(normal(200, 4, 3))[0].T
+    assert fid(sets(a @ embed, b @ embed)).value == pytest.approx(fid(sets(a, b)).value, rel=1e-9)
+
+
+def test_fid_is_symmetric_and_zero_for_identical_sets() -> None:
+    a, b = normal(80, 6, 1), normal(80, 6, 2) + 0.5
+    assert fid(sets(a, b)).value == pytest.approx(fid(sets(b, a)).value, rel=1e-9)
+    assert 0 <= fid(sets(a, a.clone())).value < 1e-9
+    same = a[:1].repeat(80, 1)
+    expected = (a[0] - b.mean(0)).square().sum() + Moments.from_features(b).covariance.trace()
+    assert fid(sets(same, b)).value == pytest.approx(float(expected), rel=1e-12)  # of a point from a Gaussian
+
+
+@pytest.mark.parametrize("of", [groups(90, 0), torch.arange(90).sqrt().long()], ids=["dealt", "unequal"])
+@pytest.mark.parametrize("metric", [fid, fid_infinity])
+def test_without_is_the_figure_of_the_samples_that_are_left(
+    metric: Callable[[FeatureSets], Estimate], of: Tensor
+) -> None:
+    a, b = normal(90, 7, 1).float() + 5, normal(200, 7, 2).float() * 1.3 + 5
+    left_out = metric(sets(a, b, of)).without
+    assert left_out is not None
+    for g, found in enumerate(left_out.tolist()):
+        rest = a[of != g]
+        assert found == pytest.approx(metric(sets(rest, b)).value, rel=1e-9)
+
+
+def test_by_count_is_the_mean_over_disjoint_runs() -> None:
+    a, b = normal(103, 5, 1), normal(300, 5, 2) * 1.2
+    runs = {25: [a[:25], a[25:50], a[50:75], a[75:100]], 51: [a[:51], a[51:102]], 103: [a]}
+    found = fid_by_count(sets(a, b))
+    assert list(found) == [25, 51, 103]
+    for count, parts in runs.items():
+        assert found[count] == pytest.approx(np.mean([fid(sets(part, b)).value for part in parts]), rel=1e-12)
+    with pytest.raises(EvaluationError, match="samples=7 "):
+        fid_by_count(sets(a[:7], b))
+
+
+def test_infinity_is_exact_where_fid_is_a_line_in_one_over_n() -> None:
+    assert frechet._extrapolated({n: 1.5 + 40 / n for n in (25, 51, 103)}) == pytest.approx(1.5, rel=1e-12)
+
+
+def test_infinity_has_no_intervals_where_they_would_take_minutes() -> None:
+    a = normal(40, frechet.CHEAP + 1, 1)
+    assert fid_infinity(sets(a, a)).without is None
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.3])
+def test_infinity_is_nearer_the_closed_form_than_fid_of_all_samples(shift: float) -> None:
+    dim, n = 16, 400
+    eye = torch.eye(dim, dtype=torch.float64)
+    reference = Moments(10**6, torch.zeros(dim, dtype=torch.float64), eye * (10**6 - 1))
+    closed = dim * shift**2
+    draws = [sets(normal(n, dim, seed) + shift, reference) for seed in range(30)]
+    plain = np.mean([fid(draw).value for draw in draws]) - closed
+    infinite = np.array([fid_infinity(draw).value for draw in draws]) - closed
+    print(f"shift {shift}: FID_n {plain:+.4f}, FID_infinity {infinite.mean():+.4f} from {closed:.2f}")
+    assert abs(infinite.mean()) < 0.1 * plain
+    assert shift > 0 or infinite.min() < 0  # not clipped, which would bias it upwards
+
+
+@pytest.mark.parametrize("metric", [fid, fid_infinity])
+def test_intervals_hold_the_mean_over_many_draws(metric: Callable[[FeatureSets], Estimate]) -> None:
+    x = normal(300, 4, 0)
+    found = [metric(sets(1.2 * normal(300, 4, 1000 + s) + 0.2, x, groups(300, s))) for s in range(100)]
+    mean = np.mean([estimate.value for estimate in found])
+    widths = [estimate.half_width or math.nan for estimate in found]
+    held = np.mean([abs(e.value - mean) <= width for e, width in zip(found, widths, strict=True)])
+    print(f"{metric.__name__}: {held:.0%} of intervals of ±{np.mean(widths):.4f} hold the mean {mean:.4f}")
+    assert 0.88 <= held <= 1

@@ -1,0 +1,150 @@
+"""Precision, recall, density and coverage against other implementations, limits, and sets made by hand."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from prdc import compute_prdc
+from torch import Tensor
+from torch_fidelity.metric_prc import prc_features_to_metric
+
+from bench.evaluation import neighbours
+from bench.evaluation.intervals import Estimate, groups
+from bench.evaluation.neighbours import Manifolds, manifolds
+
+NAMES = ("precision", "recall", "density", "coverage")
+
+
+def found(y: Tensor, x: Tensor, of: Tensor | None = None, k: int = 3, dc: int = 5) -> Manifolds:
+    dealt = groups(len(y), 0) if of is None else of
+    return manifolds(y, x, prc_neighbours=k, dc_neighbours=dc, groups=dealt)
+
+
+def values(result: Manifolds) -> tuple[float, ...]:
+    return tuple(getattr(result, name).value for name in NAMES)
+
+
+def normal(n: int, dim: int, seed: int = 0) -> Tensor:
+    return torch.randn(n, dim, generator=torch.Generator().manual_seed(seed))
+
+
+def modes(n: int, kept: int, seed: int) -> Tensor:
+    """n points, evenly on the first `kept` of eight clusters far apart in 6 dimensions."""
+    return 100 * normal(8, 6, seed=99)[torch.arange(n) % kept] + normal(n, 6, seed)
+
+
+def exact(y: Tensor, x: Tensor, k: int, dc: int) -> tuple[float, ...]:
+    """The definitions, with distances as sums of squared differences: copies of one point tie exactly."""
+
+    def distances(a: Tensor, b: Tensor) -> Tensor:
+        return torch.cdist(a.double(), b.double(), compute_mode="donot_use_mm_for_euclid_dist")
+
+    def radius(a: Tensor, k: int) -> Tensor:
+        return distances(a, a).kthvalue(k + 1).values  # the point itself is the first
+
+    D = distances(x, y)
+    inside = radius(x, dc)[:, None] > D
+    return (
+        float((radius(x, k)[:, None] >= D).any(0).double().mean()),
+        float((radius(y, k)[None] >= D).any(1).double().mean()),
+        int(inside.sum()) / (dc * len(y)),
+        float(inside.any(1).double().mean()),
+    )
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "ENTRIES", 17 * 120)  # blocks that do not divide the sets
+
+
+@pytest.mark.parametrize(("n", "m", "dim", "k"), [(200, 200, 8, 5), (150, 230, 64, 3), (90, 40, 2, 1)])
+def test_the_four_are_torch_fidelitys_and_prdcs(n: int, m: int, dim: int, k: int) -> None:
+    y, x = torch.relu(normal(n, dim, 1)).double(), torch.relu(normal(m, dim, 2) + 0.2).double()
+    theirs = compute_prdc(x.numpy(), y.numpy(), nearest_k=k)
+    options = {"prc_neighborhood": k, "prc_batch_size": n, "save_cpu_ram": True, "verbose": False}
+    closed = prc_features_to_metric(y, x, **options)
+    expected = (closed["precision"], closed["recall"], theirs["density"], theirs["coverage"])
+    assert values(found(y, x, k=k, dc=k)) == pytest.approx(expected, rel=1e-6)  # torch-fidelity's means are float32
+
+
+def copies(n: int) -> tuple[Tensor, Tensor]:
+    """A third of the samples are copies of reference images, and both sets repeat images of their own."""
+    y, x = normal(n, 5, 1), normal(n, 5, 2)
+    y[: n // 3] = x[: n // 3]
+    y[-6:], x[-4:] = y[-7], x[-5]
+    return 7 + 0.1 * y, 7 + 0.1 * x  # far from zero, where rounding is worst
+
+
+CASES = {
+    "dealt": (normal(120, 5, 1), normal(150, 5, 2), groups(120, 0)),
+    "copies": (*copies(130), groups(130, 1)),
+    "unequal": (normal(90, 3, 1), normal(60, 3, 2), (normal(90, 1, 4)[:, 0].square() * 2).long().clamp(max=3)),
+    "by place": (modes(80, 8, 1), modes(80, 8, 2), torch.arange(80) % 8),  # all that is near is left out
+    "two": (normal(24, 2, 1), normal(30, 2, 2), torch.arange(24) % 2),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("k", "dc"), [(3, 5), (6, 2), (10, 10)])
+def test_each_is_its_definition_with_all_samples_and_without_each_group(case: str, k: int, dc: int) -> None:
+    y, x, of = CASES[case]
+    result = found(y, x, of, k, dc)
+    assert values(result) == pytest.approx(exact(y, x, k, dc), abs=1e-12)
+    for g in range(int(of.max()) + 1):
+        left_out = [float(getattr(result, name).without[g]) for name in NAMES]
+        assert left_out == pytest.approx(exact(y[of != g], x, k, dc), abs=1e-12)
+
+
+def test_neighbours_may_be_all_other_points() -> None:
+    y, x, of = normal(20, 3, 1), normal(20, 3, 2), torch.arange(20)
+    assert values(found(y, x, of, 19, 19)) == pytest.approx(exact(y, x, 19, 19), abs=1e-12)
+    assert found(y, x, of, 19, 19).recall.without is None  # of 19 samples none has 19 neighbours
+    left_out = found(y, x, of, 18, 19).recall.without
+    assert left_out is not None
+    assert left_out.tolist() == pytest.approx([exact(y[of != g], x, 18, 19)[1] for g in range(20)], abs=1e-12)
+
+
+def test_identical_sets_reach_every_limit() -> None:
+    x = normal(120, 6)
+    # In each open ball of radius NND_k lie the point itself and k - 1 neighbours: density is 1 exactly.
+    assert values(found(x.clone(), x)) == (1, 1, 1, 1)
+    order = torch.randperm(120, generator=torch.Generator().manual_seed(0))
+    assert values(found(x[order], x + 0)) == (1, 1, 1, 1)
+
+
+def test_a_constant_set_lies_in_closed_balls_of_its_own_alone() -> None:
+    x = normal(100, 6, 1)
+    same = x[:1].repeat(100, 1)
+    assert values(found(same, x))[1] == 0.01  # its balls have no radius, so they hold their own image
+    assert values(found(same, same.clone())) == (1, 1, 0, 0)  # open balls of no radius hold nothing
+
+
+def test_precision_of_one_set_in_the_other_is_recall_the_other_way() -> None:
+    a, b = normal(80, 6, 1), normal(80, 6, 2) + 0.5
+    assert found(a, b).precision.value == found(b, a).recall.value
+    assert 0 < found(a, b).precision.value < 1
+
+
+def test_dropped_modes_lower_recall_and_coverage_but_not_precision() -> None:
+    real = modes(240, kept=8, seed=1)
+    rows = [values(found(modes(240, kept, seed=2), real)) for kept in (8, 6, 4, 2)]
+    precision, recall, _, coverage = (list(column) for column in zip(*rows, strict=True))
+    for column in (recall, coverage):
+        assert column == sorted(column, reverse=True)
+        assert column[-1] <= 0.25
+    assert min(precision) >= precision[0] - 0.05
+    assert precision[0] > 0.8
+
+
+def test_intervals_hold_the_mean_over_many_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "ENTRIES", 200**2)
+    x, draws = normal(200, 4, 0), 100
+    results = [found(1.2 * normal(200, 4, 1000 + s) + 0.2, x, groups(200, s)) for s in range(draws)]
+    for name in NAMES:
+        estimates: list[Estimate] = [getattr(result, name) for result in results]
+        mean = np.mean([estimate.value for estimate in estimates])
+        widths = [estimate.half_width or math.nan for estimate in estimates]
+        held = np.mean([abs(e.value - mean) <= width for e, width in zip(estimates, widths, strict=True)])
+        print(f"{name}: {held:.0%} of intervals of ±{np.mean(widths):.3f} hold the mean {mean:.3f}")
+        assert 0.88 <= held <= 1

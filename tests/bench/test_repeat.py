@@ -1,0 +1,93 @@
+"""A stored protocol is repeated to the last figure, and what cannot be is refused with what differs."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench.cli import main
+
+RUN = ["train", "model=gan", "preset=smoke", "train.images=64", "model.width=4", "evaluation.samples=64", "results=r",
+       "trainer.accelerator=cpu"]  # fmt: skip
+
+
+@pytest.fixture
+def trained(small_mnist: Path) -> tuple[str, str]:
+    """A run and the fingerprint of its row."""
+    assert main(RUN) == 0
+    (file,) = Path("r/records").glob("gan-*.json")
+    (fingerprint,) = json.loads(file.read_text())["results"]
+    return file.stem, fingerprint
+
+
+def test_a_recorded_row_repeats_and_the_record_stays(
+    trained: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, fingerprint = trained
+    before = Path(f"r/records/{run}.json").read_bytes()
+    assert main(["evaluate", run, "--protocol", fingerprint[:6], "results=r"]) == 0
+    assert "every figure repeats to six digits" in capsys.readouterr().out
+    assert Path(f"r/records/{run}.json").read_bytes() == before
+
+
+def test_a_figure_that_does_not_repeat_is_named(trained: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    run, fingerprint = trained
+    file = Path(f"r/records/{run}.json")
+    content = json.loads(file.read_text())
+    content["results"][fingerprint]["metrics"]["recall"] += 0.01
+    file.write_text(json.dumps(content))
+    assert main(["evaluate", run, f"--protocol={fingerprint}", "results=r"]) == 2
+    assert "recall of protocol" in capsys.readouterr().err
+
+
+def test_a_protocol_from_a_file_adds_a_row(trained: tuple[str, str]) -> None:
+    run, fingerprint = trained
+    record = Path(f"r/records/{run}.json")
+    assert main(["evaluate", run, "results=r", "evaluation.seed=5"]) == 0  # another held-out draw for this seed
+    other = json.loads(record.read_text())["results"]
+    (seeded,) = (result["protocol"] for key, result in other.items() if key != fingerprint)
+    Path("other.json").write_text(json.dumps(seeded | {"kid_subsets": 7}))
+    assert main(["evaluate", run, "--protocol", "other.json", "results=r"]) == 0
+    results = json.loads(record.read_text())["results"].values()
+    assert sorted((r["protocol"]["seed"], r["protocol"]["kid_subsets"]) for r in results) == [
+        (0, 100),
+        (5, 7),
+        (5, 100),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"reference_digest": "ab"}, "the protocol states reference_digest=ab"),
+        ({"extractor_digest": "ab"}, "the protocol states extractor_digest=ab"),
+        ({"data": "fashion_mnist"}, "is of data=fashion_mnist, not mnist"),
+        ({"weights": "raw"}, "is of weights=raw, not ema"),
+        ({"extractor": "no-cnn"}, "extractor=no-cnn is unknown"),
+    ],
+)
+def test_what_cannot_be_repeated_says_what_differs(
+    trained: tuple[str, str], change: dict[str, str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, fingerprint = trained
+    stated = json.loads(Path(f"r/records/{run}.json").read_text())["results"][fingerprint]["protocol"] | change
+    Path("other.json").write_text(json.dumps(stated))
+    assert main(["evaluate", run, "--protocol", "other.json", "results=r"]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--protocol", "zz", "results=r"], "--protocol=zz: names 0 protocols in r/records (none"),
+        (
+            ["--protocol", "zz", "evaluation.samples=30"],
+            "evaluation: with --protocol, `bench evaluate` takes results=DIR",
+        ),
+    ],
+)
+def test_mistakes_end_in_one_sentence(
+    trained: tuple[str, str], words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", trained[0], *words]) == 2
+    assert said in capsys.readouterr().err

@@ -1,0 +1,61 @@
+"""What rows are measured with: which data have modes, and how they are told."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.config import load
+from bench.evaluation import load_extractor
+from bench.standard import modes, protocol, standard
+from datamodules import DATAMODULES
+
+
+def test_classes_are_modes_only_where_the_classifier_was_taught_them(small_mnist: Path) -> None:
+    data = DATAMODULES["mnist"]()
+    data.setup()
+    extractor = load_extractor("mnist-cnn")
+    found = modes(data, "mnist", extractor)
+    assert found is not None
+    assert found.name == "10 by mnist-cnn, right on 99.66% of held-out digits"
+    expected = torch.bincount(data.train_labels, minlength=10).double() / len(data.train_labels)
+    torch.testing.assert_close(found.probabilities, expected)
+    features, logits = extractor.outputs(data.test_images)
+    assert (found.assign(features, logits) == data.test_labels).double().mean() > 0.97
+    assert modes(data, "fashion_mnist", extractor) is None  # ten classes as well, but not these
+
+
+@pytest.mark.parametrize(("name", "count"), [("grid_25", 25), ("ring_8", 8)])
+def test_a_mixtures_modes_are_its_components(name: str, count: int) -> None:
+    data = DATAMODULES[name]()
+    data.setup()
+    found = modes(data, name, load_extractor("coordinates"))
+    assert found is not None
+    assert len(found.probabilities) == count
+    assigned = found.assign(data.test_images.flatten(1), None)
+    inside = assigned >= 0
+    assert torch.equal(assigned[inside], data.test_labels[inside])
+
+
+def test_three_digits_are_one_of_a_thousand_modes() -> None:
+    data = DATAMODULES["stacked_mnist"]()
+    data.setup()
+    extractor = load_extractor("stacked-mnist-cnn")
+    found = modes(data, "stacked_mnist", extractor)
+    assert found is not None
+    assert found.name.startswith("1,000 by stacked-mnist-cnn")
+    part = data.test_images[:300]
+    right = (found.assign(*extractor.outputs(part)) == data.test_labels[:300]).double().mean()
+    assert right > 0.96  # three digits, each right in 99.66%
+
+
+def test_the_protocol_states_all_that_rows_are_measured_with(small_mnist: Path) -> None:
+    config = load(["model=vae", "evaluation.samples=64", "trainer.accelerator=cpu"])[0]
+    data = DATAMODULES["mnist"]()
+    data.setup()
+    by = standard(config, data, "bf16-mixed")
+    stated = protocol(config, by, weights="raw")
+    assert by.against.held_out is not None
+    assert stated.held_out_digest == by.against.held_out.digest
+    assert (stated.modes, stated.quantisation, by.precision) == (by.against.modes.name, "uint8", "bfloat16")  # type: ignore[union-attr]
+    assert by.against.held_out.apart
