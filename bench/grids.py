@@ -1,6 +1,6 @@
 """A Table -> its blocks as grids of text, the first line of each the headings."""
 
-from bench.columns import BLOCKS, FAMILIES, RULES, SECTIONS, UNSURE, Column, Section
+from bench.columns import BLOCKS, FAMILIES, SECTIONS, UNSURE, Column, Section
 from bench.table import Cell, Row, Table
 from bench.third_block import TERM
 
@@ -14,7 +14,7 @@ def heading(column: Column) -> str:
 
 def caption(table: Table) -> str:
     """What the marks mean and what the figures depend on."""
-    rules = "; ".join(rule.text[0].lower() + rule.text[1:] for rule in RULES)
+    rules = "; ".join(rule.text[0].lower() + rule.text[1:] for rule in table.rules)
     over = "over training seeds" if any(row.seeds > 1 for row in table.rows) else "over samples, for one training seed"
     doubts = "".join(f" † {row.name}: {'; '.join(row.flags)}." for row in table.rows if row.flags)
     left_out = f" Left out, because measured otherwise: {'; '.join(table.left_out)}." if table.left_out else ""

@@ -47,7 +47,7 @@ class Bar:
         now = time.monotonic()
         if self.live:
             if now - self.shown > 0.1:
-                self.live.update(self.task, completed=self.done, note=note())
+                self.live.update(self.task, completed=min(self.done, self.total), note=note())
                 self.shown = now
         elif now - self.spoken > SECONDS_BETWEEN_LINES:
             rate = (self.done - self.first) / (now - self.started)

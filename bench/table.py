@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.columns import COLUMNS, FAMILIES, REFERENCE, RULES, UNSURE, Rule
+from bench.columns import COLUMNS, FAMILIES, POINT_RULES, REFERENCE, RULES, UNSURE, Rule
 from bench.evaluation import Protocol
 from bench.evaluation.protocol import ROW_FIELDS
 from bench.records import FLOOR, OUTSIDE, Record, Result
@@ -46,6 +46,7 @@ class Cell:
 @dataclass(frozen=True)
 class Table:
     contenders: dict[str, str]  # block one's lines, model -> family; a family nobody stands for has its own name
+    rules: tuple[Rule, ...]
     lecture: dict[str, dict[str, Cell]]  # rule title -> contender -> cell
     rows: list[Row]
     lines: list[Line]
@@ -69,10 +70,12 @@ def build(records: Sequence[Record], folder: Path) -> Table:
         for model in dict.fromkeys(row.model for row in rows if row.family == family) or [family]
     }
     stated = protocols(runs)
+    rules = RULES if stated[0].quantisation == "uint8" else POINT_RULES
     machine = next(describe(result.hardware) for run in runs for result in run.results.values() if result.timing)
     return Table(
         contenders=contenders,
-        lecture={rule.title: {name: judge(rule, name, contenders, rows) for name in contenders} for rule in RULES},
+        rules=rules,
+        lecture={rule.title: {name: judge(rule, name, contenders, rows) for name in contenders} for rule in rules},
         rows=rows,
         lines=lines([*references, *runs], called),
         protocol=stated[0].line(),

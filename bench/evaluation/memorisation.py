@@ -92,27 +92,26 @@ def near_share(sets: FeatureSets) -> Estimate | None:
 
 
 def copying_alarm(sets: FeatureSets) -> str | None:
-    """A sentence for people if samples come suspiciously near to training images; None otherwise.
+    """A sentence for people if more samples are very near to training images than chance explains; None otherwise.
 
-    Raised by C_T or by `near_share`, each where independent samples of the data would give such a value less often than
-    a Gaussian falls 3 deviations to one side: once in 740 evaluations. Samples that are more typical than real images
-    are near as well, without being copies: the sentence asks for a look.
+    Raised by `near_share`, where independent samples of the data would give such a value less often than a Gaussian
+    falls 3 deviations to one side: once in 740 evaluations. C_T stands in the sentence and raises nothing by itself:
+    samples that are merely more typical than real images lower it too.
     """
     from scipy.stats import norm
 
     if sets.nearest is None:
         return None
+    near, rank = _near(sets.nearest)
+    if _chance(int(near.sum()), len(near), rank, len(sets.nearest.held_out)) >= norm.sf(ALARM):
+        return None
     m, n, U = _mann_whitney(sets.nearest, sets.groups)
     value, deviation = _c_t(m.sum(0), n, U.sum(0))
-    z = float(value / deviation)  # NaN where no cell counts, and then never below anything
-    near, rank = _near(sets.nearest)
-    chance = _chance(int(near.sum()), len(near), rank, len(sets.nearest.held_out))
-    if not z < -ALARM and chance >= norm.sf(ALARM):
-        return None
-    share = f"{near.double().mean():.1%} of the samples (1% expected)"
-    nearness = f"{share} are nearer to a training image than 99% of held-out images"
-    total = "" if value.isnan() else f", and C_T is {float(value):.1f}, {z:.1f} deviations from that of the data"
-    return f"Possible copies: {nearness}{total}; look at the closest pairs."
+    c_t_says = "" if value.isnan() else f"; C_T is {float(value):.1f}, of data 0 ± {1.96 * float(deviation):.1f}"
+    return (
+        f"possible copies: {near.double().mean():.1%} of the samples (1% expected) are nearer to a training image than "
+        f"99% of held-out images{c_t_says}; look at the closest pairs"
+    )
 
 
 def _mann_whitney(found: Nearest, groups: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -18,12 +18,14 @@ from bench.evaluation.features import Progress
 from bench.evaluation.intervals import half_width
 
 PROC = Path("/proc/self")
+SETTLED = 0.5  # seconds of calls that a fast sampler is timed for, since a single one may be disturbed
+MOST_REPEATS = 50
 SLACK_MB = 16.0  # the kernel counts resident pages in batches
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Medians over `repeats` calls after one warm-up call; compares only on equal hardware."""
+    """Medians over calls after one warm-up call; compares only on equal hardware."""
 
     seconds_per_100: float
     seconds_per_100_95: float | None  # half of the 95% interval of the mean of the calls, under Student's t
@@ -33,7 +35,7 @@ class Timing:
     peak_memory_mb: float | None  # 2^20 bytes; None where it cannot be measured
     peak_memory_of: str  # what that peak is of
     images: int  # a call
-    repeats: int
+    repeats: int  # calls of that many
     device: str
     threads: int  # of torch on the CPU
 
@@ -47,7 +49,7 @@ def time_sampling(
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> Timing:
-    """Time `sample(n, generator)` on `device`, for one image and for `images` at once.
+    """Time `sample(n, generator)` on `device`, for one image and for `images` at once, `repeats` times or more.
 
     The warm-up is one single-image call, which also counts the forward calls of `networks`, so a sampler of 1000 steps
     pays for 1000 forward passes of one image before it is timed. Raises EvaluationError unless images and repeats are
@@ -68,7 +70,7 @@ def time_sampling(
         _synchronise(device)
         elapsed = time.perf_counter() - start
         done += 1
-        if progress:
+        if progress and done <= calls:
             progress("timing", done, calls)
         return elapsed
 
@@ -77,18 +79,20 @@ def time_sampling(
     latency = statistics.median(seconds(1) for _ in range(repeats))
     since_start = _reset_peak(device)
     each = [seconds(images) for _ in range(repeats)]
+    while sum(each) < SETTLED and len(each) < MOST_REPEATS:
+        each.append(seconds(images))
     batch = statistics.median(each)
     memory, of = _peak(device, since_start)
     return Timing(
         seconds_per_100=100 * batch / images,
-        seconds_per_100_95=100 * half_width(each) / images if repeats > 1 else None,
+        seconds_per_100_95=100 * half_width(each) / images if len(each) > 1 else None,
         images_per_second=images / batch,
         latency=latency,
         nfe=len(counted) if networks else None,
         peak_memory_mb=memory,
         peak_memory_of=of,
         images=images,
-        repeats=repeats,
+        repeats=len(each),
         device=_device_name(device),
         threads=torch.get_num_threads(),
     )

@@ -66,9 +66,9 @@ def test_copies_are_flagged_and_the_pairs_are_drawn(small_mnist: Path, capsys: p
     copies = save(data.train_images[:100, 0].numpy(), small_mnist / "copies")
     assert main(["evaluate", "--images", str(copies), *WORDS]) == 0
     (result,) = recorded("copies-mnist-images")["results"].values()
-    assert any("Possible copies" in flag for flag in result["flags"])
+    assert any("possible copies" in flag for flag in result["flags"])
     assert Path("r/pictures/copies-mnist-images/nearest.png").is_file()
-    assert "Possible copies" in capsys.readouterr().err
+    assert "possible copies" in capsys.readouterr().err
 
 
 Case = Callable[[Path], list[str]]

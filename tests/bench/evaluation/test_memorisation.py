@@ -178,7 +178,7 @@ def test_copies_are_far_below_zero_and_blurred_samples_far_above(training: Tenso
     alarm = copying_alarm(copies)
     assert alarm is not None
     assert "of the samples (1% expected) are nearer to a training image than 99% of held-out images" in alarm
-    assert ", and C_T is -" in alarm
+    assert "; C_T is -" in alarm
     far = against(training, centroids, mixture(1000, 9) + 0.7 * noise, held_out)
     assert value(c_t(far)) > 5
     assert copying_alarm(far) is None
@@ -193,7 +193,16 @@ def test_a_few_copies_among_samples_that_are_too_far_raise_the_alarm(training: T
     alarm = copying_alarm(found)
     assert alarm is not None
     assert "\n" not in alarm
-    assert alarm.startswith("Possible copies: 5.")
+    assert alarm.startswith("possible copies: 5.")
+
+
+def test_samples_that_are_merely_more_typical_lower_c_t_and_raise_no_alarm() -> None:
+    held_out = torch.linspace(1, 2, 1000)
+    typical = torch.linspace(1, 1.7, 1000)  # fewer far ones, and the nearest 1% still about 1%
+    found = sets(Nearest(typical, torch.zeros(1000).long(), held_out, torch.zeros(1000).long()))
+    assert value(c_t(found)) < -3
+    assert value(near_share(found)) < 0.02
+    assert copying_alarm(found) is None
 
 
 def test_fewer_than_twenty_samples_a_cell_have_no_c_t_but_can_raise_the_alarm() -> None:
@@ -202,7 +211,7 @@ def test_fewer_than_twenty_samples_a_cell_have_no_c_t_but_can_raise_the_alarm() 
     assert c_t(found) is None
     alarm = copying_alarm(found)
     assert alarm is not None
-    assert "100.0% of the samples (1% expected)" in alarm
+    assert "100.0% of the samples (1% expected) are nearer" in alarm
     assert "C_T" not in alarm
 
 

@@ -1,3 +1,4 @@
+import itertools
 import time
 from pathlib import Path
 
@@ -5,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.evaluation import EvaluationError, hardware, time_sampling, timing
+from bench.evaluation import EvaluationError, half_width, hardware, time_sampling, timing
 
 
 class Sampler:
@@ -33,6 +34,19 @@ def test_the_figures_agree_with_each_other_and_with_the_clock() -> None:
     assert result.nfe is None
 
 
+def test_fast_samplers_are_timed_until_they_settle_and_slow_ones_as_often_as_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With a clock by which calls take 0.2, 0.1, 0.3 seconds in turn: three reach half a second."""
+    ticks = itertools.chain([0.0] * 6, *([0.0, length] for length in itertools.cycle([0.2, 0.1, 0.3])))
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(ticks))
+    result = time_sampling(Sampler(1), images=50, repeats=2)
+    assert (result.repeats, result.seconds_per_100) == (3, pytest.approx(0.4))
+    assert result.seconds_per_100_95 == pytest.approx(2 * half_width([0.1, 0.2, 0.3]))
+    ticks = itertools.chain([0.0] * 4, [0.0, 9.0])
+    assert time_sampling(Sampler(1), images=50, repeats=1).seconds_per_100_95 is None
+
+
 def test_nfe_counts_forward_calls_of_one_call() -> None:
     sampler = Sampler(steps=7)
     assert time_sampling(sampler, networks=(sampler.network,), images=5, repeats=2).nfe == 7
@@ -41,7 +55,8 @@ def test_nfe_counts_forward_calls_of_one_call() -> None:
 def test_warm_up_is_one_image_and_every_call_is_reported() -> None:
     sampler, seen = Sampler(1), []
     time_sampling(sampler, images=5, repeats=2, progress=lambda *args: seen.append(args))
-    assert sampler.asked == [1, 1, 1, 5, 5]
+    assert sampler.asked[:5] == [1, 1, 1, 5, 5]
+    assert set(sampler.asked[5:]) == {5}  # until a fast sampler's median has settled
     assert seen == [("timing", done, 5) for done in range(1, 6)]
 
 

@@ -1,0 +1,214 @@
+"""What the self-test evaluates: real digits and what is made of them, points and triples, each when first asked for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.transforms.v2.functional import gaussian_blur
+
+from bench import standard
+from bench.evaluation import (
+    Against,
+    Evaluation,
+    Extractor,
+    Modes,
+    Progress,
+    Protocol,
+    evaluate_images,
+    held_out,
+    load_extractor,
+    reference,
+    seeded,
+    subset,
+)
+from datamodules import DATAMODULES, ImageDataModule
+
+SEED = 0
+SAMPLES, TRIPLES, POINTS = 1000, 500, 2000  # evaluated of digits, of Stacked MNIST, of the plane
+DRAWS, DRAWN = 20, 500  # independent draws of points, and points evaluated of each
+TRAINING, OTHERS = 10_000, 4_000  # digits that are the reference, and digits beside them
+BLURS = (0.5, 1.0, 2.0)  # deviations, in pixels
+NOISES = (0.1, 0.2, 0.4)  # deviations, white is 1
+DROPPED = (2, 5)  # modes, of ten
+HIDDEN = SAMPLES // 20  # copies among other images
+
+# mean and covariance of the points that are evaluated, and of their reference
+GAUSSIANS = (
+    (torch.tensor([0.3, -0.2]).double(), torch.tensor([[0.08, 0.03], [0.03, 0.05]]).double()),
+    (torch.tensor([-0.1, 0.1]).double(), torch.tensor([[0.04, -0.02], [-0.02, 0.09]]).double()),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """What one data set's samples are measured with and against."""
+
+    against: Against
+    protocol: Protocol
+
+    def evaluate(self, images: Tensor) -> Evaluation:
+        return evaluate_images(images, self.against, self.protocol)
+
+
+def setting(
+    data: str,
+    extractor: Extractor,
+    samples: int,
+    training: Tensor,
+    others: Tensor | None = None,
+    modes: Modes | None = None,
+    progress: Progress | None = None,
+) -> Setting:
+    """`training` is the reference; `others` have the distances to it that C_T compares with."""
+    split = reference(training, extractor, progress=progress)
+    beside = None
+    if others is not None:
+        beside = held_out(others, split, extractor, samples=samples, seed=SEED, cells_wanted=standard.CELLS)
+    protocol = Protocol(
+        data=data,
+        extractor=extractor.name,
+        extractor_digest=extractor.digest,
+        reference_digest=split.digest,
+        held_out_digest=beside.digest if beside else "",
+        samples=samples,
+        seed=SEED,
+        chunk=250,
+        quantisation="uint8" if extractor.dtype == torch.uint8 else "none",
+        kid_subsets=20,
+        cells=standard.CELLS,
+        modes=modes.name if modes else "",
+        weights="none",
+    )
+    return Setting(Against(extractor, split, beside, modes), protocol)
+
+
+def loaded(name: str) -> ImageDataModule:
+    data = DATAMODULES[name]()
+    data.setup()
+    return data
+
+
+class Inputs:
+    """Evaluations by their name in MAKERS, made once.
+
+    Reference, held-out images and samples are disjoint draws of the training digits, so that they are exchangeable and
+    expectations are known; MNIST's test digits are by other writers.
+    """
+
+    def __init__(self, progress: Progress | None = None) -> None:
+        mnist = loaded("mnist")
+        order = torch.from_numpy(np.random.RandomState(SEED).permutation(len(mnist.train_images)))
+        self.training = mnist.train_images[order[:TRAINING]]
+        self.others = mnist.train_images[order[TRAINING : TRAINING + OTHERS]]
+        extractor = load_extractor("mnist-cnn")
+        modes = standard.modes(mnist, "mnist", extractor)
+        self.digits = setting("mnist", extractor, SAMPLES, self.training, self.others, modes, progress)
+        self._made: dict[str, Evaluation] = {}
+
+    def __getitem__(self, name: str) -> Evaluation:
+        if name not in self._made:
+            self._made[name] = MAKERS[name](self)
+        return self._made[name]
+
+    @property
+    def real(self) -> Tensor:
+        """The digits that `evaluate_images` chooses of `others`; none of them is among the held-out ones."""
+        return self.others[subset(OTHERS, SAMPLES, SEED)]
+
+    @cached_property
+    def shown(self) -> Tensor:
+        """The mode that the classifier sees in each of `others`: its own errors are not the metrics'."""
+        modes = self.digits.against.modes
+        assert modes is not None
+        return modes.assign(*self.digits.against.extractor.outputs(self.others))
+
+    @cached_property
+    def draws(self) -> list[Evaluation]:
+        """DRAWS disjoint draws of points, DRAWN of them, each against a reference of its own."""
+        grid, extractor = self.grid, load_extractor("coordinates")
+        references, samples = grid.train_images.chunk(DRAWS), grid.test_images.split(DRAWN)[:DRAWS]
+        return [
+            setting("grid_25", extractor, DRAWN, split).evaluate(points)
+            for split, points in zip(references, samples, strict=True)
+        ]
+
+    @cached_property
+    def grid(self) -> ImageDataModule:
+        return loaded("grid_25")
+
+    @cached_property
+    def triples(self) -> ImageDataModule:
+        return loaded("stacked_mnist")
+
+    @cached_property
+    def stacked(self) -> Setting:
+        extractor = load_extractor("stacked-mnist-cnn")
+        modes = standard.modes(self.triples, "stacked_mnist", extractor)
+        return setting("stacked_mnist", extractor, TRIPLES, self.triples.train_images[:TRIPLES], modes=modes)
+
+    @property
+    def chosen_triples(self) -> Tensor:
+        """Numbers of the held-out triples that are evaluated."""
+        return subset(len(self.triples.test_images), TRIPLES, SEED)
+
+
+def dropped(count: int, inputs: Inputs) -> Evaluation:
+    kept = inputs.others[inputs.shown < 10 - count]
+    return inputs.digits.evaluate(kept[:SAMPLES])
+
+
+def hidden(inputs: Inputs) -> Evaluation:
+    return inputs.digits.evaluate(torch.cat((inputs.training[:HIDDEN], inputs.real[HIDDEN:])))
+
+
+def blurred(deviation: float, inputs: Inputs) -> Evaluation:
+    size = 2 * round(4 * deviation) + 1
+    return inputs.digits.evaluate(gaussian_blur(inputs.real, [size, size], [deviation, deviation]))
+
+
+def noisy(deviation: float, inputs: Inputs) -> Evaluation:
+    noise = torch.randn(inputs.real.shape, generator=seeded("cpu", SEED))
+    return inputs.digits.evaluate((inputs.real + 255 * deviation * noise).round().clamp(0, 255).to(torch.uint8))
+
+
+def mean(inputs: Inputs) -> Evaluation:
+    image = inputs.training.float().mean(0).round().to(torch.uint8)
+    return inputs.digits.evaluate(image.expand(SAMPLES, -1, -1, -1).contiguous())
+
+
+def gaussians(inputs: Inputs) -> Evaluation:
+    """Points whose mean and covariance are GAUSSIANS' to float32's last digits."""
+    generator = seeded("cpu", SEED)
+    sets = []
+    for mean, covariance in GAUSSIANS:
+        z = torch.randn(POINTS, 2, generator=generator, dtype=torch.float64)
+        z = torch.linalg.solve_triangular(torch.linalg.cholesky(z.T.cov()), (z - z.mean(0)).T, upper=False).T
+        sets.append((mean + z @ torch.linalg.cholesky(covariance).T).float()[:, :, None, None])
+    return setting("gaussians", load_extractor("coordinates"), POINTS, sets[1]).evaluate(sets[0])
+
+
+def grid(inputs: Inputs) -> Evaluation:
+    data, extractor = inputs.grid, load_extractor("coordinates")
+    modes = standard.modes(data, "grid_25", extractor)
+    return setting("grid_25", extractor, POINTS, data.train_images[:TRAINING], modes=modes).evaluate(data.test_images)
+
+
+def triples(inputs: Inputs) -> Evaluation:
+    return inputs.stacked.evaluate(inputs.triples.test_images[inputs.chosen_triples])
+
+
+MAKERS: dict[str, Callable[[Inputs], Evaluation]] = {
+    "real digits": lambda inputs: inputs.digits.evaluate(inputs.others),
+    **{f"{count} of 10 digits dropped": partial(dropped, count) for count in DROPPED},
+    **{f"blur {deviation:g}": partial(blurred, deviation) for deviation in BLURS},
+    **{f"noise {deviation:g}": partial(noisy, deviation) for deviation in NOISES},
+    "copies of the reference": lambda inputs: inputs.digits.evaluate(inputs.training),
+    "5% copies among real digits": hidden,
+    "mean of all digits": mean,
+    "two Gaussians": gaussians,
+    "grid_25, held out": grid,
+    "stacked_mnist, held out": triples,
+}
