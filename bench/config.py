@@ -44,7 +44,9 @@ def load(overrides: Sequence[str]) -> list[Config]:
     for_data = read("data", data_name).get("models", {})
     able = for_data or MODELS
     if "model" in picks:
-        chosen = [check_name(f"data={data_name}: model", check_name("model", picks["model"], MODELS), able)]
+        chosen = [check_name("model", picks["model"], MODELS)]
+        if chosen[0] not in able:
+            raise ConfigError(f"model={chosen[0]}: has no network for data={data_name}; choose from {', '.join(able)}")
     else:
         chosen = [model for model in by_model if model in able]
     return [
