@@ -27,10 +27,12 @@ def evaluate(options: argparse.Namespace) -> None:
     from bench.repeat import reevaluate, repeat, stored_protocol
 
     words = [word for word in (options.run, *options.overrides) if word]
+    if not options.images and (options.data or options.name):
+        raise ConfigError("evaluate: --data and --name belong to --images=DIR; a RUN has its own")
     if options.images:
         results = Path(next((word[8:] for word in words if word.startswith("results=")), "results"))
         stated = stored_protocol(options.protocol, results) if options.protocol else None
-        evaluate_folder(Path(options.images), options.data, options.name, words, stated)
+        evaluate_folder(Path(options.images), options.data or "mnist", options.name, words, stated)
     elif not options.run or "=" in options.run:
         raise ConfigError("evaluate: name a RUN, as `bench train` prints it, or another program's --images=DIR")
     elif options.protocol:
@@ -104,7 +106,7 @@ def parser() -> argparse.ArgumentParser:
         "--protocol", metavar="P", help="repeat exactly: a fingerprint from the records, or a JSON file"
     )
     command.add_argument("--images", metavar="DIR", help="PNG files of another program, 8-bit, of the data's size")
-    command.add_argument("--data", metavar="NAME", default="mnist", help="the data set that --images imitate")
+    command.add_argument("--data", metavar="NAME", help="the data set that --images imitate; mnist if left out")
     command.add_argument("--name", metavar="NAME", help="of the row of --images; the folder's name if left out")
     add(
         "selftest", selftest, "Run the evaluator on cases with known answers: expected beside measured.",
@@ -118,7 +120,7 @@ def parser() -> argparse.ArgumentParser:
         "overrides",
         nargs="*",
         metavar="key=value",
-        help="preset=, data=, evaluation.samples=, .seed= and .chunk= choose records of results=DIR",
+        help="preset=, data=, protocol=, evaluation.samples=, .seed= and .chunk= choose among results=DIR",
     )
     command = add(
         "extractor", extractor, "Train the small classifier whose features judge a data set's samples.",

@@ -39,14 +39,14 @@ QUALITY = (
     Column("recall", "recall", ".3f", "higher"),
     Column("density", "density", ".3f", "higher"),
     Column("coverage", "coverage", ".3f", "higher"),
-    Column("modes", "modes", ",.0f", "higher"),
+    Column("modes", "modes", ",.4g", "higher"),
     Column("mode_kl", "mode KL", ".3f", "lower"),
     Column("high_quality", "high quality", ".3f", "higher"),
     Column("class_entropy", "class entropy", ".3f", "higher"),
     Column("inception_score", "IS", ".2f", "higher"),
     Column("vendi", "Vendi", ".2f", "higher"),
     Column("c_t", "C_T", ".1f"),
-    Column("near_share", "near-copies", ".3f"),
+    Column("near_copies", "near-copies, × expected", ".2f"),
 )
 COST = (
     Column("nfe", "NFE", ".0f", "lower"),

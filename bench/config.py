@@ -145,11 +145,12 @@ def table_selection(overrides: Sequence[str]) -> tuple[Path, dict[str, Any]]:
     picks, rest = split(overrides)
     settings = rest.pop("evaluation", {})
     given = [f"evaluation.{key}" for key in settings] if isinstance(settings, dict) else ["evaluation"]
-    allowed = ("preset", "data", "results", *(f"evaluation.{key}" for key in CHOICES))
+    allowed = ("preset", "data", "results", "protocol", *(f"evaluation.{key}" for key in CHOICES))
     if wrong := [key for key in [*picks, *rest, *given] if key not in allowed]:
         raise ConfigError(f"{wrong[0]}: `bench table` takes {', '.join(allowed)} only")
     for group, known in (("preset", names("preset")), ("data", list(DATAMODULES))):
         if group in picks:
             check_name(group, picks[group], known)
     usual = read("", "default") | (read("preset", picks["preset"]) if "preset" in picks else {})
-    return Path(str(rest.get("results", usual["results"]))), picks | settings
+    wanted = picks | settings | {key: str(rest[key]) for key in ("protocol",) if key in rest}
+    return Path(str(rest.get("results", usual["results"]))), wanted

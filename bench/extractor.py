@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from bench.beside import is_images
 from bench.config import load
 from bench.evaluation import save_classifier
 from bench.evaluation.classifier import accuracy, train
@@ -16,6 +17,8 @@ def train_extractor(overrides: Sequence[str]) -> None:
     config = load(["model=vae", *overrides])[0]  # any model: only data and seed matter here
     data = build_data(config)
     name = config.data["name"]
+    if not is_images(data):
+        raise ConfigError(f"data={name}: points of a plane need no classifier; their coordinates are their features")
     if len(data.train_labels.unique()) < 2:
         raise ConfigError(
             f"data={name}: has no class labels, and a classifier needs them; use evaluation.extractor=inception-v3"

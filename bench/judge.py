@@ -37,7 +37,7 @@ def missing_rows(record: records.Record, config: Config, by: Standard, model: Ge
     missing = []
     for name in samplers(config):
         result = record.results.get(row_protocol(config, by, model, name).fingerprint())
-        if result is None or not (result.metrics or name in config.evaluation.timed_only):
+        if result is None or not result.timing or not (result.metrics or name in config.evaluation.timed_only):
             missing.append(name)
     return missing
 
@@ -99,8 +99,9 @@ def evaluate_floor(config: Config, data: ImageDataModule, by: Standard) -> None:
     record = records.reference(name, "held-out", config.model_dump(), data.digest("test"))
     record.results[stated.fingerprint()] = judged_result(result, judged, "held-out images")
     if by.against.held_out and not by.against.held_out.apart:  # the same images: 0 by construction
-        for name in ("c_t", "near_share"):
-            record.results[stated.fingerprint()].metrics.pop(name, None)
+        for figure in ("c_t", "near_copies"):
+            record.results[stated.fingerprint()].metrics.pop(figure, None)
+            record.results[stated.fingerprint()].intervals.pop(figure, None)
     records.write(record, results)
 
 

@@ -48,7 +48,8 @@ def presets() -> Lines:
 
 
 def metrics() -> Lines:
-    return [(name, f"{metric.direction} is better; {metric.source}") for name, metric in METRICS.items()]
+    better = {"lower": "lower is better; ", "higher": "higher is better; ", "neither": ""}
+    return [(name, f"{better[metric.direction]}{metric.source}") for name, metric in METRICS.items()]
 
 
 LISTS = {"models": models, "datasets": datasets, "samplers": samplers, "presets": presets, "metrics": metrics}

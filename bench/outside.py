@@ -14,10 +14,13 @@ from bench.config import load
 from bench.evaluation import EvaluationError, Protocol, evaluate_images, hardware, read_images, storage
 from bench.judge import judged_result
 from bench.progress import Bar, console
+from bench.repeat import as_stated, settings
 from bench.row_pictures import draw_row
 from bench.run import build_data, check_evaluation
 from bench.schema import Config, ConfigError
-from bench.standard import protocol, standard
+from bench.standard import CELLS, protocol, standard
+
+NAME = "A-Za-z0-9._-"  # characters of a record's file name
 
 
 def evaluate_folder(
@@ -33,10 +36,13 @@ def evaluate_folder(
         raise ConfigError(f"data={data_name}: points of a plane are no images; choose a data set of images")
     check_evaluation(config, data)
     images = read(folder, data.image_shape, config.evaluation.samples)
-    by = standard(config, data, "32-true")
+    by = standard(config, data, "32-true", stated.cells if stated else CELLS)
     row: dict[str, Any] = {"weights": "none", "sampler": "images", "sampler_settings": {}, "precision": "float32"}
+    against = as_stated(by.against, stated) if stated else by.against
     wanted = dataclasses.replace(stated, **row) if stated else protocol(config, by, **row)
-    called = name or re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name)
+    called = name or re.sub(rf"[^{NAME}]+", "-", folder.resolve().name)
+    if not re.fullmatch(rf"[{NAME}]*[A-Za-z0-9][{NAME}]*", called):
+        raise ConfigError(f"--name={called}: takes letters, digits, dots, dashes and underscores only")
     digest, results = storage.digest({"images": images}), Path(config.results)
     run_id = f"{called}-{data_name}-images"
     record = records.find(results, run_id)
@@ -47,7 +53,7 @@ def evaluate_folder(
         return
     with Bar(f"judge {called}", wanted.samples, "images") as bar:
         judged = evaluate_images(
-            images, by.against, wanted,
+            images, against, wanted,
             lambda stage, done, total: bar.advance(done - bar.done) if stage == "features" else None,
         )  # fmt: skip
     record = record or records.reference(run_id, called, config.model_dump(), digest, records.OUTSIDE)
@@ -63,15 +69,8 @@ def outside_config(data_name: str, overrides: Sequence[str], stated: Protocol | 
     allowed = ("evaluation.", "data.", "results=")
     if wrong := [word for word in overrides if not word.startswith(allowed)]:
         raise ConfigError(f"{wrong[0]}: `bench evaluate --images` takes evaluation.*, data.* and results=DIR only")
-    repeated = stated_settings(stated) if stated else []
+    repeated = [f"evaluation.{name}={value}" for name, value in settings(stated).items()] if stated else []
     return load([f"data={data_name}", "model=vae", *repeated, *overrides])[0]
-
-
-def stated_settings(stated: Protocol) -> list[str]:
-    """The configuration's settings that a protocol states."""
-    return [
-        f"evaluation.{name}={getattr(stated, name)}" for name in ("samples", "seed", "chunk", "extractor")
-    ]  # fmt: skip
 
 
 def read(folder: Path, shape: tuple[int, int, int], samples: int) -> Tensor:

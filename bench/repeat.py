@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
 from bench import records
 from bench.config import check_parts, merge, split
-from bench.evaluation import Evaluation, EvaluationError, Protocol, check_protocol, hardware
-from bench.judge import autocast, judged_result, sample_row
-from bench.run import build_data, build_model, run_config
+from bench.evaluation import Against, Evaluation, EvaluationError, Protocol, check_protocol, hardware
+from bench.judge import autocast, judged_result, sample_row, time_row
+from bench.run import build_data, build_model, load_weights, run_config
 from bench.schema import Config, ConfigError, check, check_name
 from bench.standard import standard
 
@@ -46,40 +45,55 @@ def stored_protocol(name: str, results: Path) -> Protocol:
 
     Raises ConfigError if there is none or more than one.
     """
-    file = Path(name)
-    if file.is_file():
-        content = json.loads(file.read_text())
-        found = [result["protocol"] for result in content["results"].values()] if "results" in content else [content]
-    else:
-        found = [
-            result.protocol
-            for record in records.read_all(results)
-            for fingerprint, result in record.results.items()
-            if fingerprint.startswith(name)
-        ]
-    different = {protocol.fingerprint(): protocol for protocol in map(Protocol.from_dict, found)}
+    different = {protocol.fingerprint(): protocol for protocol in map(Protocol.from_dict, stored(name, results))}
     if len(different) == 1:
         return next(iter(different.values()))
     known = ", ".join(different) or "none; fingerprints are the keys of `results` in a record"
     raise ConfigError(f"--protocol={name}: names {len(different)} protocols in {results}/records ({known})")
 
 
+def stored(name: str, results: Path) -> list[dict[str, Any]]:
+    """The protocols in the file `name`, or of all records whose fingerprint begins so."""
+    file = Path(name)
+    if not file.is_file():
+        found = (part for record in records.read_all(results) for part in record.results.items())
+        return [result.protocol for fingerprint, result in found if fingerprint.startswith(name)]
+    try:
+        content = dict(json.loads(file.read_text()))
+        return [dict(part["protocol"]) for part in content["results"].values()] if "results" in content else [content]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ConfigError(f"--protocol={name}: holds neither a protocol nor a record as JSON") from error
+
+
+def settings(stated: Protocol) -> dict[str, Any]:
+    """The configuration's settings of the evaluation that a protocol states."""
+    return {key: getattr(stated, key) for key in ("samples", "seed", "chunk", "extractor")}
+
+
+def as_stated(against: Against, stated: Protocol) -> Against:
+    """Without the held-out images and modes that an earlier protocol does not speak of."""
+    held_out = against.held_out if stated.held_out_digest else None
+    return dataclasses.replace(against, held_out=held_out, modes=against.modes if stated.modes else None)
+
+
 def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     """Sample and judge a run under a stored protocol; print its figures beside the recorded ones, or record them."""
-    picks, changes = split(overrides)
-    if wrong := [key for key in [*picks, *changes] if key != "results"]:
-        raise ConfigError(f"{wrong[0]}: with --protocol, `bench evaluate` takes results=DIR only")
+    allowed = ("results=", "evaluation.extractor_weights=")
+    if wrong := [word for word in overrides if not word.startswith(allowed)]:
+        raise ConfigError(f"{wrong[0]}: with --protocol, `bench evaluate` takes {' and '.join(allowed)} only")
+    changes = split(overrides)[1]
     results = Path(changes.get("results", "results"))
     stated = stored_protocol(name, results)
-    settings = {key: getattr(stated, key) for key in ("samples", "seed", "chunk", "extractor")}
+    evaluation = settings(stated) | changes.get("evaluation", {})
     samplers = {} if stated.sampler == "default" else {stated.sampler: dict(stated.sampler_settings)}
     record, config, weights = recorded_config(
-        run, results, {"evaluation": settings, "samplers": samplers, "results": str(results)}
+        run, results, {"evaluation": evaluation, "samplers": samplers, "results": str(results)}
     )
     data = build_data(config)
     model = build_model(config, data.image_shape)
-    model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True)["state_dict"])
-    by = dataclasses.replace(standard(config, data, "32-true"), precision=stated.precision)
+    load_weights(model, weights)
+    by = standard(config, data, "32-true", stated.cells)
+    by = dataclasses.replace(by, precision=stated.precision, against=as_stated(by.against, stated))
     own = {"data": config.data["name"], "weights": "ema" if model.ema_decay else "raw"}
     if wrong := [f"{key}={getattr(stated, key)}, not {value}" for key, value in own.items()
                  if getattr(stated, key) != value]:  # fmt: skip
@@ -89,12 +103,14 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     arguments = dict(stated.sampler_settings)
     model.check_sampler(**arguments)
     draw = autocast(lambda n, generator: model.sample(n, generator, **arguments), by)
-    judged = sample_row(draw, f"{run}, {stated.sampler}", model.passes(**arguments), stated, model, by)
+    label, steps = f"{config.model['name']}, {stated.sampler}", model.passes(**arguments)
+    judged = sample_row(draw, label, steps, stated, model, by)
     known = record.results.get(stated.fingerprint())
     if known and known.metrics:
         compare(known, judged, stated)
         return
-    result = known or records.Result(protocol=stated.to_dict(), hardware=hardware(by.device))
+    timing = dataclasses.asdict(time_row(draw, label, steps, config, model, by))
+    result = known or records.Result(protocol=stated.to_dict(), timing=timing, hardware=hardware(by.device))
     record.results[stated.fingerprint()] = judged_result(result, judged, run)
     records.write(record, results)
 

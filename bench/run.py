@@ -104,11 +104,19 @@ def run_config(config: Config) -> None:
     evaluate_floor(config, data, by)
     measure_baselines(config, data)
     record = record or train(config, model, data, weights.parent)
-    model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True)["state_dict"])
+    load_weights(model, weights)
     evaluate_rows(record, missing_rows(record, config, by, model), config, model, data, by)
     draw_pictures(config, data, model)  # before the abilities, so that a stop here leaves something missing
     measure_abilities(record, config, data, model, by.device)
     console.print(f"  recorded: {file}")
+
+
+def load_weights(model: GenerativeModel, file: Path) -> None:
+    """Fill the model from final weights; ConfigError if they are of another version of it."""
+    try:
+        model.load_state_dict(torch.load(file, map_location="cpu", weights_only=True)["state_dict"])
+    except RuntimeError as error:
+        raise ConfigError(f"{file}: weights of another version of the model; train it again") from error
 
 
 def train(config: Config, model: GenerativeModel, data: ImageDataModule, folder: Path) -> records.Record:

@@ -21,19 +21,23 @@ class TableError(ValueError):
 def select(records: Sequence[Record], wanted: Mapping[str, Any]) -> list[Record]:
     """The records of a preset and of a data set, and of them the results of evaluation settings, where wanted."""
     return [
-        narrowed(record, {key: wanted[key] for key in CHOICES if key in wanted})
+        narrowed(record, {key: wanted[key] for key in CHOICES if key in wanted}, str(wanted.get("protocol", "")))
         for record in records
         if wanted.get("preset", record.preset) == record.preset or record.family in REFERENCES
         if wanted.get("data", record.config["data"]["name"]) == record.config["data"]["name"]
     ]
 
 
-def narrowed(record: Record, settings: Mapping[str, int]) -> Record:
-    """The record with only the results and abilities that were measured under these settings."""
+def narrowed(record: Record, settings: Mapping[str, int], setting: str = "") -> Record:
+    """The record with only the results and abilities that were measured under these settings.
+
+    setting: the head of a protocol's `setting()`, for the results alone.
+    """
     results = {
         key: result
         for key, result in record.results.items()
         if all(result.protocol[name] == value for name, value in settings.items())
+        and Protocol.from_dict(result.protocol).setting().startswith(setting)
     }
     abilities = {
         key: ability
@@ -65,11 +69,16 @@ def comparable(records: Sequence[Record], folder: Path) -> tuple[list[Record], l
     references = [one for one in records if one.family in REFERENCES and one.config["data"]["name"] == data]
     kept = [only(record, known) for record in references]
     left_out = [
-        f"{record.config['model']['name']} ({', '.join(difference(setting, protocols([record])[0]))})"
+        f"{record.config['model']['name']} ({', '.join(differences(setting, record))})"
         for record, rest in zip(references, kept, strict=True)
         if record.family == OUTSIDE and not rest.results
     ]
     return runs, kept, left_out
+
+
+def differences(setting: Protocol, record: Record) -> list[str]:
+    """In what a record's first result was measured otherwise; of results that were not asked for, that alone."""
+    return difference(setting, protocols([record])[0]) if record.results else ["other evaluation settings"]
 
 
 def only(record: Record, settings: set[str]) -> Record:
@@ -102,6 +111,8 @@ def one_protocol(what: str, stated: Sequence[Any]) -> Any:
                 if values[0][key] != values[1][key]
                 for value in values
             ]
+            if not options and isinstance(other, Protocol):
+                options = [f"protocol={protocol.setting()}" for protocol in (stated[0], other)]
             choose = f"choose with {' or '.join(options)}" if options else "use another results=DIR for one of them"
             raise TableError(f"{what} of two protocols: {'; '.join(differ)}; a table holds one: {choose}")
     return stated[0]

@@ -19,10 +19,11 @@ from bench.evaluation import (
     load_extractor,
     reference,
 )
-from bench.progress import Bar
+from bench.progress import Bar, console
 from bench.schema import Config
 from datamodules import ImageDataModule, Mixture
 
+CELLS = 10  # of C_T
 CACHE = Path.home() / ".cache" / "generative-trilemma"  # reference features, by content
 
 
@@ -35,8 +36,8 @@ class Standard:
     precision: str  # that samplers run in
 
 
-def standard(config: Config, data: ImageDataModule, precision: str) -> Standard:
-    """Load the extractor and the training split's features, computed once a machine."""
+def standard(config: Config, data: ImageDataModule, precision: str, cells: int = CELLS) -> Standard:
+    """Load the extractor and the training split's features, computed once a machine; `cells` of C_T."""
     settings = config.evaluation
     device = sampling_device(config)
     weights = Path(settings.extractor_weights) if settings.extractor_weights else None
@@ -45,14 +46,11 @@ def standard(config: Config, data: ImageDataModule, precision: str) -> Standard:
         features = reference(data.train_images, extractor, CACHE, lambda _, done, total: bar.advance(done - bar.done))
     with Bar(f"{settings.extractor} features, held out", settings.samples, "images") as bar:
         beside = held_out(
-            data.test_images, features, extractor, samples=settings.samples, seed=settings.seed, cells_wanted=CELLS,
+            data.test_images, features, extractor, samples=settings.samples, seed=settings.seed, cells_wanted=cells,
             cache=CACHE, progress=lambda _, done, total: bar.advance(done - bar.done),
         )  # fmt: skip
     against = Against(extractor, features, beside, modes(data, config.data["name"], extractor))
     return Standard(against, device, "bfloat16" if precision == "bf16-mixed" else "float32")
-
-
-CELLS = 10  # of C_T
 
 
 def sampling_device(config: Config) -> torch.device:
@@ -70,11 +68,15 @@ def modes(data: ImageDataModule, name: str, extractor: Extractor) -> Modes | Non
         return Modes(f"within 3 deviations of {count} centres", assign, shares(data.train_labels, count))
     if extractor.taught_by != name:
         return None
-    count = extractor.classes ** data.image_shape[0]
-    right = f", right on {extractor.accuracy:.2%} of held-out digits" if extractor.accuracy else ""
-    return Modes(
-        f"{count:,} by {extractor.name}{right}", partial(in_logits, extractor.classes), shares(data.train_labels, count)
-    )
+    channels = data.image_shape[0] if extractor.by_channel else 1
+    count = extractor.classes**channels
+    probabilities = shares(data.train_labels, count)
+    if never := int((probabilities == 0).sum()):
+        console.print(f"[yellow]  modes are not counted: {never:,} of {count:,} never occur in the training split[/]")
+        return None
+    of = "held-out channels" if extractor.by_channel else "held-out images"
+    right = f", right on {extractor.accuracy:.2%} of {of}" if extractor.accuracy else ""
+    return Modes(f"{count:,} by {extractor.name}{right}", partial(in_logits, extractor.classes), probabilities)
 
 
 def in_space(centres: Tensor, deviation: float, features: Tensor, logits: Tensor | None) -> Tensor:
@@ -103,7 +105,7 @@ def protocol(config: Config, by: Standard, **row: Any) -> Protocol:
         seed=settings.seed,
         chunk=settings.chunk,
         quantisation="uint8" if against.extractor.dtype == torch.uint8 else "none",
-        cells=CELLS,
+        cells=len(against.held_out.centroids) if against.held_out else CELLS,
         modes=against.modes.name if against.modes else "",
         **row,
     )

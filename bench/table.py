@@ -4,7 +4,7 @@ Columns, rules and the lecture's own marks are data in bench/columns.py; this fi
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +71,7 @@ def build(records: Sequence[Record], folder: Path) -> Table:
     }
     stated = protocols(runs)
     rules = RULES if stated[0].quantisation == "uint8" else POINT_RULES
-    machine = next(describe(result.hardware) for run in runs for result in run.results.values() if result.timing)
+    machines = [describe(result.hardware) for run in runs for result in run.results.values() if result.timing]
     return Table(
         contenders=contenders,
         rules=rules,
@@ -80,7 +80,7 @@ def build(records: Sequence[Record], folder: Path) -> Table:
         lines=lines([*references, *runs], called),
         protocol=stated[0].line(),
         beside="; ".join(dict.fromkeys(protocol.line() for protocol in ability_protocols(runs))),
-        hardware=f"{machine}, {' or '.join(sorted({protocol.precision for protocol in stated}))}",
+        hardware=f"{(machines or ['no machine'])[0]}, {' or '.join(sorted({p.precision for p in stated}))}",
         stamp=runs[0].config.get("stamp", ""),
         left_out=left_out,
     )
@@ -103,7 +103,7 @@ def gather(records: Sequence[Record], called: Mapping[str, str]) -> list[Row]:
 def merge(group: Sequence[tuple[Record, Result]], model: str) -> Row:
     record, result = group[0]
     means, intervals = over_seeds([figures(*pair) for pair in group])
-    flags = tuple(dict.fromkeys(flag for _, result in group for flag in result.flags))
+    flags = (*dict.fromkeys(flag for _, result in group for flag in result.flags), *missing(group))
     fingerprints = tuple(sorted({Protocol.from_dict(result.protocol).fingerprint() for _, result in group}))
     if len(group) == 1:
         intervals = own_intervals(result)
@@ -112,6 +112,12 @@ def merge(group: Sequence[tuple[Record, Result]], model: str) -> Row:
     if record.family == FLOOR:
         name = "held-out images"
     return Row(name, model, record.family, means, intervals, len(group), fingerprints, flags)
+
+
+def missing(group: Sequence[tuple[Record, Result]]) -> list[str]:
+    """What some seeds have no figure of, so that it has no mean."""
+    found = Counter(name for _, result in group for name in result.metrics)
+    return [f"{name} of {count} of {len(group)} seeds only" for name, count in found.items() if count < len(group)]
 
 
 def figures(record: Record, result: Result) -> Figures:

@@ -100,6 +100,7 @@ def _classifier(name: str, weights: Path | None, device: torch.device | str) -> 
         channels=_classifier_channels(name, cnn.about),
         chunk=100 if stacked else 250,
         module=cnn.eval().to(device),
+        by_channel=stacked,
         taught_by=("stacked_" if stacked else "") + cnn.about["data"],
         classes=cnn.about["classes"],
         accuracy=cnn.about["accuracy"],

@@ -31,7 +31,8 @@ class Extractor:
     module: nn.Module
     taught_by: str | None = None  # the data set whose classes the logits tell; None: no logits, or ImageNet's classes
     classes: int = 0  # of the logits, a channel where each channel is judged by itself; 0: no logits
-    accuracy: float | None = None  # share of held-out labels of `taught_by` that the logits get right
+    by_channel: bool = False  # whether each channel is classified by itself
+    accuracy: float | None = None  # share of held-out labels that the logits get right, of channels if `by_channel`
     dtype: torch.dtype = torch.uint8  # of the images that it takes
 
     def __call__(self, images: Tensor, progress: Progress | None = None) -> Tensor:

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -55,26 +56,37 @@ def fid(sets: FeatureSets) -> Estimate:
 
 @lru_cache(maxsize=1)  # for `fid_infinity`, which draws a line through them
 def fid_by_count(sets: FeatureSets) -> dict[int, float]:
-    """FID of N samples for N = n // 4, n // 2 and n: the mean over the 4, 2 and 1 first disjoint runs of N samples.
+    """FID of N samples for N = n // 4, n // 2 and n: the mean over 4, 2 and 1 disjoint random parts of N samples.
 
     Raises EvaluationError for fewer than 8 samples.
     """
-    return _by_count(_reference(sets.reference_moments), sets.generated)
+    return _by_count(_reference(sets.reference_moments), sets.generated[_order(sets)])
 
 
-def fid_infinity(sets: FeatureSets) -> Estimate:
+def fid_infinity(sets: FeatureSets) -> Estimate | None:
     """Chong & Forsyth 2020 (arXiv:1911.07023): FID of N samples is FID_infinity + c / N; a line through `fid_by_count`.
 
     It is less biased than FID but varies more, and near 0 it is as often below 0 as above: it is left so. There is no
-    `without` for features of more than 512 dimensions, where it would take minutes. Raises as `fid_by_count`.
+    `without` for features of more than 512 dimensions, where it would take minutes, and no figure where a quarter of
+    the samples is too few for the covariance, since the line bends there. Raises as `fid_by_count`.
     """
+    if len(sets.generated) // 4 <= sets.generated.shape[1]:
+        return None
     reference = _reference(sets.reference_moments)
     without = None
     if sets.generated.shape[1] <= CHEAP:
-        kept = (sets.generated[sets.groups != g] for g in range(int(sets.groups.max()) + 1))
+        order = _order(sets)
+        shuffled, groups = sets.generated[order], sets.groups[order]
+        kept = (shuffled[groups != g] for g in range(int(groups.max()) + 1))
         values = [_extrapolated(_by_count(reference, features)) for features in kept]
         without = torch.tensor(values, dtype=torch.float64)
     return Estimate(_extrapolated(fid_by_count(sets)), without)
+
+
+def _order(sets: FeatureSets) -> Tensor:
+    """A random order, since images of a folder or of a split may come class by class."""
+    seeds = [sets.protocol.seed, 1]  # beside those of the groups
+    return torch.from_numpy(np.random.RandomState(seeds).permutation(len(sets.generated)))
 
 
 def _by_count(reference: _Reference, features: Tensor) -> dict[int, float]:

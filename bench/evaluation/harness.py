@@ -1,6 +1,7 @@
 """Chunks -> samples -> features -> metrics, on one process or many with the same result."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -33,32 +34,53 @@ def evaluate(
     grouped = dist.is_available() and dist.is_initialized()
     rank, world_size = (dist.get_rank(), dist.get_world_size()) if grouped else (0, 1)
     seconds = {"sampling": 0.0, "features": 0.0, "nearest": 0.0}
-    parts: dict[int, Part] = {}
-    start = time.perf_counter()
-    for k, images in generate(
-        sample,
-        protocol.samples,
-        chunk=protocol.chunk,
-        seed=protocol.seed,
-        quantisation=protocol.quantisation,
-        device=device,
-        rank=rank,
-        world_size=world_size,
-        progress=progress,
-    ):
-        seconds["sampling"] += time.perf_counter() - start
-        parts[k] = measure(images, k * protocol.chunk, against, seconds)
+
+    def own() -> dict[int, Part]:
+        parts: dict[int, Part] = {}
         start = time.perf_counter()
+        for k, images in generate(
+            sample,
+            protocol.samples,
+            chunk=protocol.chunk,
+            seed=protocol.seed,
+            quantisation=protocol.quantisation,
+            device=device,
+            rank=rank,
+            world_size=world_size,
+            progress=progress,
+        ):
+            seconds["sampling"] += time.perf_counter() - start
+            parts[k] = measure(images, k * protocol.chunk, against, seconds)
+            start = time.perf_counter()
+        return parts
+
     if world_size == 1:
-        return score(parts, against, protocol, seconds, progress)
-    gathered: list[dict[int, Part]] = [{}] * world_size
-    dist.gather_object(parts, gathered if rank == 0 else None)
+        return score(own(), against, protocol, seconds, progress)
+    gathered: list[Any] = [None] * world_size
+    dist.gather_object(attempt(own), gathered if rank == 0 else None)
     result: list[Any] = [None]
     if rank == 0:
-        merged = {k: part for share in gathered for k, part in share.items()}
-        result = [score(merged, against, protocol, seconds, progress)]
+        result = [attempt(lambda: score(merged(gathered), against, protocol, seconds, progress))]
     dist.broadcast_object_list(result)
+    if isinstance(result[0], EvaluationError):
+        raise result[0]
     return result[0]
+
+
+def attempt(work: Callable[[], Any]) -> Any:
+    """What `work` returns, or the EvaluationError that it raises: one rank's refusal must not leave others waiting."""
+    try:
+        return work()
+    except EvaluationError as error:
+        return error
+
+
+def merged(gathered: list[Any]) -> dict[int, Part]:
+    """The ranks' parts together; raises the first rank's EvaluationError if there is one."""
+    for share in gathered:
+        if isinstance(share, EvaluationError):
+            raise share
+    return {k: part for share in gathered for k, part in share.items()}
 
 
 def evaluate_images(
@@ -92,10 +114,10 @@ def check_protocol(against: Against, protocol: Protocol) -> None:
         ("extractor_digest", protocol.extractor_digest, reference.extractor_digest),
         ("reference_digest", protocol.reference_digest, reference.digest),
         ("held_out_digest", protocol.held_out_digest, against.held_out.digest if against.held_out else ""),
+        ("cells", protocol.cells, len(against.held_out.centroids) if against.held_out else protocol.cells),
+        ("reference", protocol.reference, "train"),
         ("modes", protocol.modes, against.modes.name if against.modes else ""),
         ("quantisation", protocol.quantisation, "uint8" if extractor.dtype == torch.uint8 else "none"),
     ):
         if stated != actual:
-            raise EvaluationError(
-                f"the protocol states {name}={stated or 'none'}, but what was given is {actual or 'none'}."
-            )
+            raise EvaluationError(f"the protocol states {name}={stated or 'none'}, but here it is {actual or 'none'}.")

@@ -9,7 +9,7 @@ from bench.evaluation.feature_sets import FeatureSets
 from bench.evaluation.frechet import fid, fid_infinity
 from bench.evaluation.intervals import Estimate
 from bench.evaluation.kernel import kid
-from bench.evaluation.memorisation import c_t, near_share
+from bench.evaluation.memorisation import c_t, near_copies
 from bench.evaluation.modes import high_quality, mode_kl, modes_found
 
 
@@ -68,8 +68,9 @@ METRICS: dict[str, Metric] = {
             with_held_out,
         ),
         Metric(
-            "near_share", "neither", "share nearer to a training image than 99% of held-out images are: 0.01 expected",
-            near_share, with_held_out,
+            "near_copies", "neither",
+            "samples as near to training images as 1% of held-out images, over the number expected: 1 for data",
+            near_copies, with_held_out,
         ),
     )
 }  # fmt: skip

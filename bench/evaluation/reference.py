@@ -14,6 +14,7 @@ from bench.evaluation.errors import EvaluationError
 from bench.evaluation.features import Extractor, Moments, Progress, check_images
 from bench.evaluation.memorisation import cell_of, cells, nearest
 
+VERSION = 2  # of how features are made of images; raised where that changes, so that no older ones are read
 LEAST_HELD_OUT = 100  # images that must be left beside the floor's for it to have distances of its own to compare with
 
 logger = logging.getLogger(__name__)
@@ -92,7 +93,8 @@ def reference(
     """
     check_images(images, extractor.dtype)
     digest = storage.digest({"images": images})
-    path = cache / f"{extractor.name}-{extractor.digest[:12]}-{digest[:12]}.pt" if cache else None
+    name = f"{extractor.name}-{extractor.digest[:12]}-{digest[:12]}-v{VERSION}.pt"
+    path = cache / name if cache else None
     tensors = _load(path, extractor, len(images)) if path else None
     if tensors is None:
         features = extractor(images, progress)

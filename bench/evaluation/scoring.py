@@ -83,7 +83,7 @@ def measure(images: Tensor, first: int, against: Against, seconds: dict[str, flo
     images = images.cpu()
     features, logits = against.extractor.outputs(images)
     hashes = [hashlib.blake2b(row, digest_size=16).digest() for row in images.flatten(1).numpy()]
-    shown = images[: max(0, SHOWN[images.dtype] - first)]
+    shown = images[: max(0, SHOWN[images.dtype] - first)].clone()  # a view would keep all images alive
     seconds["features"] += (extracted := time.perf_counter()) - start
     if against.held_out is None:
         return Part(shown, features, logits, hashes, None, None)
@@ -143,17 +143,17 @@ def together(parts: list[Part], against: Against, protocol: Protocol) -> Feature
         against.reference.moments,
         protocol,
         groups(len(generated), protocol.seed),
-        logits if logits is not None and fits(against, protocol, logits) else None,
+        logits if fits(against, protocol) else None,
         modes,
         near,
     )
 
 
-def fits(against: Against, protocol: Protocol, logits: Tensor) -> bool:
+def fits(against: Against, protocol: Protocol) -> bool:
     """Whether the classifier's classes say something about such images: it was taught by them, or by photographs."""
     extractor = against.extractor
     photographs = extractor.taught_by is None and against.reference.shape[0] == 3
-    return logits.shape[1] == extractor.classes and (photographs or extractor.taught_by == protocol.data)
+    return not extractor.by_channel and (photographs or extractor.taught_by == protocol.data)
 
 
 def join(pairs: list[Closest]) -> Closest:

@@ -148,6 +148,7 @@ CASES = [
     within(REAL, "c_t", 0),
     flagged(REAL, "none"),
     *(case for count in DROPPED for case in modes_dropped(count)),
+    flagged("only the digit 1", "none"),
     monotone("blur", REAL, BLURS, "fid", 1),
     monotone("blur", REAL, BLURS, "precision", -1),
     monotone("noise", REAL, NOISES, "fid", 1),

@@ -103,6 +103,8 @@ class Inputs:
         order = torch.from_numpy(np.random.RandomState(SEED).permutation(len(mnist.train_images)))
         self.training = mnist.train_images[order[:TRAINING]]
         self.others = mnist.train_images[order[TRAINING : TRAINING + OTHERS]]
+        rest = order[TRAINING + OTHERS :]
+        self.ones = mnist.train_images[rest[mnist.train_labels[rest] == 1][:SAMPLES]]
         extractor = load_extractor("mnist-cnn")
         modes = standard.modes(mnist, "mnist", extractor)
         self.digits = setting("mnist", extractor, SAMPLES, self.training, self.others, modes, progress)
@@ -203,6 +205,7 @@ def triples(inputs: Inputs) -> Evaluation:
 MAKERS: dict[str, Callable[[Inputs], Evaluation]] = {
     "real digits": lambda inputs: inputs.digits.evaluate(inputs.others),
     **{f"{count} of 10 digits dropped": partial(dropped, count) for count in DROPPED},
+    "only the digit 1": lambda inputs: inputs.digits.evaluate(inputs.ones),
     **{f"blur {deviation:g}": partial(blurred, deviation) for deviation in BLURS},
     **{f"noise {deviation:g}": partial(noisy, deviation) for deviation in NOISES},
     "copies of the reference": lambda inputs: inputs.digits.evaluate(inputs.training),

@@ -85,6 +85,8 @@ Case = Callable[[Path], list[str]]
         (lambda at: ["--images", str(at), "model.width=3"], "model.width=3: `bench evaluate --images` takes"),
         (lambda at: ["--images", str(at), "--protocol", "abc"], "--protocol=abc: names 0 protocols"),
         (lambda at: ["results=r"], "name a RUN"),
+        (lambda at: ["RUN", "--name", "a"], "--data and --name belong to --images=DIR"),
+        (lambda at: ["--images", str(at), "--name", "../a", "evaluation.samples=64"], "--name=../a: takes letters"),
         (lambda at: [], "name a RUN"),
     ],
 )

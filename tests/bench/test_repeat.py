@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from bench.cli import main
+from bench.evaluation import Protocol
 
 RUN = ["train", "model=gan", "preset=smoke", "train.images=64", "model.width=4", "evaluation.samples=64", "results=r",
        "trainer.accelerator=cpu"]  # fmt: skip
@@ -82,7 +84,7 @@ def test_what_cannot_be_repeated_says_what_differs(
         (["--protocol", "zz", "results=r"], "--protocol=zz: names 0 protocols in r/records (none"),
         (
             ["--protocol", "zz", "evaluation.samples=30"],
-            "evaluation: with --protocol, `bench evaluate` takes results=DIR",
+            "evaluation.samples=30: with --protocol, `bench evaluate` takes results=",
         ),
     ],
 )
@@ -91,3 +93,37 @@ def test_mistakes_end_in_one_sentence(
 ) -> None:
     assert main(["evaluate", trained[0], *words]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_protocol_that_is_none_is_refused(trained: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    for content in ("[1]", "no json", '{"results": {"a": {}}}', "3"):
+        Path("other.json").write_text(content)
+        assert main(["evaluate", trained[0], "--protocol", "other.json", "results=r"]) == 2
+        assert "holds neither a protocol nor a record" in capsys.readouterr().err
+
+
+def test_a_protocol_from_before_c_t_and_modes_is_measured_without_them_and_timed(trained: tuple[str, str]) -> None:
+    run, fingerprint = trained
+    record = Path(f"r/records/{run}.json")
+    stated = json.loads(record.read_text())["results"][fingerprint]["protocol"]
+    earlier = {name: value for name, value in stated.items() if name not in ("held_out_digest", "modes", "cells")}
+    Path("other.json").write_text(json.dumps(earlier))
+    assert main(["evaluate", run, "--protocol", "other.json", "results=r"]) == 0
+    results = json.loads(record.read_text())["results"]
+    (added,) = (result for key, result in results.items() if key != fingerprint)
+    assert results[fingerprint]["metrics"].keys() - added["metrics"].keys() >= {"modes", "mode_kl", "class_entropy"}
+    for name, value in added["metrics"].items():
+        assert value == pytest.approx(results[fingerprint]["metrics"][name], rel=1e-9), name
+    assert added["timing"]["seconds_per_100"] > 0
+    settings = [Protocol.from_dict(result["protocol"]).setting() for result in results.values()]
+    assert main(["table", "results=r"]) == 2
+    assert main(["table", "results=r", f"protocol={settings[0]}"]) == 0
+
+
+def test_weights_of_another_version_are_refused(trained: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    file = Path(f"r/runs/{trained[0]}/final.ckpt")
+    content = torch.load(file, weights_only=True)
+    content["state_dict"] = {f"old.{name}": value for name, value in content["state_dict"].items()}
+    torch.save(content, file)
+    assert main(["evaluate", trained[0], "--protocol", trained[1], "results=r"]) == 2
+    assert "weights of another version of the model; train it again" in capsys.readouterr().err

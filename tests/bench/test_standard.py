@@ -1,5 +1,6 @@
 """What rows are measured with: which data have modes, and how they are told."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ def test_classes_are_modes_only_where_the_classifier_was_taught_them(small_mnist
     extractor = load_extractor("mnist-cnn")
     found = modes(data, "mnist", extractor)
     assert found is not None
-    assert found.name == "10 by mnist-cnn, right on 99.66% of held-out digits"
+    assert found.name == "10 by mnist-cnn, right on 99.66% of held-out images"
     expected = torch.bincount(data.train_labels, minlength=10).double() / len(data.train_labels)
     torch.testing.assert_close(found.probabilities, expected)
     features, logits = extractor.outputs(data.test_images)
@@ -59,3 +60,20 @@ def test_the_protocol_states_all_that_rows_are_measured_with(small_mnist: Path) 
     assert stated.held_out_digest == by.against.held_out.digest
     assert (stated.modes, stated.quantisation, by.precision) == (by.against.modes.name, "uint8", "bfloat16")  # type: ignore[union-attr]
     assert by.against.held_out.apart
+
+
+def test_a_classifier_of_colour_images_tells_its_classes_and_not_their_cubes() -> None:
+    data = DATAMODULES["stacked_mnist"]()
+    data.setup()
+    extractor = dataclasses.replace(load_extractor("stacked-mnist-cnn"), by_channel=False, classes=1000)
+    found = modes(data, "stacked_mnist", extractor)
+    assert found is not None
+    assert len(found.probabilities) == 1000
+
+
+def test_modes_that_never_occur_are_not_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    data = DATAMODULES["mnist"]()
+    data.setup()
+    data.train_labels = data.train_labels.clamp(max=8)
+    assert modes(data, "mnist", load_extractor("mnist-cnn")) is None
+    assert "1 of 10 never occur" in capsys.readouterr().err

@@ -131,6 +131,8 @@ def test_another_programs_images_have_a_row_and_no_line_of_the_lecture() -> None
     assert table.lecture == build(lecture(), HERE).lecture
     other = record("theirs", "outside", rows={"images": {"fid": 3.0}}, weights="none", samples=100)
     assert [row.name for row in build([*lecture(), other], HERE).rows] == [row.name for row in table.rows[:-1]]
+    chosen = select([*lecture(), other], {"samples": 2000})
+    assert build(chosen, HERE).left_out == ["theirs (other evaluation settings)"]
     assert build([*lecture(), other], HERE).left_out == ["theirs (samples: 2000 vs 100, kid_subset_size: 1000 vs 100)"]
 
 
@@ -186,6 +188,28 @@ def test_seeds_give_a_mean_and_a_t_interval() -> None:
     assert row.figures["fid"] == pytest.approx(5)
     assert row.intervals["fid"] == pytest.approx(4.30265 / 3**0.5, rel=1e-5)  # t of 2 degrees of freedom, deviation 1
     assert half_width([3.0, 3.0]) == 0
+
+
+def test_a_figure_that_a_seed_lacks_is_named() -> None:
+    runs = [record("gan", "gan", seed, {"default": figures(4.0 + seed, 0.4, 0.03)}) for seed in (0, 1)]
+    del next(iter(runs[1].results.values())).metrics["kid"]
+    (row,) = build(runs, HERE).rows
+    assert "kid" not in row.figures
+    assert row.flags == ("kid of 1 of 2 seeds only",)
+
+
+def test_results_of_two_protocols_in_one_record_are_chosen_by_protocol() -> None:
+    """As records of an earlier version hold them, whose protocols said nothing of held-out images."""
+    runs = lecture()
+    for one in runs[:3]:
+        sampler = next(iter(one.results.values())).protocol["sampler"]
+        rows = {sampler: figures(9, 0.9, 0.02)}
+        one.results |= record(one.config["model"]["name"], one.family, rows=rows, held_out_digest="h").results
+    with pytest.raises(TableError, match="held_out_digest.*choose with protocol=.* or protocol="):
+        build(runs, HERE)
+    old, new = (protocol(**changes).setting() for changes in ({}, {"held_out_digest": "h"}))
+    assert {row.figures["fid"] for row in build(select(runs, {"protocol": new}), HERE).rows} == {9}
+    assert build(select(runs, {"protocol": old}), HERE) == build(lecture(), HERE)
 
 
 def test_seeds_are_one_row_wherever_their_data_lay() -> None:

@@ -24,5 +24,6 @@ def test_two_ranks_give_one_processs_figures_to_the_last_digit(assets: Path, ima
     assert first == second
     assert first["together"] == first["alone"]
     assert first["flags"][0] == first["flags"][1]
+    assert first["refusal"] == second["refusal"] == "25 of 25 samples hold NaN or infinity."  # and neither waits
     assert first["same images"]
     assert first["same pairs"]

@@ -79,8 +79,9 @@ def test_fid_is_symmetric_and_zero_for_identical_sets() -> None:
 @pytest.mark.parametrize("of", [groups(90, 0), torch.arange(90).sqrt().long()], ids=["dealt", "unequal"])
 @pytest.mark.parametrize("metric", [fid, fid_infinity])
 def test_without_is_the_figure_of_the_samples_that_are_left(
-    metric: Callable[[FeatureSets], Estimate], of: Tensor
+    metric: Callable[[FeatureSets], Estimate], of: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(frechet, "_order", lambda sets: torch.arange(len(sets.generated)))  # else the rest has another
     a, b = normal(90, 7, 1).float() + 5, normal(200, 7, 2).float() * 1.3 + 5
     left_out = metric(sets(a, b, of)).without
     assert left_out is not None
@@ -89,7 +90,8 @@ def test_without_is_the_figure_of_the_samples_that_are_left(
         assert found == pytest.approx(metric(sets(rest, b)).value, rel=1e-9)
 
 
-def test_by_count_is_the_mean_over_disjoint_runs() -> None:
+def test_by_count_is_the_mean_over_disjoint_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frechet, "_order", lambda sets: torch.arange(len(sets.generated)))
     a, b = normal(103, 5, 1), normal(300, 5, 2) * 1.2
     runs = {25: [a[:25], a[25:50], a[50:75], a[75:100]], 51: [a[:51], a[51:102]], 103: [a]}
     found = fid_by_count(sets(a, b))
@@ -100,13 +102,27 @@ def test_by_count_is_the_mean_over_disjoint_runs() -> None:
         fid_by_count(sets(a[:7], b))
 
 
+def test_images_that_come_class_by_class_are_shuffled_first() -> None:
+    """In order, each quarter would hold one class of four, and FID at n / 4 would be that of the wrong classes."""
+    a, b = (normal(400, 4, seed) + 20 * (torch.arange(400) // 100)[:, None] for seed in (1, 2))
+    mixed = a[torch.randperm(400, generator=torch.Generator().manual_seed(3))]
+    for figure in (lambda x: fid_by_count(sets(x, b))[100], lambda x: fid_infinity(sets(x, b)).value):  # type: ignore[union-attr]
+        assert abs(figure(a)) < 20
+        assert abs(figure(mixed)) < 20
+
+
+def test_infinity_is_left_out_where_a_quarter_is_too_few_for_the_covariance() -> None:
+    assert fid_infinity(sets(normal(40, 10, 1), normal(99, 10, 2))) is None
+    assert fid_infinity(sets(normal(44, 10, 1), normal(99, 10, 2))) is not None
+
+
 def test_infinity_is_exact_where_fid_is_a_line_in_one_over_n() -> None:
     assert frechet._extrapolated({n: 1.5 + 40 / n for n in (25, 51, 103)}) == pytest.approx(1.5, rel=1e-12)
 
 
 def test_infinity_has_no_intervals_where_they_would_take_minutes() -> None:
-    a = normal(40, frechet.CHEAP + 1, 1)
-    assert fid_infinity(sets(a, a)).without is None
+    a = normal(4 * frechet.CHEAP + 8, frechet.CHEAP + 1, 1)
+    assert fid_infinity(sets(a, a)).without is None  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.3])
@@ -119,7 +135,7 @@ def test_infinity_is_nearer_the_closed_form_than_fid_of_all_samples(shift: float
     plain = np.mean([fid(draw).value for draw in draws]) - closed
     infinite = np.array([fid_infinity(draw).value for draw in draws]) - closed
     print(f"shift {shift}: FID_n {plain:+.4f}, FID_infinity {infinite.mean():+.4f} from {closed:.2f}")
-    assert abs(infinite.mean()) < 0.1 * plain
+    assert abs(infinite.mean()) < 0.25 * plain
     assert shift > 0 or infinite.min() < 0  # not clipped, which would bias it upwards
 
 

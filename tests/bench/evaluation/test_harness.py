@@ -88,7 +88,8 @@ def test_an_evaluation_repeats_exactly_and_says_what_it_cost(against: Against, m
     assert first.metrics == again.metrics
     assert first.flags == ()
     assert {"sampling", "features", "nearest"} < set(first.seconds)
-    assert set(first.seconds) - {"sampling", "features", "nearest"} == set(first.metrics)
+    assert set(first.seconds) - {"sampling", "features", "nearest"} >= set(first.metrics)
+    assert "fid_infinity" not in first.metrics  # 37 images do not fill 128 dimensions
     assert set(first.intervals) <= set(first.metrics)
     assert sorted(first.fid_by_count) == [37, 75, 150]
     assert first.fid_by_count[150] == pytest.approx(first.metrics["fid"], rel=1e-9)
@@ -112,7 +113,7 @@ def test_held_out_images_are_the_floor(
     protocol = make_protocol(against, samples=150, weights="none")
     real = evaluate_images(images(180, seed=2), against, protocol).metrics
     fake = evaluate(noise, against, protocol).metrics
-    for name in ("fid", "fid_infinity", "kid", "precision", "recall", "density", "coverage"):
+    for name in ("fid", "kid", "precision", "recall", "density", "coverage"):
         better = real[name] < fake[name] if METRICS[name].direction == "lower" else real[name] > fake[name]
         assert better, name
 
@@ -139,12 +140,12 @@ def test_constant_samples_are_flagged_and_score_badly(against: Against, make_pro
         ),
         (lambda n, g: torch.zeros(n, 3, 28, 28), {}, r"samples are \(3, 28, 28\)"),
         (noise, {"samples": 201}, "samples=201 are more than the 200 images"),
-        (noise, {"extractor": "inception-v3"}, "states extractor=inception-v3, but what was given is mnist-cnn"),
+        (noise, {"extractor": "inception-v3"}, "states extractor=inception-v3, but here it is mnist-cnn"),
         (noise, {"extractor_digest": "0"}, "the protocol states extractor_digest=0"),
         (noise, {"reference_digest": "0"}, "the protocol states reference_digest=0"),
-        (noise, {"held_out_digest": ""}, "the protocol states held_out_digest=none, but what was given is"),
-        (noise, {"modes": "ten"}, "the protocol states modes=ten, but what was given is none"),
-        (noise, {"quantisation": "none"}, "the protocol states quantisation=none, but what was given is uint8"),
+        (noise, {"held_out_digest": ""}, "the protocol states held_out_digest=none, but here it is"),
+        (noise, {"modes": "ten"}, "the protocol states modes=ten, but here it is none"),
+        (noise, {"quantisation": "none"}, "the protocol states quantisation=none, but here it is uint8"),
     ],
 )
 def test_nothing_wrong_becomes_a_number(

@@ -53,7 +53,7 @@ def test_from_dict_inverts_to_dict_through_json(protocol: Protocol) -> None:
 
 
 def test_the_fingerprint_is_the_same_on_every_machine_and_in_every_release(protocol: Protocol) -> None:
-    assert (protocol.fingerprint(), protocol.setting()) == ("0e8ceed21394", "5f2abae3d808")
+    assert (protocol.fingerprint(), protocol.setting()) == ("7c62ca1f0ed3", "567df69c7424")
 
 
 def test_order_of_sampler_settings_does_not_matter(protocol: Protocol) -> None:
@@ -68,8 +68,9 @@ def test_every_field_has_another_value_to_be_tested_with() -> None:
 
 @pytest.mark.parametrize("name", OTHER)
 def test_every_field_moves_the_fingerprint_and_all_but_the_rows_own_move_the_setting(
-    name: str, protocol: Protocol
+    name: str,
 ) -> None:
+    protocol = Protocol.from_dict(VALUES | {"held_out_digest": "78" * 32})  # without which `cells` say nothing
     changed = Protocol.from_dict(protocol.to_dict() | {name: OTHER[name]})
     assert changed.fingerprint() != protocol.fingerprint()
     assert (changed.setting() == protocol.setting()) == (name in ROW_FIELDS)

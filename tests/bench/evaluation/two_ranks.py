@@ -11,11 +11,27 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from bench.evaluation import Against, Protocol, evaluate, held_out, load_extractor, pretrained, reference
+from bench.evaluation import (
+    Against,
+    EvaluationError,
+    Protocol,
+    evaluate,
+    held_out,
+    load_extractor,
+    pretrained,
+    reference,
+    seeded,
+)
 
 
 def noise(n: int, generator: torch.Generator) -> Tensor:
     return torch.rand(n, 1, 28, 28, generator=generator) ** 2 * 2 - 1
+
+
+def partly_nan(n: int, generator: torch.Generator) -> Tensor:
+    """NaN in chunk 1, which falls to the second rank."""
+    bad = generator.initial_seed() == seeded("cpu", 0, 1).initial_seed()
+    return noise(n, generator) / (0 if bad else 1)
 
 
 def main(rank: int, world_size: int, folder: Path) -> None:
@@ -32,6 +48,7 @@ def main(rank: int, world_size: int, folder: Path) -> None:
         extractor_digest=extractor.digest,
         reference_digest=train.digest,
         held_out_digest=beside.digest,
+        cells=3,
         samples=110,
         chunk=25,
         kid_subsets=5,
@@ -39,10 +56,16 @@ def main(rank: int, world_size: int, folder: Path) -> None:
     alone = evaluate(noise, against, protocol)
     dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=world_size)
     together = evaluate(noise, against, protocol)
+    try:
+        evaluate(partly_nan, against, protocol)
+        refusal = ""
+    except EvaluationError as error:
+        refusal = str(error)
     dist.destroy_process_group()
     result = {
         "alone": [alone.metrics, alone.intervals, alone.fid_by_count],
         "together": [together.metrics, together.intervals, together.fid_by_count],
+        "refusal": refusal,
         "flags": [list(alone.flags), list(together.flags)],
         "same images": torch.equal(alone.images, together.images),
         "same pairs": torch.equal(alone.closest.training, together.closest.training),
