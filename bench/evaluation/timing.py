@@ -18,7 +18,7 @@ from bench.evaluation.features import Progress
 from bench.evaluation.intervals import half_width
 
 PROC = Path("/proc/self")
-SETTLED = 0.5  # seconds of calls that a fast sampler is timed for, since a single one may be disturbed
+SETTLED = 2.0  # seconds of calls that a fast sampler is timed for, since a single one may be disturbed
 MOST_REPEATS = 50
 SLACK_MB = 16.0  # the kernel counts resident pages in batches
 

@@ -36,7 +36,8 @@ def test_the_figures_agree_with_each_other_and_with_the_clock() -> None:
 def test_fast_samplers_are_timed_until_they_settle_and_slow_ones_as_often_as_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """With a clock by which calls take 0.2, 0.1, 0.3 seconds in turn: three reach half a second."""
+    """By a clock by which calls take 0.2, 0.1, 0.3 seconds in turn: three reach half a second."""
+    monkeypatch.setattr(timing, "SETTLED", 0.5)
     ticks = iter([0.0] * 6 + [0.0, 0.2] + [0.0, 0.1] + [0.0, 0.3])
     monkeypatch.setattr(timing.time, "perf_counter", lambda: next(ticks))
     result = time_sampling(Sampler(1), images=50, repeats=2)
