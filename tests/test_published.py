@@ -13,13 +13,14 @@ HOUSE = Path(__file__).resolve().parent.parent
 PUBLISHED = HOUSE / "results" / "published"
 
 
-def test_the_committed_tables_are_what_the_committed_records_give() -> None:
-    table = build(read_all(PUBLISHED), PUBLISHED)
-    assert (PUBLISHED / "TABLE.md").read_text() == render.markdown(table)
-    assert (PUBLISHED / "TABLE.csv").read_text() == render.csv_text(table)
-    assert (PUBLISHED / "TABLE.beside.csv").read_text() == render.beside_csv_text(table)
-    assert (PUBLISHED / "TABLE.json").read_text() == render.json_text(table)
-    assert (PUBLISHED / "TABLE.tex").read_text() == render.latex(table)
+@pytest.mark.parametrize("folder", [PUBLISHED, PUBLISHED / "grid_25", PUBLISHED / "ring_8"], ids=lambda path: path.name)
+def test_the_committed_tables_are_what_the_committed_records_give(folder: Path) -> None:
+    table = build(read_all(folder), folder)
+    assert (folder / "TABLE.md").read_text() == render.markdown(table)
+    assert (folder / "TABLE.csv").read_text() == render.csv_text(table)
+    assert (folder / "TABLE.beside.csv").read_text() == render.beside_csv_text(table)
+    assert (folder / "TABLE.json").read_text() == render.json_text(table)
+    assert (folder / "TABLE.tex").read_text() == render.latex(table)
 
 
 @pytest.mark.parametrize("block", ["lecture", "figures", "beside"])
