@@ -94,7 +94,7 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     load_weights(model, weights)
     by = standard(config, data, "32-true", stated.cells)
     by = dataclasses.replace(by, precision=stated.precision, against=as_stated(by.against, stated))
-    own = {"data": config.data["name"], "weights": "ema" if model.ema_decay else "raw"}
+    own = {"data": config.data["name"], "reference": "train", "weights": "ema" if model.ema_decay else "raw"}
     if wrong := [f"{key}={getattr(stated, key)}, not {value}" for key, value in own.items()
                  if getattr(stated, key) != value]:  # fmt: skip
         raise ConfigError(f"--protocol={name}: is of {'; '.join(wrong)}, so {run} cannot be measured by it")

@@ -115,7 +115,6 @@ def check_protocol(against: Against, protocol: Protocol) -> None:
         ("reference_digest", protocol.reference_digest, reference.digest),
         ("held_out_digest", protocol.held_out_digest, against.held_out.digest if against.held_out else ""),
         ("cells", protocol.cells, len(against.held_out.centroids) if against.held_out else protocol.cells),
-        ("reference", protocol.reference, "train"),
         ("modes", protocol.modes, against.modes.name if against.modes else ""),
         ("quantisation", protocol.quantisation, "uint8" if extractor.dtype == torch.uint8 else "none"),
     ):

@@ -65,6 +65,8 @@ def test_a_protocol_from_a_file_adds_a_row(trained: tuple[str, str]) -> None:
         ({"extractor_digest": "ab"}, "the protocol states extractor_digest=ab"),
         ({"data": "fashion_mnist"}, "is of data=fashion_mnist, not mnist"),
         ({"weights": "raw"}, "is of weights=raw, not ema"),
+        ({"reference": "test"}, "is of reference=test, not train"),
+        ({"cells": 11, "held_out_digest": "ab"}, "the protocol states held_out_digest=ab"),
         ({"extractor": "no-cnn"}, "extractor=no-cnn is unknown"),
     ],
 )
