@@ -30,6 +30,9 @@ def evaluate_folder(
 
     `overrides`: evaluation.*, data.* and results=DIR. `stated`: a stored protocol to repeat, less its sampler.
     """
+    called = name or re.sub(rf"[^{NAME}]+", "-", folder.resolve().name)
+    if not re.fullmatch(rf"[{NAME}]*[A-Za-z0-9][{NAME}]*", called):
+        raise ConfigError(f"--name={called}: takes letters, digits, dots, dashes and underscores only")
     config = outside_config(data_name, overrides, stated)
     data = build_data(config)
     if not is_images(data):
@@ -40,9 +43,6 @@ def evaluate_folder(
     row: dict[str, Any] = {"weights": "none", "sampler": "images", "sampler_settings": {}, "precision": "float32"}
     against = as_stated(by.against, stated) if stated else by.against
     wanted = dataclasses.replace(stated, **row) if stated else protocol(config, by, **row)
-    called = name or re.sub(rf"[^{NAME}]+", "-", folder.resolve().name)
-    if not re.fullmatch(rf"[{NAME}]*[A-Za-z0-9][{NAME}]*", called):
-        raise ConfigError(f"--name={called}: takes letters, digits, dots, dashes and underscores only")
     digest, results = storage.digest({"images": images}), Path(config.results)
     run_id = f"{called}-{data_name}-images"
     record = records.find(results, run_id)
