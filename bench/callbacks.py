@@ -1,17 +1,13 @@
-"""What runs beside the training: averaged weights, progress in images, a clean stop on Ctrl-C, RNG state."""
+"""What runs beside the training: averaged weights, progress in images, its curves, RNG state."""
 
 import math
-import signal
 from collections.abc import Callable
-from datetime import timedelta
-from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import lightning as L
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
+from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
 from bench.progress import Bar
@@ -70,72 +66,65 @@ class Diverged(Exception):
     """A training whose loss or weights are no finite numbers any more; the message says what may help."""
 
 
-class FiniteLoss(L.Callback):
-    """Stops a training that has diverged, at the next point of its curve."""
+class Curves(L.Callback):
+    """What the model logs, at every point: "images_seen", and beside it a list for each name without its "train/".
+
+    A value that is no finite number ends the training instead.
+    """
+
+    def __init__(self) -> None:
+        self.points: dict[str, list[float]] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.points
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.points = state_dict
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if (trainer.fit_loop.total_batch_idx + 1) % LOG_EVERY:
+        if not at_point(trainer):
             return
-        loss = trainer.logged_metrics.get("train/loss")
-        if loss is not None and not math.isfinite(float(loss)):
-            raise Diverged(
-                f"the loss is {float(loss)} after {pl_module.images_seen:,} images; "
-                "a lower model.learning_rate may help"
-            )
+        logged = {
+            name.removeprefix("train/"): float(value)
+            for name, value in trainer.logged_metrics.items()
+            if name.startswith("train/")
+        }
+        for name, value in logged.items():
+            if not math.isfinite(value):
+                raise Diverged(
+                    f"the {name} is {value} after {pl_module.images_seen:,} images; "
+                    "a lower model.learning_rate may help"
+                )
+        for name, value in {"images_seen": float(pl_module.images_seen), **logged}.items():
+            self.points.setdefault(name, []).append(value)
+
+
+def at_point(trainer: L.Trainer) -> bool:
+    """Whether the batch that ends is one that the model logs; the same on every rank."""
+    return (trainer.fit_loop.total_batch_idx + 1) % LOG_EVERY == 0
 
 
 class RandomState(L.Callback):
-    """Seeds the training's noise, other on each rank, and keeps its state in the checkpoint for the resumed run."""
+    """Seeds the training's noise, alike on every rank, and keeps its state in the checkpoint for the resumed run."""
 
     def __init__(self, seed: int) -> None:
-        self.seed = seed
-        self.loaded: dict[str, Any] | None = None
+        self.seed = int(np.random.SeedSequence([seed, 0]).generate_state(1)[0])  # 0: the stream of training
+        self.loaded: dict[str, Any] = {}
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        # not while loading: what is built between loading and training draws numbers too
+        self.device = trainer.strategy.root_device.type
+        torch.manual_seed(self.seed)
+        if "cpu" in self.loaded:
+            torch.set_rng_state(self.loaded["cpu"])
+        if self.device in self.loaded and self.device != "cpu":
+            torch.get_device_module(self.device).set_rng_state(self.loaded[self.device])
 
     def state_dict(self) -> dict[str, Any]:
-        state: dict[str, Any] = {"cpu": torch.get_rng_state()}
-        if torch.cuda.is_available():
-            state["cuda"] = torch.cuda.get_rng_state()
+        state = {"cpu": torch.get_rng_state()}
+        if self.device != "cpu":
+            state[self.device] = torch.get_device_module(self.device).get_rng_state()
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.loaded = state_dict
-
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        # not while loading: what is built between loading and training draws numbers too
-        if self.loaded is None:
-            torch.manual_seed(int(np.random.SeedSequence([self.seed, trainer.global_rank]).generate_state(1)[0]))
-            return
-        torch.set_rng_state(self.loaded["cpu"].cpu())
-        if "cuda" in self.loaded and torch.cuda.is_available():
-            torch.cuda.set_rng_state(self.loaded["cuda"].cpu())
-
-
-class CleanStop(L.Callback):
-    """On the first Ctrl-C: finish the batch, save a checkpoint, end the training. A second one stops at once."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.asked = False
-
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self.previous = signal.signal(signal.SIGINT, self.ask)
-
-    def ask(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
-        signal.signal(signal.SIGINT, self.previous)
-
-    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        # one rank's signal stops all of them at the same batch
-        if trainer.strategy.reduce_boolean_decision(self.asked, all=False) and not trainer.should_stop:
-            trainer.save_checkpoint(self.folder / f"interrupted-{pl_module.images_seen:012}.ckpt")
-            trainer.should_stop = True
-
-    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        signal.signal(signal.SIGINT, self.previous)
-
-
-def checkpoints(folder: Path, seconds: float) -> ModelCheckpoint:
-    """The newest state, replaced every few seconds of training; Lightning writes it aside and renames it."""
-    return ModelCheckpoint(
-        folder, filename="{step:012}", train_time_interval=timedelta(seconds=seconds), enable_version_counter=False
-    )

@@ -24,15 +24,13 @@ def train(options: argparse.Namespace) -> None:
 
 def evaluate(options: argparse.Namespace) -> None:
     from bench.outside import evaluate_folder
-    from bench.repeat import reevaluate, repeat, stored_protocol
+    from bench.repeat import reevaluate, repeat
 
     words = [word for word in (options.run, *options.overrides) if word]
     if not options.images and (options.data or options.name):
         raise ConfigError("evaluate: --data and --name belong to --images=DIR; a RUN has its own")
     if options.images:
-        results = Path(next((word[8:] for word in words if word.startswith("results=")), "results"))
-        stated = stored_protocol(options.protocol, results) if options.protocol else None
-        evaluate_folder(Path(options.images), options.data or "mnist", options.name, words, stated)
+        evaluate_folder(Path(options.images), options.data or "mnist", options.name, words, options.protocol)
     elif not options.run or "=" in options.run:
         raise ConfigError("evaluate: name a RUN, as `bench train` prints it, or another program's --images=DIR")
     elif options.protocol:
@@ -60,6 +58,14 @@ def table(options: argparse.Namespace) -> None:
     made = build(select(read_all(folder), wanted), folder)
     render.show(made, Console(highlight=False))
     console.print(f"written: {', '.join(map(str, render.write(made, folder)))}")
+
+
+def sweep(options: argparse.Namespace) -> int:
+    from bench.sweep import Machines
+    from bench.sweep import sweep as run_sweep
+
+    machines = Machines(options.executor, options.jobs, options.address, options.gpus)
+    return run_sweep(options.file, options.overrides, machines)
 
 
 def extractor(options: argparse.Namespace) -> None:
@@ -94,6 +100,18 @@ def parser() -> argparse.ArgumentParser:
         "bench train model=vae data=mnist seed=1 model.latent_dim=32\n  bench train preset=quick",
     )  # fmt: skip
     command.add_argument("overrides", nargs="*", metavar="key=value", help=OVERRIDES)
+    command = add(
+        "sweep", sweep, "Run what a sweep file in W&B's format asks for and is not recorded yet, then show the table.",
+        "bench sweep configs/sweep/families.yaml results=results\n  bench sweep families --executor ray --address auto",
+    )  # fmt: skip
+    command.add_argument("file", metavar="FILE", help="a W&B sweep file, or the name of one of configs/sweep/")
+    command.add_argument("overrides", nargs="*", metavar="key=value", help="settings for all its runs")
+    command.add_argument(
+        "--jobs", type=int, metavar="N", help="runs at once on this machine; a GPU or a CPU core each if left out"
+    )
+    command.add_argument("--executor", choices=("local", "ray"), default="local", help="this machine, or Ray's cluster")
+    command.add_argument("--address", metavar="A", help="of the Ray cluster; one is started here if left out")
+    command.add_argument("--gpus", type=float, metavar="G", help="asked of Ray for each device of a run; may be 0.25")
     command = add(
         "evaluate", evaluate, "Evaluate a trained run again, or another program's images.",
         "bench evaluate ddpm-mnist-0-1a2b3c4d samplers.ddim-20.method=ddim samplers.ddim-20.steps=20\n"
@@ -146,34 +164,18 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 when it worked, 2 for a user's mistake, 130 after Ctrl-C."""
+    """Run one command; 0 when it worked, 1 if a run of a sweep failed, 2 for a user's mistake, 130 after Ctrl-C."""
     options = parse(arguments)
     try:
-        options.function(options)
+        status: int | None = options.function(options)
     except KeyboardInterrupt:
         console.print("[yellow]interrupted; the same command goes on from the last checkpoint[/]")
         return 130
     except Exception as error:
+        from bench.explain import explain
+
         return explain(error)
-    return 0
-
-
-def explain(error: Exception) -> int:
-    """A user's mistake becomes its one sentence; anything else is ours, and keeps its traceback."""
-    from bench.callbacks import Diverged
-    from bench.evaluation import EvaluationError
-    from bench.records import RecordError
-    from bench.run import Interrupted
-    from bench.selection import TableError
-    from datamodules import DataError
-
-    if isinstance(error, Interrupted):
-        console.print(f"[yellow]{error}[/]")
-        return 130
-    if isinstance(error, (ConfigError, DataError, Diverged, EvaluationError, RecordError, TableError, PermissionError)):
-        console.print(f"bench: {error}", style="red", markup=False)
-        return 2
-    raise error
+    return status or 0
 
 
 if __name__ == "__main__":

@@ -19,12 +19,13 @@ def caption(table: Table) -> str:
     over = "over training seeds where a row has several, otherwise over samples" if several else "over samples"
     doubts = "".join(f" † {row.name}: {'; '.join(row.flags)}." for row in table.rows if row.flags)
     left_out = f" Left out, because measured otherwise: {'; '.join(table.left_out)}." if table.left_out else ""
+    failed = f" Diverged, so without figures: {'; '.join(table.failed)}." if table.failed else ""
     protocol = table.protocol[0].upper() + table.protocol[1:]
     return (
         f"Marks by rule: {rules}; {UNSURE} where the 95% intervals do not tell the figure from that bound. Where a "
         "model has several rows, a mark comes from the one named in its cell: that of most steps that has the figure. "
         f"± is half a 95% interval {over}; figures without it are taken as they are. {protocol}. Timings on "
-        f"{table.hardware}.{doubts}{left_out}"
+        f"{table.hardware}.{doubts}{left_out}{failed}"
     )
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bench import records
-from bench.evaluation import Evaluation, Protocol, Timing, evaluate, evaluate_images, hardware, time_sampling
+from bench.evaluation import Evaluation, Protocol, Timing, evaluate, evaluate_images, hardware, ranks, time_sampling
 from bench.progress import Bar, console
 from bench.row_pictures import draw_row
 from bench.schema import Config
@@ -57,7 +57,7 @@ def evaluate_rows(
         label = config.model["name"] if name == "default" else f"{config.model['name']}, {name}"
         draw = autocast(partial(model.sample, **settings), by)
         steps = model.passes(**settings)
-        timing = time_row(draw, label, steps, config, model, by)
+        timing = ranks.on_first(partial(time_row, draw, label, steps, config, model, by))
         stated = row_protocol(config, by, model, name)
         result = records.Result(
             protocol=stated.to_dict(), timing=dataclasses.asdict(timing), hardware=hardware(by.device)
@@ -65,14 +65,18 @@ def evaluate_rows(
         if name not in config.evaluation.timed_only:
             judged = sample_row(draw, label, steps, stated, model, by)
             result = judged_result(result, judged, label)
-            draw_row(judged, data, name, Path(config.results) / "pictures" / record.run_id)
+            folder = Path(config.results) / "pictures" / record.run_id
+            ranks.on_first(partial(draw_row, judged, data, name, folder))
         record.results[stated.fingerprint()] = result
-        records.write(record, Path(config.results))
+        ranks.on_first(partial(records.write, record, Path(config.results)))
 
 
 def sample_row(draw: Any, label: str, steps: int, stated: Protocol, model: GenerativeModel, by: Standard) -> Evaluation:
     """The figures of one row, with a bar counted in images that pass the network."""
-    with Bar(f"sample {label}", stated.samples * steps, "image passes") as bar, counted(model, bar):
+    with (
+        Bar(f"sample {label}", stated.samples * steps // ranks.world_size(), "image passes") as bar,
+        counted(model, bar),
+    ):
         return evaluate(draw, by.against, stated, device=by.device)
 
 

@@ -13,8 +13,9 @@ from bench.beside import is_images
 from bench.config import load
 from bench.evaluation import EvaluationError, Protocol, evaluate_images, hardware, read_images, storage
 from bench.judge import judged_result
+from bench.locks import exclusive
 from bench.progress import Bar, console
-from bench.repeat import as_stated, settings
+from bench.repeat import as_stated, settings, stored_protocol
 from bench.row_pictures import draw_row
 from bench.run import build_data, check_evaluation
 from bench.schema import Config, ConfigError
@@ -24,15 +25,17 @@ NAME = "A-Za-z0-9._-"  # characters of a record's file name
 
 
 def evaluate_folder(
-    folder: Path, data_name: str, name: str | None, overrides: Sequence[str], stated: Protocol | None = None
+    folder: Path, data_name: str, name: str | None, overrides: Sequence[str], repeated: str | None = None
 ) -> None:
     """Judge the PNGs below `folder` against a data set and record them under `name` (None: the folder's own).
 
-    `overrides`: evaluation.*, data.* and results=DIR. `stated`: a stored protocol to repeat, less its sampler.
+    `overrides`: evaluation.*, data.* and results=DIR. `repeated`: names a stored protocol to repeat, less its sampler.
     """
     called = name or re.sub(rf"[^{NAME}]+", "-", folder.resolve().name)
     if not re.fullmatch(rf"[{NAME}]*[A-Za-z0-9][{NAME}]*", called):
         raise ConfigError(f"--name={called}: takes letters, digits, dots, dashes and underscores only")
+    where = next((word.removeprefix("results=") for word in overrides if word.startswith("results=")), "results")
+    stated = stored_protocol(repeated, Path(where)) if repeated else None
     config = outside_config(data_name, overrides, stated)
     data = build_data(config)
     if not is_images(data):
@@ -56,11 +59,14 @@ def evaluate_folder(
             images, against, wanted,
             lambda stage, done, total: bar.advance(done - bar.done) if stage == "features" else None,
         )  # fmt: skip
-    record = record or records.reference(run_id, called, config.model_dump(), digest, records.OUTSIDE)
-    result = records.Result(protocol=wanted.to_dict(), hardware=hardware(by.device))
-    record.results[wanted.fingerprint()] = judged_result(result, judged, called)
-    draw_row(judged, data, "default", results / "pictures" / run_id)
-    records.write(record, results)
+    measured = records.Result(protocol=wanted.to_dict(), hardware=hardware(by.device))
+    result = judged_result(measured, judged, called)
+    with exclusive(results, run_id):
+        new = records.reference(run_id, called, config.model_dump(), digest, records.OUTSIDE)
+        record = records.find(results, run_id) or new
+        record.results[wanted.fingerprint()] = result
+        draw_row(judged, data, "default", results / "pictures" / run_id)
+        records.write(record, results)
     console.print(f"  {wanted.line()}\n  recorded: {records.path(results, run_id)}; `bench table` has its row")
 
 

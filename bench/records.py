@@ -6,11 +6,11 @@ import subprocess
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-SCHEMA = 3
+SCHEMA = 4
 LIBRARIES = ("torch", "lightning", "torch-fidelity", "torchmetrics", "scikit-learn", "numpy")
 HOUSE = Path(__file__).resolve().parent.parent
 FLOOR = "data"  # the family of real images
@@ -61,6 +61,8 @@ class Record(BaseModel):
     precision: str = ""
     images_seen: int = 0
     train_seconds: float = 0.0
+    evaluate_seconds: float = 0.0  # wall-clock of all that followed the training
+    curves: dict[str, list[float]] = {}  # what was logged while training, over "images_seen"
     parameters: int = 0  # trainable, of the whole model
     sampling_parameters: int = 0  # of the network whose passes are a sample's cost
     results: dict[str, Result] = {}
@@ -69,6 +71,20 @@ class Record(BaseModel):
     @property
     def preset(self) -> str:
         return str(self.config["preset"])
+
+
+class Failure(BaseModel):
+    """A training that diverged: a finding about its model, unlike a crash, so the table speaks of it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: int = SCHEMA
+    run_id: str
+    config: dict[str, Any]
+    code: dict[str, Any]
+    cause: str
+    images_seen: int
+    curves: dict[str, list[float]] = {}
 
 
 def reference(run_id: str, name: str, config: dict[str, Any], data_digest: str, family: str = FLOOR) -> Record:
@@ -100,32 +116,64 @@ def write_text(target: Path, text: str) -> None:
 
 
 def write_bytes(target: Path, content: bytes) -> None:
-    """Write a file aside, under a name of its own, and rename it into place."""
+    """Write a file aside, under a name of its own, and rename it into place.
+
+    What a killed process has left aside is removed, so nobody else may be writing the same file: take a lock.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
+    for unfinished in target.parent.glob(f".{target.name}.*"):
+        unfinished.unlink()
     handle, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut may leave the new name with nothing behind it
         os.chmod(aside, 0o644)
         os.replace(aside, target)
-    except BaseException:
+    except BaseException as error:
         os.unlink(aside)
+        if isinstance(error, OSError):
+            error.filename = str(target)
         raise
 
 
-def read(file: Path) -> Record:
-    """Load one record; RecordError if it is damaged or of a newer schema."""
+def write_failure(failure: Failure, results: Path) -> None:
+    """Keep why a run has no record; `clear_failure` takes it away once it has one."""
+    text = json.dumps(failure.model_dump(), indent=1, sort_keys=True) + "\n"
+    write_text(results / "failures" / f"{failure.run_id}.json", text)
+
+
+def clear_failure(results: Path, run_id: str) -> None:
+    (results / "failures" / f"{run_id}.json").unlink(missing_ok=True)
+
+
+def failures(results: Path) -> list[Failure]:
+    """Every failure below a results folder, in the order of their names."""
+    return [load(Failure, file) for file in sorted((results / "failures").glob("*.json"))]
+
+
+Kept = TypeVar("Kept", Record, Failure)
+
+
+def load(kind: type[Kept], file: Path) -> Kept:
+    """One checked file; RecordError if it is damaged or of a newer schema."""
     try:
         content = json.loads(file.read_text())
         if content.get("schema_version", 0) > SCHEMA:
             raise RecordError(
                 f"{file}: written by a newer bench (schema {content['schema_version']}, this one reads {SCHEMA})"
             )
-        return Record(**content)
+        return kind(**content)
     except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, TypeError, ValidationError) as error:
         raise RecordError(
             f"{file}: not a readable record ({str(error).splitlines()[0]}); move it away to go on"
         ) from None
+
+
+def read(file: Path) -> Record:
+    """Load one record; RecordError if it is damaged or of a newer schema."""
+    return load(Record, file)
 
 
 def find(results: Path, run_id: str) -> Record | None:

@@ -14,6 +14,7 @@ from rich.table import Table as RichTable
 
 from bench.columns import COLUMNS, UNSURE
 from bench.grids import Grid, caption, figures_grids, lecture_grid, sections
+from bench.locks import exclusive
 from bench.records import FLOOR, write_bytes, write_text
 from bench.table import Table
 
@@ -135,9 +136,10 @@ def write(table: Table, folder: Path) -> list[Path]:
         "md": markdown(table), "csv": csv_text(table), "beside.csv": beside_csv_text(table), "json": json_text(table),
         "tex": latex(table),
     }  # fmt: skip
-    for ending, text in texts.items():
-        write_text(folder / f"TABLE.{ending}", text)
-    figure(table, folder / "TABLE.png")
+    with exclusive(folder, "table"):
+        for ending, text in texts.items():
+            write_text(folder / f"TABLE.{ending}", text)
+        figure(table, folder / "TABLE.png")
     return [folder / f"TABLE.{ending}" for ending in (*texts, "png")]
 
 

@@ -13,6 +13,7 @@ from bench import records
 from bench.config import check_parts, merge, split
 from bench.evaluation import Against, Evaluation, EvaluationError, Protocol, check_protocol, hardware
 from bench.judge import autocast, judged_result, sample_row, time_row
+from bench.locks import exclusive
 from bench.run import build_data, build_model, load_weights, run_config
 from bench.schema import Config, ConfigError, check, check_name
 from bench.standard import standard
@@ -111,8 +112,11 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
         return
     timing = dataclasses.asdict(time_row(draw, label, steps, config, model, by))
     result = known or records.Result(protocol=stated.to_dict(), timing=timing, hardware=hardware(by.device))
-    record.results[stated.fingerprint()] = judged_result(result, judged, run)
-    records.write(record, results)
+    judged_as = judged_result(result, judged, run)
+    with exclusive(results, run):
+        record = records.find(results, run) or record  # to which others may have added
+        record.results[stated.fingerprint()] = judged_as
+        records.write(record, results)
 
 
 def compare(known: records.Result, judged: Evaluation, stated: Protocol) -> None:

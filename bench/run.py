@@ -1,35 +1,25 @@
 """One config -> fit or resume -> evaluate -> record."""
 
-import logging
-import math
 import time
-import warnings
 from pathlib import Path
 
 import lightning as L
 import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from bench import pictures, records
 from bench.beside import is_images, measure_abilities, measure_baselines, missing_abilities
-from bench.callbacks import CleanStop, Diverged, FiniteLoss, ImagesSeen, RandomState, averaged_weights, checkpoints
 from bench.config import run_id, without_name
-from bench.evaluation import check_extractor, hardware
+from bench.evaluation import check_extractor, ranks
+from bench.fit import resolve_precision, train
 from bench.judge import evaluate_floor, evaluate_rows, missing_rows
+from bench.launch import launch
+from bench.locks import exclusive
 from bench.progress import console
 from bench.schema import Config, ConfigError
-from bench.standard import standard
-from bench.tracking import build_loggers, track_pictures
+from bench.standard import Standard, standard
+from bench.tracking import track
 from datamodules import DATAMODULES, ImageDataModule
 from models import MODELS, GenerativeModel
-from models.base import LOG_EVERY
-
-SECONDS_BETWEEN_CHECKPOINTS = 20
-logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # bench says itself what runs where
-
-
-class Interrupted(Exception):
-    """Training stopped by the user; the message says how to go on."""
 
 
 def build_data(config: Config) -> ImageDataModule:
@@ -37,8 +27,9 @@ def build_data(config: Config) -> ImageDataModule:
     build = DATAMODULES[config.data["name"]]
     train = config.train
     data = build(**without_name(config.data), batch_size=train.batch, images=train.images, seed=config.seed)
-    data.prepare_data()
-    data.setup()
+    ranks.on_first(data.prepare_data)
+    ranks.on_each(data.prepare_data)  # finds its files there, but on machines with no file system in common
+    ranks.on_each(data.setup)
     return data
 
 
@@ -53,11 +44,6 @@ def build_model(config: Config, image_shape: tuple[int, int, int]) -> Generative
 
 def preflight(config: Config, data: ImageDataModule, model: GenerativeModel) -> None:
     """Refuse before any training what could not be trained, sampled or evaluated."""
-    settings = config.trainer
-    try:
-        L.Trainer(accelerator=settings.accelerator, devices=settings.devices, logger=False, enable_checkpointing=False)
-    except MisconfigurationException as error:
-        raise ConfigError(f"trainer.accelerator={settings.accelerator}: {str(error).splitlines()[0]}") from None
     for name, sampler in config.samplers.items():
         try:
             model.check_sampler(**sampler)
@@ -85,30 +71,54 @@ def check_evaluation(config: Config, data: ImageDataModule) -> None:
 
 def run_config(config: Config) -> None:
     """Train one model unless that is done, then evaluate and record what is not recorded yet."""
+    launch(config.trainer)
     data = build_data(config)
     model = build_model(config, data.image_shape)
-    preflight(config, data, model)
+    ranks.on_each(lambda: preflight(config, data, model))
+    with exclusive(Path(config.results), run_id(config)):
+        run(config, data, model)
+
+
+def run(config: Config, data: ImageDataModule, model: GenerativeModel) -> None:
+    """`run_config`, of what it has built and checked."""
     name, results = run_id(config), Path(config.results)
     file, weights = records.path(results, name), results / "runs" / name / "final.ckpt"
-    record = records.find(results, name)
+    record = ranks.on_first(lambda: records.find(results, name))
     if record and record.data_digest != data.digest("train"):
         raise ConfigError(
             f"{file}: made from other images than data={config.data['name']} has now; use another results=DIR"
         )
-    by = standard(config, data, resolve_precision(config))
+    with exclusive(results, "references"):  # which all runs share: measured once, by whoever comes first
+        started = time.monotonic()
+        by = references(config, data)
+        judging = time.monotonic() - started
     if record and not missing_rows(record, config, by, model) and not missing_abilities(record, config, data, model):
         console.print(f"[bold]{name}[/] is trained and evaluated, nothing to do: {file}")
         return
-    if record and not weights.exists():
+    if record and not ranks.on_first(weights.exists):
         raise ConfigError(f"{weights}: missing, so what {file} lacks cannot be measured; move that away to train again")
-    evaluate_floor(config, data, by)
-    measure_baselines(config, data)
     record = record or train(config, model, data, weights.parent)
+    started = time.monotonic()
     load_weights(model, weights)
     evaluate_rows(record, missing_rows(record, config, by, model), config, model, data, by)
-    draw_pictures(config, data, model)  # before the abilities, so that a stop here leaves something missing
-    measure_abilities(record, config, data, model, by.device)
+
+    def finish() -> None:
+        draw_pictures(config, data, model)  # before the abilities, so that a stop here leaves something missing
+        measure_abilities(record, config, data, model, by.device)
+        record.evaluate_seconds += round(judging + time.monotonic() - started, 1)
+        records.write(record, results)
+        track(record, config, weights.parent)
+
+    ranks.on_first(finish)
     console.print(f"  recorded: {file}")
+
+
+def references(config: Config, data: ImageDataModule) -> Standard:
+    """What runs are judged by; the figures of real images and of simple features are recorded unless they are."""
+    by = ranks.in_turn(lambda: standard(config, data, resolve_precision(config)))
+    ranks.on_first(lambda: evaluate_floor(config, data, by))
+    ranks.on_first(lambda: measure_baselines(config, data))
+    return by
 
 
 def load_weights(model: GenerativeModel, file: Path) -> None:
@@ -119,116 +129,9 @@ def load_weights(model: GenerativeModel, file: Path) -> None:
         raise ConfigError(f"{file}: weights of another version of the model; train it again") from error
 
 
-def train(config: Config, model: GenerativeModel, data: ImageDataModule, folder: Path) -> records.Record:
-    """Fit, record, and drop the checkpoints that only a stopped training needs."""
-    console.print(f"  [bold]{run_id(config)}[/]: {budget(config):,} images, {resolve_precision(config)}")
-    record = fit(config, model, data, folder)
-    records.write(record, Path(config.results))
-    for checkpoint in (folder / "checkpoints").glob("*.ckpt"):
-        checkpoint.unlink()
-    return record
-
-
 def draw_pictures(config: Config, data: ImageDataModule, model: GenerativeModel) -> None:
-    """Draw what the model does into the folder of its sample grids, and hand all of them to W&B."""
+    """Draw what the model does into the folder of its sample grids."""
     folder = Path(config.results) / "pictures" / run_id(config)
     if is_images(data):
         pictures.draw(model, data.test_images, data.test_labels, folder, seed=config.evaluation.seed)
-    made = {file.stem: file for file in sorted(folder.glob("*.png"))}
-    console.print(f"  pictures: {folder} ({', '.join(made)})")
-    track_pictures(made, config, Path(config.results) / "runs" / run_id(config))
-
-
-def fit(config: Config, model: GenerativeModel, data: ImageDataModule, folder: Path) -> records.Record:
-    """Train to the end of the budget, from the newest intact checkpoint if there is one, and keep the final weights."""
-    saved = folder / "checkpoints"
-    saved.mkdir(parents=True, exist_ok=True)
-    resume = newest_intact(saved)
-    trainer = build_trainer(config, model, folder)
-    clock = folder / "seconds"  # of training so far, over interruptions
-    before = float(clock.read_text()) if resume and clock.exists() else 0.0
-    started = time.monotonic()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="lightning")  # hints for users of Lightning, not of bench
-        trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
-    seconds = before + time.monotonic() - started
-    records.write_text(clock, str(seconds))
-    if model.images_seen < config.train.images:
-        raise Interrupted(f"stopped after {model.images_seen:,} of {config.train.images:,} images; "
-                          "the same command goes on from there")  # fmt: skip
-    if not all(parameter.isfinite().all() for parameter in model.parameters()):
-        raise Diverged(f"{run_id(config)}: the weights are no numbers any more; a lower model.learning_rate may help")
-    trainer.save_checkpoint(folder / "final.ckpt", weights_only=True)
-    return new_record(config, model, data, trainer, seconds)
-
-
-def new_record(
-    config: Config, model: GenerativeModel, data: ImageDataModule, trainer: L.Trainer, seconds: float
-) -> records.Record:
-    """What is known of a run when its training ends."""
-    return records.Record(
-        run_id=run_id(config),
-        family=model.family,
-        config=config.model_dump(),
-        code=records.code_version(),
-        libraries=records.library_versions(),
-        data_digest=data.digest("train"),
-        hardware=hardware(trainer.strategy.root_device) | {"processes": trainer.world_size},
-        precision=str(trainer.precision),
-        images_seen=model.images_seen,
-        train_seconds=round(seconds, 1),
-        parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
-        sampling_parameters=sum(p.numel() for network in model.networks for p in network.parameters()),
-    )
-
-
-def build_trainer(config: Config, model: GenerativeModel, folder: Path) -> L.Trainer:
-    """Lightning's trainer with the suite's callbacks; one epoch is the whole budget."""
-    callbacks: list[L.Callback] = [RandomState(config.seed)]
-    if model.ema_decay:
-        callbacks.append(averaged_weights(model.ema_decay))
-    saved = folder / "checkpoints"
-    callbacks += [ImagesSeen(f"train {config.model['name']}", budget(config)), FiniteLoss(), CleanStop(saved)]
-    settings = config.trainer
-    return L.Trainer(
-        accelerator=settings.accelerator,
-        devices=settings.devices,
-        num_nodes=settings.num_nodes,
-        precision=resolve_precision(config),  # type: ignore[arg-type]
-        max_epochs=1,
-        callbacks=[*callbacks, checkpoints(saved, SECONDS_BETWEEN_CHECKPOINTS)],
-        logger=build_loggers(config, folder),
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        log_every_n_steps=LOG_EVERY,
-    )
-
-
-def budget(config: Config) -> int:
-    """The images that whole batches make of `train.images`."""
-    return math.ceil(config.train.images / config.train.batch) * config.train.batch
-
-
-def resolve_precision(config: Config) -> str:
-    """`auto` is bfloat16 where it is fast: AVX512-BF16 processors and GPUs that compute in it."""
-    if config.trainer.precision != "auto":
-        return config.trainer.precision
-    if config.trainer.accelerator in ("auto", "gpu") and torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
-    if torch.backends.mps.is_available() and config.trainer.accelerator in ("auto", "mps"):
-        return "32-true"
-    return "bf16-mixed" if torch.cpu.get_capabilities().get("avx512_bf16") else "32-true"
-
-
-def newest_intact(folder: Path) -> Path | None:
-    """The newest checkpoint that loads; damaged ones are named and set aside."""
-    for file in sorted(folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime, reverse=True):
-        try:
-            torch.load(file, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch raises many kinds for a damaged file
-            aside = file.with_suffix(".damaged")
-            file.rename(aside)
-            console.print(f"[yellow]{file} does not load ({type(error).__name__}); set aside as {aside.name}[/]")
-        else:
-            return file
-    return None
+    console.print(f"  pictures: {folder} ({', '.join(file.stem for file in sorted(folder.glob('*.png')))})")

@@ -127,4 +127,5 @@ def same(what: str, values: Sequence[str], choose: str) -> None:
 
 def describe(machine: dict[str, Any]) -> str:
     """A machine in words: what a timing depends on."""
-    return f"{machine['gpu'] or machine['cpu']}, {machine['threads']} CPU threads"
+    beside = f", {machine['jobs']} runs at once" if machine.get("jobs", 1) > 1 else ""
+    return f"{machine['gpu'] or machine['cpu']}, {machine['threads']} CPU threads{beside}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.columns import COLUMNS, FAMILIES, POINT_RULES, REFERENCE, RULES, UNSURE, Rule
 from bench.evaluation import Protocol
 from bench.evaluation.protocol import ROW_FIELDS
-from bench.records import FLOOR, OUTSIDE, Record, Result
+from bench.records import FLOOR, OUTSIDE, Record, Result, failures
 from bench.seeds import Figures, identity, names, over_seeds
 from bench.selection import ability_protocols, comparable, describe, protocols
 from bench.third_block import Line, lines
@@ -55,6 +55,7 @@ class Table:
     hardware: str
     stamp: str
     left_out: list[str]  # other programs' images that were measured in another way, and what differs
+    failed: list[str]  # runs that have no figures because their training diverged
 
 
 def build(records: Sequence[Record], folder: Path) -> Table:
@@ -83,7 +84,17 @@ def build(records: Sequence[Record], folder: Path) -> Table:
         hardware=f"{(machines or ['no machine'])[0]}, {' or '.join(sorted({p.precision for p in stated}))}",
         stamp=runs[0].config.get("stamp", ""),
         left_out=left_out,
+        failed=diverged(runs[0], folder),
     )
+
+
+def diverged(like: Record, folder: Path) -> list[str]:
+    """The failed runs of a record's preset and data: a mean over the seeds that went well must not hide the others."""
+    return [
+        f"{failure.run_id} ({failure.cause})"
+        for failure in failures(folder)
+        if failure.config["preset"] == like.preset and failure.config["data"]["name"] == like.config["data"]["name"]
+    ]
 
 
 def order(row: Row) -> tuple[int, str, float]:

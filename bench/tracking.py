@@ -1,39 +1,54 @@
-"""Curves and pictures, to CSV and to W&B."""
+"""Curves, pictures and final figures, to W&B."""
 
 import os
 from pathlib import Path
+from typing import Any
 
-from lightning.pytorch.loggers import CSVLogger, Logger
+from lightning.pytorch.loggers import Logger
 
 from bench.config import run_id
 from bench.pictures import log_to_wandb
+from bench.records import Record
 from bench.schema import Config
+from bench.summary import summary
+
+
+def mode(config: Config) -> str:
+    """The configured mode; a run that `wandb agent` has started is online unless it says otherwise."""
+    by_agent = "WANDB_SWEEP_ID" in os.environ and config.wandb.mode == "disabled"
+    return os.environ.get("WANDB_MODE", "online") if by_agent else config.wandb.mode
+
+
+def identity(config: Config) -> dict[str, Any]:
+    """What `wandb.init` finds the run by: its run_id, or the id that an agent's sweep has given to it."""
+    name = run_id(config)
+    chosen = os.environ.get("WANDB_RUN_ID", name) if "WANDB_SWEEP_ID" in os.environ else name
+    return {"project": config.wandb.project, "id": chosen, "name": name, "resume": "allow"}
 
 
 def build_loggers(config: Config, folder: Path) -> list[Logger]:
-    """Curves as CSV in the run folder, and in W&B unless that is disabled."""
-    loggers: list[Logger] = [CSVLogger(folder, name="", version="curves")]
-    if config.wandb.mode != "disabled":
-        from lightning.pytorch.loggers import WandbLogger
+    """W&B's, unless that is disabled; the curves are in the record anyway."""
+    if mode(config) == "disabled":
+        return []
+    from lightning.pytorch.loggers import WandbLogger
 
-        os.environ["WANDB_MODE"] = config.wandb.mode
-        name = run_id(config)
-        wandb = WandbLogger(project=config.wandb.project, id=name, name=name, save_dir=folder, resume="allow",
-                            config=config.model_dump())  # fmt: skip
-        wandb.experiment.define_metric("*", step_metric="images_seen")
-        loggers.append(wandb)
-    return loggers
+    os.environ["WANDB_MODE"] = mode(config)
+    wandb = WandbLogger(**identity(config), save_dir=folder, config=config.model_dump())
+    wandb.experiment.define_metric("*", step_metric="images_seen")
+    return [wandb]
 
 
-def track_pictures(pictures: dict[str, Path], config: Config, folder: Path) -> None:
-    """Add a run's pictures to its W&B run, unless W&B is disabled; the run that training opened is gone on with."""
-    if config.wandb.mode == "disabled" or not pictures:
+def track(record: Record, config: Config, folder: Path) -> None:
+    """Put pictures and the final figures into the run's W&B run, unless W&B is disabled; goes on with the training's.
+
+    The figures are in the summary, under the keys that a sweep's `metric` names.
+    """
+    if mode(config) == "disabled":
         return
     import wandb
 
-    name = run_id(config)
-    run = wandb.init(
-        project=config.wandb.project, id=name, name=name, dir=folder, resume="allow", mode=config.wandb.mode
-    )
-    log_to_wandb(pictures, run)
+    run = wandb.init(**identity(config), dir=folder, mode=mode(config))  # type: ignore[arg-type]
+    drawn = Path(config.results) / "pictures" / record.run_id
+    log_to_wandb({file.stem: file for file in sorted(drawn.glob("*.png"))}, run)
+    run.summary.update(summary(record))
     run.finish()

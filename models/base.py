@@ -11,6 +11,8 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
+from models.ranks import average
+
 P = ParamSpec("P")
 ImageShape = tuple[int, int, int]  # channels, height, width
 LOG_EVERY = 50  # batches between two points of a curve
@@ -53,6 +55,8 @@ class GenerativeModel(L.LightningModule, ABC):
 
     The constructor's keyword arguments are the schema of the model's YAML; the keyword arguments of `sample` are the
     schema of its samplers' YAMLs. Images are float32 in [-1, 1], N x C x H x W, in training batches as in samples.
+    `training_step` sees one rank's share of a batch, and its loss is a mean over images; what it draws, and what it
+    counts without gradients, are by `models.ranks`, so that several ranks train as one does.
     """
 
     # the column of the lecture's table: "autoregressive-vae", "gan" or "diffusion"; "autoencoder" stands in none
@@ -83,10 +87,15 @@ class GenerativeModel(L.LightningModule, ABC):
         """ValueError, in one sentence, if `sample` cannot work with these of its keyword arguments."""
 
     def log_losses(self, **losses: Tensor) -> None:
-        """Log scalars under `train/`, only on the batches that Lightning writes out: `self.log` costs on every call."""
+        """Log scalars, means over this rank's images, as means over all ranks' under `train/`.
+
+        Only on the batches that Lightning writes out: `self.log` costs on every call.
+        """
         if (self.trainer.fit_loop.total_batch_idx + 1) % LOG_EVERY == 0:
-            scalars = {f"train/{name}": value.detach() for name, value in losses.items()}
-            self.log_dict(scalars | {"images_seen": float(self.images_seen)})
+            scalars = {f"train/{name}": value.detach().clone() for name, value in losses.items()}
+            average(list(scalars.values()))
+            # float32, which Lightning makes of a number, counts to 2^24 only
+            self.log_dict(scalars | {"images_seen": torch.tensor(self.images_seen, dtype=torch.float64)})
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Adam (Kingma and Ba 2015, arXiv:1412.6980) with PyTorch's other defaults; a family may have its own."""

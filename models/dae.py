@@ -7,7 +7,7 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from models.base import GenerativeModel, ImageShape, inference, sampling
-from models.corruption import CORRUPTIONS, Kind, salt_and_pepper
+from models.corruption import CORRUPTIONS, Kind, random_numbers, salt_and_pepper
 from models.losses import bits_per_dim, discretized_logistic_log_likelihood
 from models.networks.autoencoder import ConvDecoder, ConvEncoder
 from models.networks.initial import keep_variance
@@ -29,13 +29,8 @@ def chain(corrupt: Callable[[Tensor], Tensor], draw: Callable[[Tensor], Tensor],
 
 def draw_levels(mean: Tensor, log_scale: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """A draw from the distribution of `discretized_logistic_log_likelihood`: 8-bit levels in [-1, 1], like `mean`."""
-    x = mean + log_scale.exp() * torch.logit(uniform(tuple(mean.shape), generator, mean.device))
+    x = mean + log_scale.exp() * torch.logit(random_numbers(torch.rand, tuple(mean.shape), generator, mean.device))
     return ((x.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
-
-
-def uniform(shape: tuple[int, ...], generator: torch.Generator | None, device: torch.device) -> Tensor:
-    """Float32 numbers in [0, 1) drawn where the generator lives (None: torch's own on `device`), moved to `device`."""
-    return torch.rand(shape, generator=generator, device=generator.device if generator else device).to(device)
 
 
 class DAE(GenerativeModel):
@@ -97,7 +92,7 @@ class DAE(GenerativeModel):
 
     def transition(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """A draw from C(X~ | X): every image corrupted at a level of its own."""
-        level = self.level * uniform((len(x), 1, 1, 1), generator, x.device)
+        level = self.level * random_numbers(torch.rand, (len(x), 1, 1, 1), generator, x.device)
         return CORRUPTIONS[self.corruption](x, level, generator)
 
     def walk(self, x: Tensor, steps: int, generator: torch.Generator | None = None) -> Tensor:
@@ -108,7 +103,8 @@ class DAE(GenerativeModel):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         x, _ = batch
-        # Algorithm 1: geometric lengths; one for the batch, in place of one an image and the loss at every step
+        # Algorithm 1: geometric lengths; one for the batch of all ranks, in place of one an image and the loss at
+        # every step
         steps = 0
         while steps < LONGEST_WALK and torch.rand(()) < WALKBACK:
             steps += 1

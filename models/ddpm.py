@@ -18,6 +18,7 @@ from models.networks.autoencoder import Architecture
 from models.networks.perceptron import ResidualPerceptron
 from models.networks.unet import UNet
 from models.protocols import Bound
+from models.ranks import own_share
 
 Fraction = Annotated[float, Gt(0), Lt(1)]
 TIMES = 20  # noise levels, besides the first, at which the bound is estimated for an image: each costs a pass
@@ -74,8 +75,8 @@ class DDPM(GenerativeModel):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         x_0, _ = batch
-        t = self.spread_times(len(x_0), x_0.device)
-        eps = torch.randn_like(x_0)
+        t = own_share(lambda m: self.spread_times(m, x_0.device), len(x_0))
+        eps = own_share(lambda m: torch.randn(m, *self.image_shape, device=x_0.device), len(x_0))
         # Algorithm 1 / Eq. 14, L_simple
         loss = F.mse_loss(self.denoiser(self.process.q_sample(x_0, t, eps), t), eps)
         self.log_losses(loss=loss)

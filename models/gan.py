@@ -16,6 +16,7 @@ from models.networks.autoencoder import Architecture, LinearDecoder
 from models.networks.dcgan import Discriminator, Generator
 from models.networks.initial import keep_variance
 from models.networks.perceptron import LinearDiscriminator
+from models.ranks import average, own_share
 
 
 class GAN(GenerativeModel):
@@ -74,25 +75,31 @@ class GAN(GenerativeModel):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         x, _ = batch
         optimizer_d, optimizer_g = cast(list[LightningOptimizer], self.optimizers())
-        fake = self.generator(torch.randn(len(x), self.latent_dim, device=x.device))
+        fake = self.generator(own_share(lambda m: torch.randn(m, self.latent_dim, device=x.device), len(x)))
 
-        logits = self.discriminator(torch.cat([x, fake.detach()]))
-        loss_d = discriminator_non_saturating(*logits.float().chunk(2))
-        penalized = loss_d + self.lazy_r1(x) if batch_idx % self.R1_EVERY == 0 else loss_d
-        optimizer_d.zero_grad()
-        self.manual_backward(penalized)
-        optimizer_d.step()
-
-        self.toggle_optimizer(optimizer_g)
-        loss_g = generator_non_saturating(self.discriminator(fake).float())
-        optimizer_g.zero_grad()
-        self.manual_backward(loss_g)
-        optimizer_g.step()
-        self.untoggle_optimizer(optimizer_g)
+        with optimizer_d.toggle_model(sync_grad=False):
+            logits = self.discriminator(torch.cat([x, fake.detach()]))
+            loss_d = discriminator_non_saturating(*logits.float().chunk(2))
+            self.move(optimizer_d, loss_d + self.lazy_r1(x) if batch_idx % self.R1_EVERY == 0 else loss_d)
+        with optimizer_g.toggle_model(sync_grad=False):
+            loss_g = generator_non_saturating(self.discriminator(fake).float())
+            self.move(optimizer_g, loss_g)
 
         for scheduler in cast(list[LambdaLR], self.lr_schedulers()):
             scheduler.step()
         self.log_losses(loss=loss_g, discriminator=loss_d)
+
+    def move(self, optimizer: LightningOptimizer, loss: Tensor) -> None:
+        """One player's step along its gradient over all ranks' images.
+
+        The ranks' gradients are averaged here and not by DDP, which waits for those of both players in each backward
+        pass, or has to search for them and exchange them all.
+        """
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        mine = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        average([parameter.grad for parameter in mine if parameter.grad is not None])
+        optimizer.step()
 
     def lazy_r1(self, x: Tensor) -> Tensor:
         """gamma / 2 times the R1 penalty of `x`, scaled up for the batches that skip it; in float32."""

@@ -10,6 +10,7 @@ from models.base import GenerativeModel, ImageShape, inference, noise, sampling
 from models.losses import bits_per_dim, discretized_logistic_log_likelihood, kl_to_standard_normal
 from models.networks.autoencoder import Architecture, encoder_and_decoder
 from models.protocols import Bound
+from models.ranks import own_share
 
 DRAWS = 64  # of z for an image, by which its likelihood is bounded
 
@@ -76,7 +77,7 @@ class VAE(GenerativeModel):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         x, _ = batch
-        eps = torch.randn(len(x), self.latent_dim, device=x.device)
+        eps = own_share(lambda m: torch.randn(m, self.latent_dim, device=x.device), len(x))
         reconstruction, kl = (term.mean() for term in self.terms(x, eps))
         # Eq. 3, negated: the loss is the negative ELBO for beta = 1
         loss = reconstruction + self.beta * kl

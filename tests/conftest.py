@@ -3,9 +3,39 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from datamodules import mnist
 from datamodules.base import Split
+from models import MODELS
+
+TINY = {  # overrides that make a model cheap
+    "vae": ["model.width=4", "model.hidden=16"],
+    "vqvae": ["model.width=4", "model.codebook_size=8", "model.prior_dim=8", "model.prior_depth=1"],
+    "pixel_ar": ["model.patch=7", "model.dim=16", "model.depth=1", "model.heads=2", "model.hidden=8"],
+    "ae": ["model.width=4", "model.hidden=16"],
+    "dae": ["model.width=4", "model.hidden=16", "samplers=[chain-20]"],
+    "gan": ["model.width=4"],
+    "ddpm": ["model.channels=[8,8]", "model.T=20", "samplers=[ddim-10]"],
+}
+
+
+@pytest.fixture(scope="session")
+def tiny() -> dict[str, list[str]]:
+    """Model -> the overrides that make it cheap, for every model."""
+    assert set(TINY) == set(MODELS)
+    return TINY
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 600 PNG files, the first of MNIST: data for processes that no monkeypatch reaches."""
+    folder = tmp_path_factory.mktemp("digits")
+    data = mnist.Mnist()
+    data.setup()
+    for k in range(600):
+        Image.fromarray(data.train_images[k, 0].numpy()).save(folder / f"{k:03}.png")
+    return folder
 
 
 @pytest.fixture

@@ -1,13 +1,11 @@
 """Chunks -> samples -> features -> metrics, on one process or many with the same result."""
 
 import time
-from collections.abc import Callable
-from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
+from bench.evaluation import ranks
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.features import Progress, check_images
 from bench.evaluation.protocol import Protocol
@@ -31,8 +29,6 @@ def evaluate(
     the protocol speaks of something else than `against`.
     """
     check_protocol(against, protocol)
-    grouped = dist.is_available() and dist.is_initialized()
-    rank, world_size = (dist.get_rank(), dist.get_world_size()) if grouped else (0, 1)
     seconds = {"sampling": 0.0, "features": 0.0, "nearest": 0.0}
 
     def own() -> dict[int, Part]:
@@ -45,8 +41,8 @@ def evaluate(
             seed=protocol.seed,
             quantisation=protocol.quantisation,
             device=device,
-            rank=rank,
-            world_size=world_size,
+            rank=ranks.rank(),
+            world_size=ranks.world_size(),
             progress=progress,
         ):
             seconds["sampling"] += time.perf_counter() - start
@@ -54,33 +50,13 @@ def evaluate(
             start = time.perf_counter()
         return parts
 
-    if world_size == 1:
-        return score(own(), against, protocol, seconds, progress)
-    gathered: list[Any] = [None] * world_size
-    dist.gather_object(attempt(own), gathered if rank == 0 else None)
-    result: list[Any] = [None]
-    if rank == 0:
-        result = [attempt(lambda: score(merged(gathered), against, protocol, seconds, progress))]
-    dist.broadcast_object_list(result)
-    if isinstance(result[0], EvaluationError):
-        raise result[0]
-    return result[0]
+    shares = ranks.gathered(own)
+    return ranks.on_first(lambda: score(merged(shares), against, protocol, seconds, progress))
 
 
-def attempt(work: Callable[[], Any]) -> Any:
-    """What `work` returns, or the EvaluationError that it raises: one rank's refusal must not leave others waiting."""
-    try:
-        return work()
-    except EvaluationError as error:
-        return error
-
-
-def merged(gathered: list[Any]) -> dict[int, Part]:
-    """The ranks' parts together; raises the first rank's EvaluationError if there is one."""
-    for share in gathered:
-        if isinstance(share, EvaluationError):
-            raise share
-    return {k: part for share in gathered for k, part in share.items()}
+def merged(shares: list[dict[int, Part]]) -> dict[int, Part]:
+    """The parts of all ranks."""
+    return {k: part for share in shares for k, part in share.items()}
 
 
 def evaluate_images(

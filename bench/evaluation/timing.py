@@ -107,6 +107,7 @@ def hardware(device: torch.device | str = "cpu") -> dict[str, str | int | None]:
         "cpu": _device_name(torch.device("cpu")),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "jobs": int(os.environ.get("BENCH_JOBS", "1")),  # runs that a sweep has put on the machine at once
     }
 
 

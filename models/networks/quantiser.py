@@ -7,6 +7,8 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.ranks import gather, world_size
+
 EPSILON = 1e-5  # of the Laplace smoothing
 
 
@@ -24,8 +26,8 @@ class Quantiser(nn.Module):
     """Vectors N x D x h x w -> their nearest of K codes; van den Oord et al. 2017 (arXiv:1711.00937), Section 3.
 
     In training mode each pass moves the codebook after it was used, by Appendix A.1's averages. All that they need is
-    in buffers. In a process group, counts and sums are those of all ranks' vectors together, so that every rank holds
-    the codebook that one process with the global batch would hold; what is random in it is rank 0's draw.
+    in buffers. On several ranks, counts, sums and draws are those of all ranks' vectors together, so that every rank
+    holds the codebook that one process with the global batch would hold.
 
     size: K. dim: D. decay: gamma of the averages. restart: a code whose average count falls under this share of the
     mean count is dead and starts again at a random vector of the batch, which the paper does not do; 0: never.
@@ -86,7 +88,7 @@ class Quantiser(nn.Module):
         """
         one_hot = vectors.new_zeros(len(vectors), self.size).scatter_(1, codes[:, None], 1)
         totals = one_hot.T @ F.pad(vectors, (1, 0), value=1.0)
-        if self.training and distributed():
+        if self.training and world_size() > 1:
             dist.all_reduce(totals)
         return totals
 
@@ -101,39 +103,36 @@ class Quantiser(nn.Module):
         self.codebook.copy_(self.sums / smoothed[:, None])
 
     def revive(self, vectors: Tensor, errors: Tensor) -> None:
-        """Put dead codes at some of M vectors, drawn in proportion to their squared distances M from their codes.
+        """Put dead codes at some of all ranks' vectors, in proportion to their squared distances from their codes.
 
-        Even draws would mostly double codes that are good, and so take their meaning from them.
+        vectors: this rank's, M x D. errors: those distances, M. Even draws would mostly double codes that are good, and
+        so take their meaning from them.
         """
         least = self.restart * self.counts.mean()
         dead = self.counts < least
         if dead.any():
-            drawn = torch.multinomial(errors + EPSILON * errors.mean() + 1e-30, self.size, replacement=True)
-            places = shared(vectors[drawn])[dead]
+            vectors, errors = gather(vectors), gather(errors)
+            odds = errors + EPSILON * errors.mean() + 1e-30
+            # on the CPU, since a GPU's running sums may differ in their last digits, and so the draws between ranks
+            drawn = torch.multinomial(odds.cpu(), self.size, replacement=True).to(odds.device)
+            places = vectors[drawn][dead]
             # with so small a count a code follows its vectors at once, or dies again if it has none
             self.counts[dead] = least
             self.codebook[dead] = places
             self.sums[dead] = least * places
 
     def initialise(self, vectors: Tensor) -> None:
-        """Take the codes from M vectors, none twice before all were taken, and repeated ones a little apart."""
+        """Take the codes from all ranks' vectors, none twice before all were taken, and repeated ones a little apart.
+
+        vectors: this rank's, M x D.
+        """
+        vectors = gather(vectors)
         rounds = -(-self.size // len(vectors))
         rows = torch.cat([torch.randperm(len(vectors), device=vectors.device) for _ in range(rounds)])[: self.size]
         apart = 0.01 * vectors.std() * torch.randn(self.size, self.dim, device=vectors.device)
         apart[: len(vectors)] = 0
-        self.codebook.copy_(shared(vectors[rows] + apart))
+        self.codebook.copy_(vectors[rows] + apart)
         # so small a count that the first averages are those of the first batches, and unused codes die at once
         self.counts.fill_(0.01)
         self.sums.copy_(0.01 * self.codebook)
         self.initialised.fill_(True)
-
-
-def distributed() -> bool:
-    return dist.is_available() and dist.is_initialized()
-
-
-def shared(tensor: Tensor) -> Tensor:
-    """Rank 0's tensor on every rank, in place."""
-    if distributed():
-        dist.broadcast(tensor, src=0)
-    return tensor

@@ -1,8 +1,9 @@
 """A Gaussian that follows the vectors which training shows it."""
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
+
+from models.ranks import gather
 
 
 class RunningGaussian(nn.Module):
@@ -26,10 +27,7 @@ class RunningGaussian(nn.Module):
     @torch.no_grad()
     def update(self, z: Tensor) -> None:
         """Take in a batch, N x dimension float32, with those of the other ranks, whose N must be the same."""
-        if dist.is_available() and dist.is_initialized():
-            shares = [torch.empty_like(z) for _ in range(dist.get_world_size())]
-            dist.all_gather(shares, z.contiguous())
-            z = torch.cat(shares)
+        z = gather(z)
         with torch.autocast(z.device.type, enabled=False):  # which would multiply in bfloat16
             self.weight.mul_(self.decay).add_(len(z))
             share = len(z) / self.weight  # 1 for the first batch

@@ -9,7 +9,6 @@ from bench.cli import main
 from bench.config import load
 from datamodules import mixtures, stacked_mnist
 from models import MODELS
-from tests.bench.test_run import TINY
 
 BUDGET = ["preset=smoke", "train.images=64", "train.batch=32", "evaluation.samples=64", "evaluation.timed_images=4",
           "results=r", "trainer.accelerator=cpu"]  # fmt: skip
@@ -27,10 +26,12 @@ def figures(name: str) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_every_family_trains_on_stacked_mnist(model: str, small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_family_trains_on_stacked_mnist(
+    model: str, small_mnist: Path, tiny: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(stacked_mnist, "TRAIN", 4000)
     monkeypatch.setattr(stacked_mnist, "TEST", 200)
-    assert main(["train", f"model={model}", "data=stacked_mnist", *BUDGET, *TINY[model]]) == 0
+    assert main(["train", f"model={model}", "data=stacked_mnist", *BUDGET, *tiny[model]]) == 0
     assert figures(model)["fid"] > figures("held-out")["fid"] > 0
     assert "modes" not in figures(model)  # 4,000 triples lack some of the thousand
     assert not list(Path("r/records").glob("raw-pixels-*"))  # no probe is asked to tell a thousand classes

@@ -11,7 +11,7 @@ import pytest
 from bench import grids, render
 from bench.columns import COLUMNS, RULES, SECTIONS
 from bench.evaluation import METRICS, AbilityProtocol, Protocol, half_width
-from bench.records import Ability, Record, Result
+from bench.records import Ability, Failure, Record, Result, clear_failure, write_failure
 from bench.selection import TableError, select
 from bench.table import build
 
@@ -134,6 +134,18 @@ def test_another_programs_images_have_a_row_and_no_line_of_the_lecture() -> None
     chosen = select([*lecture(), other], {"samples": 2000})
     assert build(chosen, HERE).left_out == ["theirs (other evaluation settings)"]
     assert build([*lecture(), other], HERE).left_out == ["theirs (samples: 2000 vs 100, kid_subset_size: 1000 vs 100)"]
+
+
+def test_a_run_that_diverged_is_named_under_the_table_of_its_preset(tmp_path: Path) -> None:
+    for name, preset in (("gan-mnist-3-abc", "quick"), ("gan-mnist-4-abc", "smoke")):
+        config = lecture()[1].config | {"preset": preset}
+        failure = Failure(run_id=name, config=config, code={}, cause="the loss is nan after 50 images", images_seen=50)
+        write_failure(failure, tmp_path)
+    table = build(lecture(), tmp_path)
+    assert table.failed == ["gan-mnist-3-abc (the loss is nan after 50 images)"]
+    assert "Diverged, so without figures: gan-mnist-3-abc (the loss is nan after 50 images)." in render.markdown(table)
+    clear_failure(tmp_path, "gan-mnist-3-abc")
+    assert build(lecture(), tmp_path).failed == []
 
 
 def test_a_timed_only_row_speaks_for_speed_and_the_next_row_for_quality() -> None:

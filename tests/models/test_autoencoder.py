@@ -1,8 +1,5 @@
-"""The autoencoder's loss and abilities, and the Gaussian of its latents against torch.cov, over ranks and resumed."""
+"""The autoencoder's loss and abilities, and the Gaussian of its latents against torch.cov and resumed."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +13,6 @@ from models.autoencoder import DECAY, Autoencoder
 from models.networks.running_gaussian import RunningGaussian
 from models.protocols import Decodes, Encodes, Reconstructs
 
-SCRIPT = Path(__file__).parent / "two_ranks.py"
-ROOT = Path(__file__).parents[2]
 SHAPE = (1, 9, 7)
 both = pytest.mark.parametrize("architecture", ["conv", "linear"])
 
@@ -106,19 +101,6 @@ def test_draws_of_a_covariance_without_full_rank_stay_where_the_vectors_were() -
 def test_before_any_batch_it_is_standard_normal() -> None:
     eps = torch.randn(3, 2, generator=torch.Generator().manual_seed(4))
     torch.testing.assert_close(RunningGaussian(2, 0.9).sample(3, torch.Generator().manual_seed(4)), eps)
-
-
-def test_two_ranks_hold_what_one_process_with_the_global_batch_holds(tmp_path: Path) -> None:
-    batches = torch.stack(correlated([10] * 5))
-    torch.save(batches, tmp_path / "batches.pt")
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    commands = [[sys.executable, str(SCRIPT), str(rank), "2", str(tmp_path)] for rank in range(2)]
-    processes = [subprocess.Popen(command, env=environment) for command in commands]
-    assert [process.wait(timeout=120) for process in processes] == [0, 0]
-    alone = fitted(list(batches), 0.9).state_dict()
-    for rank in range(2):
-        held = torch.load(tmp_path / f"rank-{rank}.pt")
-        assert {name: torch.equal(held[name], value) for name, value in alone.items()} == dict.fromkeys(held, True)
 
 
 @both

@@ -1,25 +1,99 @@
-"""Run by test_autoencoder.py, once a rank: fit a RunningGaussian in a gloo group, each rank given its share.
+"""Run by test_ranks.py, once a rank: train every model on this rank's share of the batches; rank 0 then also alone.
 
-Arguments: rank, world size, folder with batches.pt (batches x vectors x dimension).
+Arguments: rank, world size, folder for rank-R.pt and alone.pt: by model and case, what `Kept` keeps of its training.
+
+All numbers are float64, `Tensor.float` included, and of codes at one place the first is the nearest, so that nothing
+but a mistake tells two ranks from one.
 """
 
+import logging
+import os
 import sys
+import warnings
 from pathlib import Path
+from typing import Any
 
+import lightning as L
 import torch
 import torch.distributed as dist
+from lightning.pytorch.strategies import DDPStrategy
+from test_contract import ODD, TRAINED, Case, build
+from torch.utils.data import DataLoader
 
-from models.networks.running_gaussian import RunningGaussian
+from bench.callbacks import averaged_weights
+from models import MODELS, base
+from models.vqvae import VQVAE
+
+BATCHES, SIZE = 6, 8
+SEEN_BEFORE = 2**25 + 1  # which float32 does not have
+CASES = TRAINED | {"vqvae-restarts": Case("vqvae", TRAINED["vqvae"].arguments | {"codebook_size": 150})}
+
+
+class Kept(L.Callback):
+    """First gradients, curves, the state of the random numbers after each batch, the last weights and buffers."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Any] = {"gradients": {}, "logged": [], "random": []}
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        torch.manual_seed(1)
+
+    def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: Any, optimizer: torch.optim.Optimizer) -> None:
+        mine = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+        for name, parameter in pl_module.named_parameters():
+            if id(parameter) in mine:
+                self.kept["gradients"].setdefault(name, parameter.grad.clone())
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.kept["random"].append(torch.get_rng_state())
+        if (batch_idx + 1) % base.LOG_EVERY == 0:
+            self.kept["logged"].append(dict(trainer.logged_metrics))
+        self.kept["state"] = {name: value.clone() for name, value in pl_module.state_dict().items()}
+
+
+def train(case: Case, rank: int, world_size: int) -> dict[str, Any]:
+    torch.manual_seed(0)
+    model, kept = build(case, ODD), Kept()
+    model.images_seen = SEEN_BEFORE
+    if isinstance(model, VQVAE) and model.codebook_size > 100:  # than there are vectors
+        model.quantiser.restart = 0.7  # so that codes die soon
+    levels = torch.randint(0, 256, (BATCHES, SIZE, *ODD))
+    batches = [(x.chunk(world_size)[rank] / 127.5 - 1, torch.zeros(SIZE // world_size)) for x in levels]
+    trainer = L.Trainer(
+        accelerator="cpu", devices=world_size, max_epochs=1,
+        # no buffer of rank 0 for all in each batch, which would hide that ranks hold different ones
+        strategy=DDPStrategy(broadcast_buffers=False) if world_size > 1 else "auto",
+        callbacks=[kept, averaged_weights(0.9)],
+        use_distributed_sampler=False, logger=False,
+        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+    )  # fmt: skip
+    trainer.fit(model, DataLoader(batches, batch_size=None))  # type: ignore[arg-type]
+    return kept.kept | {"averages": model.state_dict()}
+
+
+def train_all(rank: int, world_size: int) -> dict[str, dict[str, Any]]:
+    return {
+        model: {name: train(case, rank, world_size) for name, case in CASES.items() if case.model == model}
+        for model in MODELS
+    }
 
 
 def main(rank: int, world_size: int, folder: Path) -> None:
-    batches = torch.load(folder / "batches.pt")
+    warnings.filterwarnings("ignore")
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float64)
+    torch.Tensor.float = torch.Tensor.double  # type: ignore[assignment, method-assign]
+    argmin = torch.Tensor.argmin
+    torch.Tensor.argmin = lambda x, dim: argmin(x.round(decimals=9), dim)  # type: ignore[assignment, method-assign]
+    base.LOG_EVERY = 2
+    os.environ["LOCAL_RANK"] = str(rank)  # by which Lightning knows that it need not start the other one
     dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=world_size)
-    fitted = RunningGaussian(batches.shape[2], 0.9)
-    for batch in batches:
-        fitted.update(batch.chunk(world_size)[rank])
+    torch.save(train_all(rank, world_size), folder / f"rank-{rank}.pt")
     dist.destroy_process_group()
-    torch.save(fitted.state_dict(), folder / f"rank-{rank}.pt")
+    if rank == 0:
+        del os.environ["LOCAL_RANK"]
+        torch.save(train_all(0, 1), folder / "alone.pt")
 
 
 if __name__ == "__main__":

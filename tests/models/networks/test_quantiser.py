@@ -1,10 +1,9 @@
-"""The quantiser against a reference implementation, on two ranks, and at the fixed points of its averages."""
+"""The quantiser against a reference implementation and at the fixed points of its averages.
+
+On two ranks it is tested by its model, in tests/models/test_ranks.py.
+"""
 
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +12,6 @@ from torch import Tensor
 from vector_quantize_pytorch import VectorQuantize
 
 from models.networks.quantiser import Quantiser
-
-SCRIPT = Path(__file__).parent / "two_ranks_quantiser.py"
-ROOT = Path(__file__).parents[3]
 
 
 def quantiser(codebook: Tensor, **settings: Any) -> Quantiser:
@@ -164,41 +160,3 @@ def test_the_state_is_all_that_goes_on() -> None:
         for batch in batches[3:]:
             made(batch)
     assert all(torch.equal(value, second.state_dict()[name]) for name, value in first.state_dict().items())
-
-
-@pytest.fixture(scope="module")
-def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What went in, and what each of two ranks made of its halves; in one group, since its start is slow."""
-    folder = tmp_path_factory.mktemp("ranks")
-    torch.manual_seed(0)
-    cases = {"averages": {"size": 10, "dim": 3, "restart": 0.0}, "draws": {"size": 200, "dim": 3, "restart": 0.5}}
-    states = {
-        "averages": quantiser(torch.randn(10, 3)).state_dict(),
-        "draws": Quantiser(**cases["draws"]).state_dict(),
-    }
-    given = {"cases": cases, "states": states, "batches": [torch.randn(8, 3, 4, 4) for _ in range(5)]}
-    torch.save(given, folder / "given.pt")
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    commands = [[sys.executable, str(SCRIPT), str(rank), "2", str(folder)] for rank in range(2)]
-    processes = [subprocess.Popen(command, env=environment) for command in commands]
-    assert [process.wait(timeout=300) for process in processes] == [0, 0]
-    return given | {"ranks": [torch.load(folder / f"rank-{rank}.pt") for rank in range(2)]}
-
-
-def test_two_ranks_hold_the_codebook_of_one_process_with_the_whole_batch(two_ranks: dict[str, Any]) -> None:
-    alone = Quantiser(**two_ranks["cases"]["averages"])
-    alone.load_state_dict(two_ranks["states"]["averages"])
-    perplexities = [alone(batch).perplexity for batch in two_ranks["batches"]]
-    assert not torch.equal(alone.codebook, two_ranks["states"]["averages"]["codebook"])
-    first, second = (rank["averages"] for rank in two_ranks["ranks"])
-    for name, value in alone.state_dict().items():
-        torch.testing.assert_close(first["state"][name], value)
-        assert torch.equal(first["state"][name], second["state"][name]), name
-    torch.testing.assert_close(first["perplexities"], perplexities)
-
-
-def test_first_codes_and_restarts_are_the_same_on_two_ranks(two_ranks: dict[str, Any]) -> None:
-    first, second = (rank["draws"]["state"] for rank in two_ranks["ranks"])
-    assert all(torch.equal(value, second[name]) for name, value in first.items())
-    assert first["initialised"]
-    assert first["codebook"].abs().max() < 10

@@ -1,6 +1,6 @@
 """How fast is the data pipeline alone? `BatchStream` on MNIST against torchvision's `DataLoader` with `ToTensor`.
 
-    python -m bench.speed
+    python -m bench.speed pipeline
 
 Every pipeline delivers shuffled images in batches of 64; the passes are interleaved, so that whatever else the
 machine does falls on all of them alike, and the median pass counts. `BatchStream` has one thread, as `DataLoader` gives
@@ -67,16 +67,14 @@ def measure(root: Path) -> dict[str, float]:
 
 def main() -> None:
     """Measure and print a table."""
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as root:
         speeds = measure(Path(root))
+    torch.set_num_threads(threads)
     table = Table("pipeline", title=f"MNIST, batches of {BATCH_SIZE}, median of {REPEATS} passes")
     table.add_column("images/s", justify="right")
     table.add_column("BatchStream is faster by", justify="right")
     for name, speed in speeds.items():
         table.add_row(name, f"{speed:,.0f}", f"{speeds['BatchStream'] / speed:.1f} x")
     Console().print(table)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,164 @@
+"""One training: from its newest intact checkpoint to the final weights and a record of what it cost."""
+
+import logging
+import math
+import os
+import warnings
+from pathlib import Path
+from typing import TypeVar
+
+import lightning as L
+import torch
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning.pytorch.callbacks import Timer
+from lightning.pytorch.strategies.ddp import DDPStrategy
+
+from bench import records
+from bench.callbacks import Curves, Diverged, ImagesSeen, RandomState, averaged_weights
+from bench.checkpoints import Checkpoints, WholeFiles, newest_intact, remove_older, save
+from bench.config import run_id
+from bench.evaluation import hardware, ranks
+from bench.progress import console
+from bench.schema import Config
+from bench.tracking import build_loggers
+from datamodules import ImageDataModule
+from models import GenerativeModel
+from models.base import LOG_EVERY
+
+SECONDS_BETWEEN_CHECKPOINTS = 30
+logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # bench says itself what runs where
+Callback = TypeVar("Callback", bound=L.Callback)
+
+
+class Interrupted(Exception):
+    """Training stopped by the user; the message says how to go on."""
+
+
+def train(config: Config, model: GenerativeModel, data: ImageDataModule, folder: Path) -> records.Record:
+    """Fit, record, and drop the checkpoints that only a stopped training needs."""
+    console.print(f"  [bold]{run_id(config)}[/]: {budget(config):,} images, {resolve_precision(config)}")
+    trainer = build_trainer(config, model, folder)
+    try:
+        fit(config, model, data, trainer, folder)
+    except Diverged as error:
+        cause = str(error)
+        ranks.on_first(lambda: give_up(config, model, trainer, cause, folder))
+        raise
+    record = new_record(config, model, data, trainer)
+    ranks.on_first(lambda: keep(record, config, folder))
+    return record
+
+
+def fit(config: Config, model: GenerativeModel, data: ImageDataModule, trainer: L.Trainer, folder: Path) -> None:
+    """Train to the end of the budget, from the newest intact checkpoint if there is one, and keep the final weights."""
+    resume = ranks.on_first(lambda: newest_intact(folder / "checkpoints"))
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="lightning")  # hints for users of Lightning, not of bench
+            trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
+    except SystemExit as stop:  # what Lightning makes of a second Ctrl-C, and of signals before the first batch
+        raise Interrupted("stopped at once; the same command goes on from the last checkpoint") from stop
+    if trainer.should_stop or trainer.received_sigterm:
+        raise Interrupted(f"stopped after {model.images_seen:,} of {budget(config):,} images; "
+                          "the same command goes on from there")  # fmt: skip
+    if not all(parameter.isfinite().all() for parameter in model.parameters()):
+        raise Diverged(
+            f"the weights are no numbers any more after {model.images_seen:,} images; "
+            "a lower model.learning_rate may help"
+        )
+    save(trainer, folder / "final.ckpt", weights_only=True)
+
+
+def keep(record: records.Record, config: Config, folder: Path) -> None:
+    """Record a training that came to its end, and remove what would be needed to go on with it."""
+    records.clear_failure(Path(config.results), record.run_id)
+    records.write(record, Path(config.results))
+    remove_older(folder / "checkpoints")
+
+
+def give_up(config: Config, model: GenerativeModel, trainer: L.Trainer, cause: str, folder: Path) -> None:
+    """Keep why a training failed, and let the next one start anew: from its checkpoints it would fail again."""
+    failure = records.Failure(
+        run_id=run_id(config),
+        config=config.model_dump(),
+        code=records.code_version(),
+        cause=cause,
+        images_seen=model.images_seen,
+        curves=callback(trainer, Curves).points,
+    )
+    records.write_failure(failure, Path(config.results))
+    remove_older(folder / "checkpoints")
+
+
+def callback(trainer: L.Trainer, kind: type[Callback]) -> Callback:
+    """The trainer's callback of this kind."""
+    return next(one for one in trainer.callbacks if isinstance(one, kind))  # type: ignore[attr-defined]
+
+
+def new_record(config: Config, model: GenerativeModel, data: ImageDataModule, trainer: L.Trainer) -> records.Record:
+    """What is known of a run when its training ends."""
+    return records.Record(
+        run_id=run_id(config),
+        family=model.family,
+        config=config.model_dump(),
+        code=records.code_version(),
+        libraries=records.library_versions(),
+        data_digest=data.digest("train"),
+        hardware=hardware(trainer.strategy.root_device) | {"processes": trainer.world_size},
+        precision=str(trainer.precision),
+        images_seen=model.images_seen,
+        train_seconds=round(callback(trainer, Timer).time_elapsed("train"), 1),
+        curves=callback(trainer, Curves).points,
+        parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
+        sampling_parameters=sum(p.numel() for network in model.networks for p in network.parameters()),
+    )
+
+
+def build_trainer(config: Config, model: GenerativeModel, folder: Path) -> L.Trainer:
+    """Lightning's trainer with the suite's callbacks; one epoch is the whole budget."""
+    settings = config.trainer
+    if not torch.cuda.is_available():  # with what Lightning sets, every step of an optimizer looks for a GPU's driver
+        os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
+    callbacks: list[L.Callback] = [RandomState(config.seed)]
+    if model.ema_decay:
+        callbacks.append(averaged_weights(model.ema_decay))
+    callbacks += [Curves(), Timer(), ImagesSeen(f"train {config.model['name']}", budget(config))]
+    return L.Trainer(
+        accelerator=settings.accelerator,
+        devices=settings.devices,
+        num_nodes=settings.num_nodes,
+        strategy=DDPStrategy() if settings.devices * settings.num_nodes > 1 else "auto",
+        precision=resolve_precision(config),  # type: ignore[arg-type]
+        max_epochs=1,
+        callbacks=[*callbacks, Checkpoints(folder / "checkpoints", SECONDS_BETWEEN_CHECKPOINTS)],
+        plugins=[WholeFiles(), *cluster()],
+        logger=build_loggers(config, folder),
+        default_root_dir=folder,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        log_every_n_steps=LOG_EVERY,
+    )
+
+
+def cluster() -> list[SLURMEnvironment]:
+    """SLURM's environment less Lightning's own saving on SIGUSR1, which may fall into the middle of a batch."""
+    if SLURMEnvironment.detect() and not TorchElasticEnvironment.detect():
+        return [SLURMEnvironment(auto_requeue=False)]
+    return []
+
+
+def budget(config: Config) -> int:
+    """The images that whole batches make of `train.images`."""
+    return math.ceil(config.train.images / config.train.batch) * config.train.batch
+
+
+def resolve_precision(config: Config) -> str:
+    """`auto` is bfloat16 where it is fast: AVX512-BF16 processors and GPUs that compute in it."""
+    if config.trainer.precision != "auto":
+        return config.trainer.precision
+    if config.trainer.accelerator in ("auto", "gpu") and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+    if torch.backends.mps.is_available() and config.trainer.accelerator in ("auto", "mps"):
+        return "32-true"
+    return "bf16-mixed" if torch.cpu.get_capabilities().get("avx512_bf16") else "32-true"

@@ -1,0 +1,93 @@
+"""Every family's training as plain PyTorch writes it: the loop that Lightning's is compared with."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
+
+from bench.callbacks import ema
+from datamodules import BatchStream
+from models import GenerativeModel
+from models.base import LOG_EVERY
+from models.gan import GAN
+from models.losses import discriminator_non_saturating, generator_non_saturating
+
+
+class BareLoop:
+    """One training, some batches at a time; it ends with the weights that Lightning's ends with.
+
+    Args:
+        model: with its initial weights; moved to `device` and trained in place.
+        stream: the batches, on `device`.
+        precision: as Lightning names it, "32-true" or "bf16-mixed".
+    """
+
+    def __init__(self, model: GenerativeModel, stream: BatchStream, precision: str, device: torch.device) -> None:
+        model.to(device)
+        self.model, self.batches, self.done = model, iter(stream), 0
+        self.curve: list[float] = []
+        self.averages = None
+        if model.ema_decay:
+            average: Any = ema(model.ema_decay)
+            self.averages = AveragedModel(model, use_buffers=False, multi_avg_fn=average)
+        # no cache, as in Lightning: weights first used without gradients would be cached without them
+        self.autocast = torch.autocast(
+            device.type, torch.bfloat16, enabled=precision == "bf16-mixed", cache_enabled=False
+        )
+        # all that a family asks of its trainer are the length of its schedule and to keep its losses
+        model.trainer = SimpleNamespace(num_training_batches=len(stream), max_epochs=1)  # type: ignore[assignment]
+        model.log_losses = self.log_losses  # type: ignore[method-assign]
+        configured: Any = model.configure_optimizers()
+        if isinstance(configured, dict):
+            self.optimizers, self.schedules = [configured["optimizer"]], [configured["lr_scheduler"]["scheduler"]]
+        else:
+            self.optimizers, self.schedules = configured
+
+    def log_losses(self, **losses: Tensor) -> None:
+        if (self.done + 1) % LOG_EVERY == 0:
+            self.curve.append(float(losses["loss"].detach()))
+
+    def run(self, batches: int) -> None:
+        """Train on the next `batches` batches."""
+        for _ in range(batches):
+            batch = next(self.batches)
+            if self.model.automatic_optimization:
+                self.step(batch)
+            else:
+                self.adversarial_step(batch)
+            for schedule in self.schedules:
+                schedule.step()
+            if self.averages:
+                self.averages.update_parameters(self.model)
+            self.done += 1
+
+    def step(self, batch: tuple[Tensor, Tensor]) -> None:
+        (optimizer,) = self.optimizers
+        with self.autocast:
+            loss = self.model.training_step(batch, self.done)
+        assert isinstance(loss, Tensor)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    def adversarial_step(self, batch: tuple[Tensor, Tensor]) -> None:
+        """`GAN.training_step` without Lightning's manual optimization."""
+        model, (optimizer_d, optimizer_g) = self.model, self.optimizers
+        assert isinstance(model, GAN)
+        x, _ = batch
+        with self.autocast:
+            fake = model.generator(torch.randn(len(x), model.latent_dim, device=x.device))
+            loss_d = discriminator_non_saturating(*model.discriminator(torch.cat([x, fake.detach()])).float().chunk(2))
+            penalized = loss_d + model.lazy_r1(x) if self.done % model.R1_EVERY == 0 else loss_d
+            optimizer_d.zero_grad()
+            penalized.backward()
+            optimizer_d.step()
+            model.discriminator.requires_grad_(False)
+            loss_g = generator_non_saturating(model.discriminator(fake).float())
+            optimizer_g.zero_grad()
+            loss_g.backward()
+            optimizer_g.step()
+            model.discriminator.requires_grad_(True)
+        self.log_losses(loss=loss_g)

@@ -1,0 +1,99 @@
+"""Proposals for a bayes sweep: what was drawn is kept, what is recorded of it is told to optuna, which draws the next.
+
+W&B proposes from a Gaussian process; here it is optuna's tree-structured Parzen estimator, over the same coordinates
+(shares of each parameter's own distribution), so the two propose different runs from the same file.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.records import find, write_text
+from bench.schema import ConfigError
+from bench.summary import check_metric, summary
+from bench.sweep.distributions import Choice
+from bench.sweep.plan import Planned, cell_at
+from bench.sweep.space import Coordinates, SweepFile, parameters, seed
+
+BAYES_DRAWS = 1  # keeps these seeds apart from those of space.py
+
+
+class Proposals:
+    """The cells of a bayes sweep, in the order that they were drawn in; they survive a stop."""
+
+    def __init__(self, file: SweepFile, stem: str, overrides: Sequence[str], results: Path) -> None:
+        optuna()
+        assert file.metric is not None
+        check_metric(file.metric.name)
+        self.asked, self.overrides, self.results = file, overrides, results
+        self.name = f"{stem}-{digest(file, overrides)}"
+        self.kept = results / "sweeps" / f"{self.name}.json"
+        self.drawn: list[Coordinates] = []
+
+    def load(self) -> None:
+        """Take up what an earlier sweep of this file has drawn."""
+        if self.kept.exists():
+            self.drawn = json.loads(self.kept.read_text())["drawn"]
+
+    def cells(self) -> list[Planned]:
+        """All that was drawn so far."""
+        return [cell_at(self.asked, self.overrides, one, number) for number, one in enumerate(self.drawn, 1)]
+
+    def next(self) -> Planned | None:
+        """Draw and keep another cell, unless there are as many as run_cap allows."""
+        assert self.asked.run_cap is not None
+        if len(self.drawn) >= self.asked.run_cap:
+            return None
+        self.drawn.append(propose(self.asked, self.drawn, [self.figure(one) for one in self.cells()]))
+        write_text(self.kept, json.dumps({"drawn": self.drawn}, indent=1) + "\n")
+        return self.cells()[-1]
+
+    def figure(self, one: Planned) -> float | None:
+        """The metric of a cell, None as long as it is not recorded."""
+        assert self.asked.metric is not None
+        record = find(self.results, one.cell.run_ids[0])
+        return summary(record).get(self.asked.metric.name) if record else None
+
+
+def digest(file: SweepFile, overrides: Sequence[str]) -> str:
+    """Of what the draws depend on; a greater run_cap goes on with the same ones."""
+    parts = file.model_dump(include={"parameters", "command", "metric", "program"})
+    return hashlib.sha256(json.dumps([parts, *overrides], sort_keys=True, default=str).encode()).hexdigest()[:8]
+
+
+def propose(file: SweepFile, drawn: Sequence[Coordinates], figures: Sequence[float | None]) -> Coordinates:
+    """Where to look next: a function of the file and of what is known of the draws before.
+
+    One without a figure, because it still runs or has failed, is taken for a bad one, so that others keep away.
+    """
+    library = optuna()
+    assert file.metric is not None
+    known = parameters(file.parameters)
+    space = {
+        key: library.distributions.CategoricalDistribution(tuple(range(len(one.values))))
+        if isinstance(one, Choice)
+        else library.distributions.FloatDistribution(0.0, 1.0)
+        for key, one in known.items()
+    }
+    start = int(seed(file, BAYES_DRAWS, len(drawn)).generate_state(1)[0])
+    study = library.create_study(
+        direction=file.metric.goal, sampler=library.samplers.TPESampler(seed=start, constant_liar=True)
+    )
+    for coordinates, figure in zip(drawn, figures, strict=True):
+        state = library.trial.TrialState.RUNNING if figure is None else library.trial.TrialState.COMPLETE
+        study.add_trial(library.trial.create_trial(
+            state=state, params=coordinates, distributions=space, value=figure
+        ))  # fmt: skip
+    return dict(study.ask(space).params)
+
+
+def optuna() -> Any:
+    """The library, quiet; ConfigError where it is not installed."""
+    try:
+        import optuna as library
+    except ImportError:
+        raise ConfigError("method=bayes: needs optuna; install it with pip install optuna") from None
+    library.logging.set_verbosity(library.logging.WARNING)
+    return library

@@ -1,0 +1,96 @@
+"""How long runs will take, from the records of runs like them."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+from bench.records import HOUSE, Record, find, read_all
+from bench.schema import Config
+from bench.seeds import identity
+from bench.selection import describe
+
+PUBLISHED = HOUSE / "results" / "published"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run will take by what others took."""
+
+    seconds: float
+    machines: tuple[str, ...]  # those were measured on
+
+
+class Costs:
+    """What is known of runs' costs: from one results folder, and from the published records where that has none."""
+
+    def __init__(self, results: Path) -> None:
+        self.results = results
+        self.sources = [Past(read_all(results)), Past(read_all(PUBLISHED))]
+        self.known: dict[str, Cost | None] = {}
+
+    def add(self, run_id: str) -> None:
+        """A run that has been recorded since."""
+        if record := find(self.results, run_id):
+            self.sources[0].add(record)
+            self.known.clear()
+
+    def of(self, config: Config) -> Cost | None:
+        """Of runs alike but for their seed, or else of the same model and data, for as many images; None if none is."""
+        alike = identity(as_record(config))
+        if alike not in self.known:
+            found = [source.alike[alike] for source in self.sources if alike in source.alike]
+            found += [source.same[named] for source in self.sources if (named := names(config)) in source.same]
+            self.known[alike] = cost(found[0], config.train.images) if found else None
+        return self.known[alike]
+
+
+class Past:
+    """Records of runs, by what makes them alike."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self.alike: dict[str, list[Record]] = defaultdict(list)
+        self.same: dict[tuple[str, str], list[Record]] = defaultdict(list)
+        for record in records:
+            self.add(record)
+
+    def add(self, record: Record) -> None:
+        if record.images_seen:
+            self.alike[identity(record)].append(record)
+            self.same[record.config["model"]["name"], record.config["data"]["name"]].append(record)
+
+
+def names(config: Config) -> tuple[str, str]:
+    return config.model["name"], config.data["name"]
+
+
+def cost(records: Sequence[Record], images: int) -> Cost:
+    """Their mean; the training goes with the number of images, the evaluation does not."""
+    seconds = fmean(one.train_seconds / one.images_seen * images + evaluation_seconds(one) for one in records)
+    return Cost(seconds, tuple(sorted({describe(one.hardware) for one in records})))
+
+
+def evaluation_seconds(record: Record) -> float:
+    """As recorded, or for a record before schema 4 what its rows' stages and timings took, which is most of it."""
+    return record.evaluate_seconds or sum(
+        sum(result.seconds.values())
+        + (result.timing["repeats"] * (result.timing["seconds_per_100"] * result.timing["images"] / 100
+           + result.timing["latency"]) if result.timing else 0.0)
+        for result in record.results.values()
+    )  # fmt: skip
+
+
+def as_record(config: Config) -> Record:
+    """A configuration in the place of its record, for the functions that compare records."""
+    return Record(run_id="", family="", config=config.model_dump(), code={}, libraries={}, data_digest="")
+
+
+def makespan(waiting: Sequence[tuple[float, int]], running: Sequence[tuple[float, int]], places: int) -> float:
+    """Seconds until the last of all has ended, where each takes (seconds, places) and starts in this order."""
+    ends = [0.0] * places
+    for seconds, wide in [*running, *waiting]:
+        ends.sort()
+        taken = min(wide, places)
+        ends[:taken] = [ends[taken - 1] + seconds] * taken
+    return max(ends)

@@ -1,0 +1,66 @@
+"""What a sweep comes to: whether one table will hold all of it, the table over seeds, and what has failed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from bench import render
+from bench.progress import console
+from bench.records import RecordError, find, read_all
+from bench.selection import TableError, select
+from bench.sweep.executor import Outcome
+from bench.sweep.plan import Planned
+from bench.sweep.view import show_failure
+from bench.table import build
+
+
+def timed_otherwise(recorded: Sequence[Planned], threads: int, now: int) -> str:
+    """A sentence if recorded runs were timed on another share of a machine than those to come; "" if none was.
+
+    threads, now: of each run to come, and how many of them run at once.
+    """
+    found = [record for one in recorded if (record := find(one.results, one.cell.run_ids[0]))]
+    shares = {
+        (int(result.hardware["threads"]), int(result.hardware.get("jobs", 1)))
+        for record in found
+        for result in record.results.values()
+        if result.timing
+    }
+    if not shares - {(threads, now)}:
+        return ""
+    told = " and ".join(f"{threads} CPU threads, {jobs} at once" for threads, jobs in sorted(shares))
+    alike = f", or --jobs={max(shares)[1]} times them alike" if len(shares) == 1 else ""
+    return (
+        f"recorded runs were timed with {told}; those to come will be with {threads}, {now} at once, and no table "
+        f"mixes the two: results=DIR keeps them apart{alike}"
+    )
+
+
+def show_result(planned: Sequence[Planned], failed: Sequence[Outcome], results: Path) -> int:
+    """The exit status that goes with it: 1 if any has failed."""
+    show_table(planned, results)
+    for outcome in failed:
+        show_failure(outcome)
+    if failed:
+        console.print(f"[red]{len(failed)} of {len(planned)} failed[/]; the same command tries them again")
+    return 1 if failed else 0
+
+
+def show_table(planned: Sequence[Planned], results: Path) -> None:
+    """`bench table` of the sweep's preset and data, if it has one of each."""
+    choices = {
+        "preset": sorted({one.config.preset for one in planned}),
+        "data": sorted({one.config.data["name"] for one in planned}),
+    }
+    if several := {key: values for key, values in choices.items() if len(values) > 1}:
+        told = " ".join(f"{key}={'|'.join(values)}" for key, values in several.items())
+        console.print(f"  the table holds one preset and data set: bench table {told} results={results}")
+        return
+    try:
+        made = build(select(read_all(results), {key: values[0] for key, values in choices.items()}), results)
+    except (TableError, RecordError) as error:
+        console.print(f"[yellow]  no table: {error}[/]")
+        return
+    render.show(made, Console(highlight=False))
+    console.print(f"written: {', '.join(map(str, render.write(made, results)))}")

@@ -1,0 +1,43 @@
+"""Training on several ranks, each with an equal share of every batch, as one process does it with the whole batch.
+
+All ranks have the same state of torch's random numbers at each batch: what is drawn is drawn for the global batch on
+every rank, and each keeps its share. Outside a process group none of this costs anything or changes a number.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def world_size() -> int:
+    """Processes that share each batch; 1 outside a process group."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def own_share(draw: Callable[[int], Tensor], n: int) -> Tensor:
+    """This rank's n rows of `draw(m)`, which draws the rows of the m images that all ranks have, n each."""
+    if world_size() == 1:
+        return draw(n)
+    return draw(n * world_size())[dist.get_rank() * n :][:n]
+
+
+def gather(rows: Tensor) -> Tensor:
+    """The rows of all ranks in rank order, without their gradients; each rank has equally many."""
+    if world_size() == 1:
+        return rows
+    shares = [torch.empty_like(rows) for _ in range(world_size())]
+    dist.all_gather(shares, rows.contiguous())
+    return torch.cat(shares)
+
+
+def average(tensors: Sequence[Tensor]) -> None:
+    """Replace each tensor by its mean over the ranks, in one exchange; no gradient goes through."""
+    if world_size() == 1:
+        return
+    flat = torch.cat([tensor.detach().flatten() for tensor in tensors])
+    dist.all_reduce(flat)
+    flat /= world_size()
+    for tensor, mean in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
+        tensor.detach().copy_(mean.view(tensor.shape))

@@ -1,0 +1,104 @@
+"""The command of a sweep file is what W&B's own agent would run."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from wandb import wandb_agent
+from wandb.sdk.launch.sweeps.utils import create_sweep_command_args, load_sweep_config
+
+from bench.config import CONFIGS, names
+from bench.schema import ConfigError
+from bench.sweep.command import ARGUMENTS, expand, template, words
+from bench.sweep.plan import cell_at, cells
+from bench.sweep.space import Assignment, SweepFile, assignments, drawn, read
+
+VALUES = {"a": 3, "b": 1e-05, "c": True, "d": "x y", "e": [8, 8], "f": {"images": 640, "deep": {"on": False}}, "g": 2.0}
+
+
+def asked(*command: str, program: str = "") -> SweepFile:
+    return SweepFile(method="grid", command=list(command), program=program, parameters={"seed": {"values": [0, 1]}})
+
+
+def by_wandb(command: list[Any], program: str, assignment: Assignment, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The command line that W&B's agent would start for one run that its server hands out; nothing is started."""
+    started: list[list[str]] = []
+
+    class Noted:
+        def __init__(self, command: list[str], **rest: Any) -> None:
+            started.append(command)
+
+    monkeypatch.setattr(wandb_agent, "AgentProcess", Noted)
+    monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")
+    monkeypatch.setenv("WANDB_RUN_ID", "")
+    monkeypatch.setenv("WANDB_SWEEP_PARAM_PATH", "")
+    agent = wandb_agent.Agent.__new__(wandb_agent.Agent)
+    agent._in_jupyter, agent._function, agent._forward_signals = False, None, False
+    agent._sweep_command, agent._run_processes = list(command), {}
+    told = {key: {"value": value} for key, value in assignment.items()}
+    agent._command_run({"run_id": "run", "program": program, "args": told})
+    return started[0]
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where the agent keeps a run's settings
+
+
+def test_values_are_written_as_wandb_writes_them() -> None:
+    theirs = create_sweep_command_args({"args": {key: {"value": value} for key, value in VALUES.items()}})
+    assert words(VALUES) == theirs["args_no_hyphens"]
+
+
+@pytest.mark.parametrize("name", names("sweep"))
+def test_the_shipped_files_run_the_same_under_wandbs_agent(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = load_sweep_config(str(CONFIGS / "sweep" / f"{name}.yaml"))
+    assert content == yaml.safe_load((CONFIGS / "sweep" / f"{name}.yaml").read_text())
+    file = read(name)
+    some = list(assignments(file)) if file.method == "grid" else [{"model": "gan", "model.learning_rate": 0.001}]
+    for assignment in some:
+        theirs = by_wandb(content["command"], content["program"], assignment, monkeypatch)
+        assert theirs == ["/usr/bin/env", "bench", "train", *expand(template(file), assignment)]
+
+
+def test_an_environment_macro_is_filled_in_as_wandb_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    command = ["${env}", "bench", "train", "data.root=${envvar:DIGITS}/a-${envvar:NOWHERE}", ARGUMENTS]
+    monkeypatch.setenv("DIGITS", "/data")
+    monkeypatch.delenv("NOWHERE", raising=False)
+    theirs = by_wandb(command, "", {"seed": 1}, monkeypatch)
+    assert [*expand(template(asked(*command)), {"seed": 1})] == theirs[3:] == ["data.root=/data/a-NOWHERE", "seed=1"]
+
+
+def test_words_stand_where_the_command_has_them_and_overrides_win() -> None:
+    file = asked("${interpreter}", "-m", "bench.cli", "train", "preset=smoke", "seed=9", ARGUMENTS, "model=vae")
+    (one,) = cells(file, ["train.images=640"], {"seed": 3}, 1)
+    assert one.cell.words[:5] == ("preset=smoke", "seed=9", "seed=3", "model=vae", "train.images=640")
+    assert (one.config.seed, one.config.train.images, one.config.preset) == (3, 640, "smoke")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["python", "train.py", ARGUMENTS], "runs no `bench train`"),
+        (["bench", ARGUMENTS], "runs no `bench train`"),
+        (["train", ARGUMENTS], "runs no `bench train`"),
+        (["bench", "train", "${args}"], "${args}: `bench train` takes key=value words; write ${args_no_hyphens}"),
+        (["bench", "train", "preset=smoke"], "give ${args_no_hyphens} once"),
+    ],
+)
+def test_a_command_that_is_no_bench_train_is_one_sentence(command: list[str], said: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        template(asked(*command))
+    assert said in str(error.value)
+
+
+def test_the_program_may_stand_for_bench() -> None:
+    assert template(asked("${env}", "${program}", "train", ARGUMENTS, program="/opt/bin/bench")) == [ARGUMENTS]
+
+
+def test_the_shipped_search_draws_settings_that_bench_takes() -> None:
+    file = read("gan")
+    for number in range(20):
+        one = cell_at(file, [], drawn(file, number), number + 1)
+        assert 1e-4 <= one.config.model["learning_rate"] <= 1e-2

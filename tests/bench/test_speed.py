@@ -1,0 +1,132 @@
+"""The speed scripts compare like with like, and count what they say they count."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from bench import progress
+from bench.config import load
+from bench.schema import Config
+from bench.speed import loop, pipeline
+from bench.speed.__main__ import main
+from bench.speed.bare import BareLoop
+from models import MODELS, GenerativeModel
+from models.base import LOG_EVERY
+
+TINY = {
+    "vae": ["model.width=4", "model.hidden=16"],
+    "vqvae": ["model.width=4", "model.codebook_size=8", "model.prior_dim=8", "model.prior_depth=1"],
+    "pixel_ar": ["model.patch=4", "model.dim=16", "model.depth=1", "model.heads=2", "model.hidden=8"],
+    "ae": ["model.width=4", "model.hidden=16"],
+    "dae": ["model.width=4", "model.hidden=16"],
+    "gan": ["model.width=4"],
+    "ddpm": ["model.channels=[8,8]", "model.T=20", "model.warmup=10"],
+}
+
+
+def tiny(model: str, folder: Path) -> Config:
+    """A cheap version of a family, whose rate falls visibly in the batches of these tests."""
+    budget = ["train.batch=16", f"train.images={16 * 64}", "trainer.accelerator=cpu", f"results={folder}"]
+    (config,) = load([f"model={model}", *budget, *TINY[model]])
+    return config
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress.console, "quiet", True)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_bare_loop_ends_with_the_weights_and_the_loss_of_lightnings(model: str, small_mnist: Path) -> None:
+    """Bit for bit, averaged weights and buffers too, while both take turns of a batch each."""
+    speeds, trained, bare = loop.compare(tiny(model, small_mnist), seconds=0.0, turns=LOG_EVERY)
+    assert bare.done == LOG_EVERY + 1  # the first turn does not count
+    assert len(speeds.turns) == LOG_EVERY
+    expected, ours = trained.state_dict(), (bare.averages.module if bare.averages else bare.model).state_dict()
+    assert expected.keys() == ours.keys()
+    for name, value in expected.items():
+        assert torch.equal(value, ours[name]), name
+    assert bare.curve == [float(trained.trainer.logged_metrics["train/loss"])]
+
+
+def test_each_loops_turn_is_timed_without_the_others(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that stands still but for two ticks a batch of Lightning's, one of the bare one's, ten a save."""
+    clock = SimpleNamespace(now=0.0, perf_counter=lambda: clock.now)
+    begin, run, save = GenerativeModel.on_train_batch_start, BareLoop.run, loop.L.Trainer.save_checkpoint
+
+    def two_ticks(self: GenerativeModel, *batch: Any) -> None:
+        begin(self, *batch)
+        clock.now += 2
+
+    def a_tick_each(self: BareLoop, batches: int) -> None:
+        run(self, batches)
+        clock.now += batches
+
+    def ten_ticks(self: Any, *file: Any) -> None:
+        save(self, *file)
+        clock.now += 10
+
+    monkeypatch.setattr(GenerativeModel, "on_train_batch_start", two_ticks)
+    monkeypatch.setattr(BareLoop, "run", a_tick_each)
+    monkeypatch.setattr(loop.L.Trainer, "save_checkpoint", ten_ticks)
+    monkeypatch.setattr(loop, "time", clock)
+    turns = []
+    speeds, _, bare = loop.compare(tiny("vae", small_mnist), 5.0, 4, lambda: turns.append(1))
+    assert len(turns) == 4
+    assert bare.done == 5 * 3  # batches of two ticks until five are over
+    assert speeds == loop.Speeds(16, [(2.0, 1.0)] * 4, checkpoint=10.0)
+
+
+def test_the_ratio_has_its_share_of_checkpoints_and_leaves_out_single_disturbed_turns() -> None:
+    turns = [(0.2, 0.19)] * 18 + [(20.0, 0.19), (0.2, 19.0)]
+    speeds = loop.Speeds(32, turns, checkpoint=0.05 * loop.SECONDS_BETWEEN_CHECKPOINTS)
+    assert loop.trimmed_mean(speeds.ratios()) == pytest.approx(0.19 / 0.2 / 1.05)
+    assert speeds.images_per_second() == pytest.approx((32 / 0.2 / 1.05, 32 / 0.19))
+    assert speeds.overhead() == pytest.approx(0.2 * 1.05 - 0.19)
+
+
+def test_a_stop_by_the_user_gives_no_figures(small_mnist: Path) -> None:
+    presses = iter([lambda: os.kill(os.getpid(), signal.SIGINT)])
+    with pytest.raises(KeyboardInterrupt):
+        loop.compare(tiny("vae", small_mnist), 0.0, 4, lambda: next(presses, lambda: None)())
+
+
+def test_a_pass_is_timed_from_its_first_batch_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=0.0, perf_counter=lambda: clock.now)
+    monkeypatch.setattr(pipeline, "time", clock)
+
+    def batches() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        clock.now += 100  # workers start
+        for images in (64, 64, 32):
+            yield torch.zeros(images), torch.zeros(images)
+            clock.now += 3
+
+    assert pipeline.images_per_second(batches()) == (64 + 32) / 9
+
+
+def test_the_table_has_a_line_for_every_family(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    speeds = {model: loop.Speeds(100, [(1.0, 0.01 * k)] * 20) for k, model in enumerate(MODELS, 91)}
+    monkeypatch.setattr(loop, "compare", lambda config, *_: (speeds[config.model["name"]], None, None))
+    main(["loop"])
+    lines = capsys.readouterr().out.splitlines()
+    for k, model in enumerate(MODELS, 91):
+        (line,) = [line for line in lines if f" {model} " in line]
+        assert f"{0.01 * k:.3f}" in line
+
+
+def test_an_unknown_question_is_answered_by_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["everything"])
+    error = capsys.readouterr().err
+    assert "everything" in error
+    assert "pipeline" in error
+    assert "loop" in error
