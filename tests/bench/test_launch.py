@@ -20,6 +20,10 @@ from bench.cli import main
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="gloo jobs are tried on Unix")
 Words = Callable[..., list[str]]
 BENCH = [sys.executable, "-m", "bench.cli"]
+SAYS_ITS_LAST_THREADS = """
+import atexit, glob
+atexit.register(lambda: print("last threads", [open(name).read() for name in glob.glob("/proc/self/task/*/comm")]))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +101,11 @@ def test_two_ranks_judge_the_same_weights_to_the_same_bits(
     shutil.rmtree(home / "two" / "pictures")
     (file,) = (home / "two" / "records").glob("vae-*.json")
     file.write_text(json.dumps(whole | {"results": {}, "abilities": {}}))
-    said = finish(start(home, *BENCH, *words("vae", "two", "trainer.devices=2")))
+    (home / "sitecustomize.py").write_text(SAYS_ITS_LAST_THREADS)
+    said = finish(start(home, *BENCH, *words("vae", "two", "trainer.devices=2"), PYTHONPATH=str(home)))
     assert said.count("recorded:") == 1, said
+    assert said.count("last threads") == 2, said
+    assert "gloo" not in said, said  # such a thread aborts a Python that is about to end
     assert figures(home / "two", "vae") == figures(home / "one", "vae")
     assert record(home / "two", "vae")["abilities"] == whole["abilities"]
     drawn = sorted(file.relative_to(home / "one") for file in (home / "one" / "pictures").rglob("*.png"))
@@ -122,7 +129,7 @@ def test_two_torchrun_agents_are_two_nodes_and_train_like_one_process(
         for rank in (0, 1)
     ]  # fmt: skip
     said = [finish(job) for job in jobs]
-    assert [job.returncode for job in jobs] == [0, 0], said
+    assert [job.returncode for job in jobs] == [0, 0], "\n".join(text[-4000:] for text in said)
     assert sum(text.count("recorded:") for text in said) == 1, said
     alone(words("vqvae", "node"))
     one, two = (record(home / results, "vqvae") for results in ("node", "nodes"))
