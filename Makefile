@@ -14,7 +14,7 @@ smoke: .venv/installed
 	$(BIN)/bench table preset=smoke results=results/smoke
 
 test: .venv/tested lint
-	$(BIN)/pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n auto --maxprocesses 4
 
 slow: .venv/tested
 	$(BIN)/pytest -m slow

