@@ -45,10 +45,10 @@ def selftest(options: argparse.Namespace) -> None:
     run()
 
 
-def table(options: argparse.Namespace) -> None:
+def table(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from bench import render
+    from bench import render, terminal
     from bench.config import table_selection
     from bench.records import read_all
     from bench.selection import select
@@ -56,8 +56,25 @@ def table(options: argparse.Namespace) -> None:
 
     folder, wanted = table_selection(options.overrides)
     made = build(select(read_all(folder), wanted), folder)
-    render.show(made, Console(highlight=False))
+    if options.check:
+        wrong = render.differing(made, folder)
+        console.print("\n".join(wrong) or f"{folder}: the table is what the records give", markup=False)
+        return 1 if wrong else 0
+    terminal.show(made, Console(highlight=False))
     console.print(f"written: {', '.join(map(str, render.write(made, folder)))}")
+    return 0
+
+
+def show(options: argparse.Namespace) -> None:
+    from bench.show import show as show_run
+
+    show_run(options.run, options.overrides)
+
+
+def compare(options: argparse.Namespace) -> None:
+    from bench.compare import compare as compare_runs
+
+    compare_runs(options.run, options.other, options.overrides)
 
 
 def sweep(options: argparse.Namespace) -> int:
@@ -140,6 +157,20 @@ def parser() -> argparse.ArgumentParser:
         metavar="key=value",
         help="preset=, data=, protocol=, evaluation.samples=, .seed= and .chunk= choose among results=DIR",
     )
+    command.add_argument("--check", action="store_true", help="write nothing; fail unless the files are up to date")
+    command = add(
+        "show", show, "One run: what it was, its learning curves and its figures.",
+        "bench show vae-mnist-0-1744cb0c results=results/published",
+    )  # fmt: skip
+    command.add_argument("run", metavar="RUN", help="a run_id, as `bench train` prints it")
+    command.add_argument("overrides", nargs="*", metavar="results=DIR", help="where its record is")
+    command = add(
+        "compare", compare, "Two runs: the settings in which they differ, and their figures by difference.",
+        "bench compare vae-mnist-0-1744cb0c vae-mnist-1-5d6e7f80",
+    )  # fmt: skip
+    command.add_argument("run", metavar="RUN")
+    command.add_argument("other", metavar="RUN")
+    command.add_argument("overrides", nargs="*", metavar="results=DIR", help="where their records are")
     command = add(
         "extractor", extractor, "Train the small classifier whose features judge a data set's samples.",
         "bench extractor data=fashion_mnist data.root=~/datasets",

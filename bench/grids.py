@@ -1,8 +1,10 @@
 """A Table -> its blocks as grids of text, the first line of each the headings."""
 
+from collections.abc import Sequence
+
 from bench.columns import BLOCKS, FAMILIES, SECTIONS, UNSURE, Column, Section
 from bench.table import Cell, Row, Table
-from bench.third_block import TERM
+from bench.third_block import TERM, Line
 
 Grid = list[list[str]]
 
@@ -55,13 +57,13 @@ def contenders(table: Table, separator: str) -> list[str]:
     ]
 
 
-def figures_grids(table: Table) -> list[tuple[str, Grid]]:
+def figures_grids(rows: Sequence[Row]) -> list[tuple[str, Grid]]:
     """Block two as text: a line for each row of figures, in grids of the columns that any row fills."""
     grids = []
     for title, columns in BLOCKS.items():
-        filled = [column for column in columns if any(column.key in row.figures for row in table.rows)]
+        filled = [column for column in columns if any(column.key in row.figures for row in rows)]
         grid = [["model, sampler", *map(heading, filled)]]
-        for row in table.rows:
+        for row in rows:
             if any(column.key in row.figures for column in filled):
                 shown = [column.show(row.figures.get(column.key), row.intervals.get(column.key)) for column in filled]
                 grid.append([called(row), *shown])
@@ -74,9 +76,9 @@ def called(row: Row) -> str:
     return row.name + (f" ({row.seeds} seeds)" if row.seeds > 1 else "") + (" †" if row.flags else "")
 
 
-def section_grid(section: Section, table: Table) -> Grid:
+def section_grid(section: Section, lines: Sequence[Line]) -> Grid:
     """A part of block three as text, with the terms of a bound in a last column; only its heading where it is empty."""
-    chosen = [line for line in table.lines if line.section == section.key]
+    chosen = [line for line in lines if line.section == section.key]
     grid = [[section.first, *map(heading, section.columns)]]
     for line in chosen:
         shown = [
@@ -92,7 +94,7 @@ def section_grid(section: Section, table: Table) -> Grid:
     return [[*line, term] for line, term in zip(grid, ["of which", *terms], strict=True)] if any(terms) else grid
 
 
-def sections(table: Table) -> list[tuple[Section, Grid]]:
+def sections(lines: Sequence[Line]) -> list[tuple[Section, Grid]]:
     """The parts of block three that have lines."""
-    grids = ((section, section_grid(section, table)) for section in SECTIONS)
+    grids = ((section, section_grid(section, lines)) for section in SECTIONS)
     return [(section, grid) for section, grid in grids if len(grid) > 1]

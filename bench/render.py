@@ -1,19 +1,17 @@
-"""A Table -> Markdown, CSV, JSON, LaTeX, a figure, and the terminal."""
+"""A Table -> Markdown, CSV, JSON, LaTeX and a figure; and whether a folder's files are what its records give."""
 
 import csv
 import dataclasses
 import io
 import json
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from rich import box
-from rich.console import Console
-from rich.table import Table as RichTable
 
-from bench.columns import COLUMNS, UNSURE
-from bench.grids import Grid, caption, figures_grids, lecture_grid, sections
+from bench.columns import COLUMNS
+from bench.grids import caption, figures_grids, lecture_grid, sections
 from bench.locks import exclusive
 from bench.records import FLOOR, write_bytes, write_text
 from bench.table import Table
@@ -36,10 +34,10 @@ def markdown(table: Table) -> str:
     lecture = markdown_grid(lecture_grid(table, "<br>"), ":-:")
     beside = "".join(
         f"\n**{section.title}.** {section.about}.\n\n{markdown_grid(grid, '--:')}\n"
-        for section, grid in sections(table)
+        for section, grid in sections(table.lines)
     )
     beside += f"\nMeasured on {table.beside}.\n" if beside else ""
-    figures = "\n\n".join(f"**{title}**\n\n{markdown_grid(grid, '--:')}" for title, grid in figures_grids(table))
+    figures = "\n\n".join(f"**{title}**\n\n{markdown_grid(grid, '--:')}" for title, grid in figures_grids(table.rows))
     return f"{stamp}{lecture}\n\n{caption(table)}\n\n{figures}\n{beside}"
 
 
@@ -51,8 +49,8 @@ def latex(table: Table) -> str:
     environment.filters["tex"] = lambda text: "".join(LATEX.get(character, character) for character in str(text))
     template = environment.get_template("TABLE.tex.j2")
     return template.render(
-        grids=[("", lecture_grid(table, "; ")), *figures_grids(table),
-               *((f"{section.title}. {section.about}.", grid) for section, grid in sections(table))],
+        grids=[("", lecture_grid(table, "; ")), *figures_grids(table.rows),
+               *((f"{section.title}. {section.about}.", grid) for section, grid in sections(table.lines))],
         beside=table.beside,
         stamp=table.stamp, caption=caption(table),
     )  # fmt: skip
@@ -130,64 +128,35 @@ def figure(table: Table, target: Path) -> None:
     write_bytes(target, content.getvalue())
 
 
+def texts(table: Table) -> dict[str, str]:
+    """Name -> content of each file that is text."""
+    return {
+        "TABLE.md": markdown(table), "TABLE.csv": csv_text(table), "TABLE.beside.csv": beside_csv_text(table),
+        "TABLE.json": json_text(table), "TABLE.tex": latex(table),
+    }  # fmt: skip
+
+
 def write(table: Table, folder: Path) -> list[Path]:
     """Write TABLE.md, .csv, .beside.csv, .json, .tex and .png into `folder`; returns the paths."""
-    texts = {
-        "md": markdown(table), "csv": csv_text(table), "beside.csv": beside_csv_text(table), "json": json_text(table),
-        "tex": latex(table),
-    }  # fmt: skip
+    made = texts(table)
     with exclusive(folder, "table"):
-        for ending, text in texts.items():
-            write_text(folder / f"TABLE.{ending}", text)
+        for name, text in made.items():
+            write_text(folder / name, text)
         figure(table, folder / "TABLE.png")
-    return [folder / f"TABLE.{ending}" for ending in (*texts, "png")]
+    return [folder / name for name in (*made, "TABLE.png")]
 
 
-def show(table: Table, console: Console) -> None:
-    """Print the blocks for a person at a terminal: the figures turned, a column for each row."""
-    if table.stamp:
-        console.print(f"[bold yellow]{table.stamp}[/]\n")
-    colours = {"✓": "green", "×": "red", UNSURE: "yellow", "–": "dim"}
-    block = RichTable(title="The lecture's table, measured", show_lines=True)
-    head, *lines = lecture_grid(table, "\n")
-    for title in head:
-        block.add_column(title, justify="center" if title else "left")
-    for name, *cells in lines:
-        block.add_row(name, *(f"[{colours[cell[0]]}]{cell[0]}[/]{cell[1:]}" for cell in cells))
-    console.print(block)
-    console.print(caption(table), style="dim")
-    parts = [(title, part) for title, grid in figures_grids(table) for part in turned(grid, console.width)]
-    for name, columns in parts:
-        figures = RichTable(title=name, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        for number, title in enumerate(columns[0]):
-            figures.add_column(title, justify="right" if number else "left", no_wrap=True)
-        for line in columns[1:]:
-            figures.add_row(*line)
-        console.print(figures)
-    for section, grid in sections(table):
-        block = RichTable(title=section.title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        for number, words in enumerate(grid[0]):
-            block.add_column(words, justify="left" if number == 0 else "right")
-        for line in grid[1:]:
-            block.add_row(*line)
-        console.print(block)
-    if table.beside:
-        console.print(f"Measured on {table.beside}.", style="dim")
-
-
-def turned(grid: Grid, width: int) -> list[Grid]:
-    """A grid with lines for columns, cut into as many as keep within `width` characters; headings break at words."""
-    names, *lines = ([cell.replace(", ", "\n") if i == 0 else cell for i, cell in enumerate(line)] for line in grid)
-    names[0] = ""
-    first = max(map(len, names)) + 1
-    made: list[Grid] = []
-    room = 0
-    for line in lines:
-        line[0] = line[0].replace("-", "\n").replace(" ", "\n")
-        wide = 2 + max(len(word) for cell in line for word in cell.split("\n"))
-        if wide > room:
-            made.append([names])
-            room = width - first - 4
-        made[-1].append(line)
-        room -= wide
-    return [[list(line) for line in zip(*part, strict=True)] for part in made]
+def differing(table: Table, folder: Path) -> list[str]:
+    """A sentence for each text file of `folder` that is missing, or is not what `write` would put there."""
+    said = []
+    for name, text in texts(table).items():
+        file = folder / name
+        if not file.exists():
+            said.append(f"{file}: missing")
+        elif (found := file.read_text()) != text:
+            pairs = zip_longest(found.split("\n"), text.split("\n"), fillvalue="nothing")
+            line, (there, due) = next((k, pair) for k, pair in enumerate(pairs, 1) if pair[0] != pair[1])
+            at = next(k for k, (a, b) in enumerate(zip_longest(there, due)) if a != b)
+            there, due = (one[max(0, at - 30) : at + 30].strip() for one in (there, due))
+            said.append(f"{file}, line {line}: has `{there}` where the records give `{due}`")
+    return said

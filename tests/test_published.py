@@ -1,26 +1,47 @@
 """What README and results/published show is what the committed records give."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
-from bench import render
-from bench.records import read_all
-from bench.table import build
+from bench.cli import main
 
 HOUSE = Path(__file__).resolve().parent.parent
 PUBLISHED = HOUSE / "results" / "published"
 
 
 @pytest.mark.parametrize("folder", [PUBLISHED, PUBLISHED / "grid_25", PUBLISHED / "ring_8"], ids=lambda path: path.name)
-def test_the_committed_tables_are_what_the_committed_records_give(folder: Path) -> None:
-    table = build(read_all(folder), folder)
-    assert (folder / "TABLE.md").read_text() == render.markdown(table)
-    assert (folder / "TABLE.csv").read_text() == render.csv_text(table)
-    assert (folder / "TABLE.beside.csv").read_text() == render.beside_csv_text(table)
-    assert (folder / "TABLE.json").read_text() == render.json_text(table)
-    assert (folder / "TABLE.tex").read_text() == render.latex(table)
+def test_the_committed_tables_are_what_the_committed_records_give(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["table", "--check", f"results={folder}"]) == 0
+    assert capsys.readouterr().err == f"{folder}: the table is what the records give\n"
+
+
+@pytest.mark.parametrize("name", ["TABLE.md", "TABLE.csv", "TABLE.beside.csv", "TABLE.json", "TABLE.tex", "records"])
+def test_a_changed_digit_is_found_and_named_and_nothing_is_written(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(PUBLISHED, tmp_path / "published"))
+    changed = next((folder / "records").glob("vqvae-*")) if name == "records" else folder / name
+    head, _, rest = changed.read_text().rpartition("9")
+    changed.write_text(f"{head}8{rest}" if name != "records" else changed.read_text().replace('"fid": 6', '"fid": 5'))
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    assert main(["table", "--check", f"results={folder}"]) == 1
+    said = capsys.readouterr().err
+    if name == "records":  # all files show it
+        assert [part in said for part in ("TABLE.md, line", "TABLE.csv, line", "TABLE.json, line")] == [True] * 3
+    else:
+        line = head.count("\n") + 1
+        assert said.startswith(f"{changed}, line {line}: has `")
+        assert said.count("\n") == 1
+        (folder / name).unlink()
+        assert main(["table", "--check", f"results={folder}"]) == 1
+        assert capsys.readouterr().err == f"{folder / name}: missing\n"
+        changed.write_bytes(before[changed])
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
 
 
 @pytest.mark.parametrize("block", ["lecture", "figures", "beside"])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import render
+from bench import render, terminal
 from bench.progress import console
 from bench.records import RecordError, find, read_all
 from bench.selection import TableError, select
@@ -62,5 +62,5 @@ def show_table(planned: Sequence[Planned], results: Path) -> None:
     except (TableError, RecordError) as error:
         console.print(f"[yellow]  no table: {error}[/]")
         return
-    render.show(made, Console(highlight=False))
+    terminal.show(made, Console(highlight=False))
     console.print(f"written: {', '.join(map(str, render.write(made, results)))}")

@@ -160,7 +160,7 @@ def test_a_timed_only_row_speaks_for_speed_and_the_next_row_for_quality() -> Non
     assert [row.name for row in table.rows if row.family == "diffusion"] == [
         "ddpm, ancestral-1000", "ddpm, ancestral-100", "ddpm, ddim-50",
     ]  # fmt: skip
-    quality = dict(grids.figures_grids(table))["Quality and coverage"]
+    quality = dict(grids.figures_grids(table.rows))["Quality and coverage"]
     assert [line[0] for line in quality[1:]] == [row.name for row in table.rows if "fid" in row.figures]
 
 
@@ -314,7 +314,7 @@ def skilled() -> list[Record]:
 
 def test_block_three_says_what_models_do_beside_sampling() -> None:
     table = build(skilled(), HERE)
-    made = {section.key: grid for section, grid in grids.sections(table)}
+    made = {section.key: grid for section, grid in grids.sections(table.lines)}
     assert made["compression"][1:] == [
         ["raw pixels", "–", "–", "–", "0.900", "0.930", "784"],  # what it cannot do is empty, never a zero
         ["vae", "5", "23.0", "0.900", "0.950", "0.960", "16"],
@@ -328,7 +328,7 @@ def test_block_three_says_what_models_do_beside_sampling() -> None:
 
 
 def test_block_three_is_left_out_where_nothing_was_measured() -> None:
-    assert grids.sections(build(lecture(), HERE)) == []
+    assert grids.sections(build(lecture(), HERE).lines) == []
     assert not any(section.title in render.markdown(build(lecture(), HERE)) for section in SECTIONS)
 
 

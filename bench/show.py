@@ -1,0 +1,128 @@
+"""`bench show RUN`: one record, for people."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as RichTable
+
+from bench.columns import FAMILIES, REFERENCE
+from bench.config import split
+from bench.evaluation import Protocol
+from bench.records import FLOOR, Record, failures, find
+from bench.schema import ConfigError, check_name
+from bench.seeds import names
+from bench.selection import describe, narrowed
+from bench.table import gather
+from bench.terminal import listed, show_figures, show_sections
+from bench.third_block import lines
+
+BARS = "▁▂▃▄▅▆▇█"
+POINTS = 40  # of a curve drawn as characters
+PAGES = FAMILIES | REFERENCE | {FLOOR: "references"}
+
+
+def results_of(command: str, overrides: Sequence[str]) -> Path:
+    """The folder that `results=DIR` names; a command that only reads takes no other setting."""
+    picks, rest = split(overrides)
+    if wrong := [key for key in [*picks, *rest] if key != "results"]:
+        raise ConfigError(f"{wrong[0]}: `bench {command}` takes results=DIR only")
+    return Path(str(rest.get("results", "results")))
+
+
+def recorded(run: str, results: Path) -> Record:
+    """The record of a run; ConfigError that says why there is none, or lists those that there are."""
+    if record := find(results, run):
+        return record
+    for failure in failures(results):
+        if failure.run_id == run:
+            raise ConfigError(f"{run}: has no figures, it failed: {failure.cause}")
+    known = [file.stem for file in sorted((results / "records").glob("*.json"))]
+    if not known:
+        raise ConfigError(f"run={run}: no records in {results}/records; name another folder with results=DIR")
+    check_name("run", run, known)
+    raise AssertionError
+
+
+def show(run: str, overrides: Sequence[str]) -> None:
+    """Print what the run was, how its losses fell, and its figures under each way in which they were measured."""
+    results = results_of("show", overrides)
+    record = recorded(run, results)
+    console = Console(highlight=False)
+    console.rule(f"[bold]{record.run_id}")
+    facts = RichTable(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, text in (said(record) | files(record, results)).items():
+        facts.add_row(f"[dim]{name}[/]", escape(text))
+    console.print(facts)
+    if record.curves:
+        console.print(listed("While it trained", curves(record.curves)))
+    called = names([record])
+    for setting, line in settings(record).items():
+        rows = gather([narrowed(record, {}, setting)], called)
+        show_figures(rows, console)
+        for row in rows:
+            console.print("\n".join(f"† {row.name}: {flag}" for flag in row.flags), style="yellow")
+        console.print(f"Measured under {escape(line)}.", style="dim")
+    show_sections(lines([record], called), console)
+
+
+def settings(record: Record) -> dict[str, str]:
+    """`setting()` -> its sentence, of every way in which the record's samples were measured."""
+    stated = [Protocol.from_dict(result.protocol) for result in record.results.values()]
+    return {protocol.setting(): protocol.line() for protocol in stated}
+
+
+def said(record: Record) -> dict[str, str]:
+    """What the run was and what it cost."""
+    config = record.config
+    facts = {
+        "model": f"{config['model']['name']} ({PAGES.get(record.family, record.family)})",
+        "settings": ", ".join(f"{key} {value}" for key, value in config["model"].items() if key != "name"),
+        "data": f"{config['data']['name']}, training images sha {record.data_digest[:8]}",
+        "preset": " – ".join(filter(None, (record.preset, config.get("stamp", "")))),
+        "code": f"{record.code['commit'][:12]}{'' if record.code['clean'] else ', with changes not committed'}; "
+        + ", ".join(f"{name} {version}" for name, version in record.libraries.items()),
+    }
+    if record.images_seen:
+        processes = record.hardware.get("processes", 1)
+        facts["training"] = (
+            f"{record.images_seen:,} images in batches of {config['train']['batch']}, seed {config['seed']}: "
+            f"{record.train_seconds / 60:.1f} min on {describe(record.hardware)}"
+            f"{f', {processes} processes' if processes > 1 else ''}, {record.precision}"
+        )
+        facts["weights"] = f"{record.parameters / 1e6:.2f} M, {record.sampling_parameters / 1e6:.2f} M of them draw"
+    return {name: text for name, text in facts.items() if text}
+
+
+def files(record: Record, results: Path) -> dict[str, str]:
+    """What else there is of the run."""
+    weights = results / "runs" / record.run_id / "final.ckpt"
+    drawn = sorted((results / "pictures" / record.run_id).rglob("*.png"))
+    return {
+        **({"checkpoint": str(weights)} if weights.exists() else {}),
+        **({"pictures": f"{drawn[0].parent} ({', '.join(file.stem for file in drawn)})"} if drawn else {}),
+    }
+
+
+def curves(kept: dict[str, list[float]]) -> list[list[str]]:
+    """First, least and last value of each curve, and its course in characters; the least at the bottom."""
+    grid = [["", "first", "least", "last", f"over {kept['images_seen'][-1]:,.0f} images"]]
+    for name, values in kept.items():
+        known = [value for value in values if math.isfinite(value)]
+        if name != "images_seen" and known:
+            grid.append([name, *(f"{value:.4g}" for value in (known[0], min(known), known[-1])), drawn(values)])
+    return grid
+
+
+def drawn(values: Sequence[float]) -> str:
+    """A curve in at most POINTS characters, linear from its least value to its greatest; gaps for what is no number."""
+    count = min(POINTS, len(values))
+    chosen = [values[round(k * (len(values) - 1) / max(1, count - 1))] for k in range(count)]
+    known = [value for value in chosen if math.isfinite(value)]
+    low, span = min(known, default=0.0), (max(known, default=0.0) - min(known, default=0.0)) or 1.0
+    return "".join(
+        BARS[min(len(BARS) - 1, int((value - low) / span * len(BARS)))] if math.isfinite(value) else " "
+        for value in chosen
+    )

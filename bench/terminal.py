@@ -1,0 +1,72 @@
+"""Tables for a person at a terminal."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from bench.columns import UNSURE
+from bench.grids import Grid, caption, figures_grids, lecture_grid, sections
+from bench.table import Row, Table
+from bench.third_block import Line
+
+
+def show(table: Table, console: Console) -> None:
+    """Print the blocks: the lecture's with coloured marks, the figures turned, what stands beside them."""
+    if table.stamp:
+        console.print(f"[bold yellow]{table.stamp}[/]\n")
+    colours = {"✓": "green", "×": "red", UNSURE: "yellow", "–": "dim"}
+    block = RichTable(title="The lecture's table, measured", show_lines=True)
+    head, *lines = lecture_grid(table, "\n")
+    for title in head:
+        block.add_column(title, justify="center" if title else "left")
+    for name, *cells in lines:
+        block.add_row(name, *(f"[{colours[cell[0]]}]{cell[0]}[/]{cell[1:]}" for cell in cells))
+    console.print(block)
+    console.print(caption(table), style="dim")
+    show_figures(table.rows, console)
+    show_sections(table.lines, console)
+    if table.beside:
+        console.print(f"Measured on {table.beside}.", style="dim")
+
+
+def show_figures(rows: Sequence[Row], console: Console) -> None:
+    """Block two, a column for each row and a line for each figure; as many tables as the width asks for."""
+    for name, grid in figures_grids(rows):
+        for part in turned(grid, console.width):
+            console.print(listed(name, part))
+
+
+def show_sections(lines: Sequence[Line], console: Console) -> None:
+    """Block three."""
+    for section, grid in sections(lines):
+        console.print(listed(section.title, grid))
+
+
+def listed(title: str, grid: Grid) -> RichTable:
+    """A grid with its first line as heading, the first column to the left and the others to the right."""
+    block = RichTable(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), min_width=len(title))
+    for number, words in enumerate(grid[0]):
+        block.add_column(words, justify="right" if number else "left")
+    for line in grid[1:]:
+        block.add_row(*line)
+    return block
+
+
+def turned(grid: Grid, width: int) -> list[Grid]:
+    """A grid with lines for columns, cut into as many as keep within `width` characters; headings break at words."""
+    names, *lines = ([cell.replace(", ", "\n") if i == 0 else cell for i, cell in enumerate(line)] for line in grid)
+    names[0] = ""
+    first = max(map(len, names)) + 1
+    made: list[Grid] = []
+    room = 0
+    for line in lines:
+        line[0] = line[0].replace("-", "\n").replace(" ", "\n")
+        wide = 2 + max(len(word) for cell in line for word in cell.split("\n"))
+        if wide > room:
+            made.append([names])
+            room = width - first - 4
+        made[-1].append(line)
+        room -= wide
+    return [[list(line) for line in zip(*part, strict=True)] for part in made]
