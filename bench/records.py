@@ -72,6 +72,11 @@ class Record(BaseModel):
     def preset(self) -> str:
         return str(self.config["preset"])
 
+    @property
+    def finished(self) -> bool:
+        """Whether its command came to the end, where `evaluate_seconds` is written; schemas before 4 do not tell."""
+        return self.evaluate_seconds > 0 or self.schema_version < 4
+
 
 class Failure(BaseModel):
     """A training that diverged: a finding about its model, unlike a crash, so the table speaks of it."""

@@ -15,6 +15,7 @@ from bench.judge import evaluate_floor, evaluate_rows, missing_rows
 from bench.launch import launch
 from bench.locks import exclusive
 from bench.progress import console
+from bench.records import Record
 from bench.schema import Config, ConfigError
 from bench.standard import Standard, standard
 from bench.tracking import track
@@ -92,7 +93,7 @@ def run(config: Config, data: ImageDataModule, model: GenerativeModel) -> None:
         started = time.monotonic()
         by = references(config, data)
         judging = time.monotonic() - started
-    if record and not missing_rows(record, config, by, model) and not missing_abilities(record, config, data, model):
+    if record and record.finished and not missing(record, config, data, model, by):
         console.print(f"[bold]{name}[/] is trained and evaluated, nothing to do: {file}")
         return
     if record and not ranks.on_first(weights.exists):
@@ -105,12 +106,17 @@ def run(config: Config, data: ImageDataModule, model: GenerativeModel) -> None:
     def finish() -> None:
         draw_pictures(config, data, model)  # before the abilities, so that a stop here leaves something missing
         measure_abilities(record, config, data, model, by.device)
-        record.evaluate_seconds += round(judging + time.monotonic() - started, 1)
+        record.evaluate_seconds = round(record.evaluate_seconds + judging + time.monotonic() - started, 3)
         records.write(record, results)
         track(record, config, weights.parent)
 
     ranks.on_first(finish)
     console.print(f"  recorded: {file}")
+
+
+def missing(record: Record, config: Config, data: ImageDataModule, model: GenerativeModel, by: Standard) -> list[str]:
+    """The rows and abilities that the record has not got."""
+    return [*missing_rows(record, config, by, model), *missing_abilities(record, config, data, model)]
 
 
 def references(config: Config, data: ImageDataModule) -> Standard:

@@ -108,7 +108,7 @@ def complete(one: Planned) -> bool:
     Where this says no, it may say yes in a few seconds.
     """
     record = records.find(one.results, run_id(one.config))
-    if record is None or not record.evaluate_seconds:  # which is written last
+    if record is None or not record.finished:
         return False
     rows = samplers(one.config).items()
     found = [result for result in record.results.values() if same_setting(result.protocol, one.config)]

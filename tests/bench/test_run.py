@@ -37,6 +37,42 @@ def test_a_finished_run_says_so_and_does_nothing(small_mnist: Path, capsys: pyte
     assert {file: file.stat().st_mtime_ns for file in results.rglob("*") if file.is_file()} == files
 
 
+def test_a_run_stopped_in_its_last_write_is_brought_to_its_end(
+    small_mnist: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = small_mnist / "r"
+    assert main(words("vae", results)) == 0
+    (file,) = (results / "records").glob("vae-*.json")
+    done = record(results, "vae")
+    seconds = done.pop("evaluate_seconds")
+    drawn = {file: file.read_bytes() for file in (results / "pictures" / done["run_id"]).rglob("*.png")}
+    file.write_text(json.dumps(done))  # all its figures, but not the end of its command
+    file.with_name(f".{file.name}.a1b2c3d4").write_text("half of it")
+    (results / "pictures" / done["run_id"] / "reconstructions.png").unlink()
+    assert main(words("vae", results)) == 0
+    again = record(results, "vae")
+    assert 0 < again.pop("evaluate_seconds") < seconds
+    assert again == done
+    assert {file: file.read_bytes() for file in (results / "pictures" / done["run_id"]).rglob("*.png")} == drawn
+    assert not list(file.parent.glob(".*"))
+    assert "nothing to do" not in capsys.readouterr().err
+    assert main(words("vae", results)) == 0
+    assert "nothing to do" in capsys.readouterr().err
+
+
+def test_a_record_of_an_earlier_schema_is_finished_by_its_figures(
+    small_mnist: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = small_mnist / "r"
+    assert main(words("vae", results)) == 0
+    (file,) = (results / "records").glob("vae-*.json")
+    file.write_text(json.dumps(record(results, "vae") | {"schema_version": 3, "evaluate_seconds": 0.0}))
+    before = file.read_bytes()
+    assert main(words("vae", results)) == 0
+    assert "nothing to do" in capsys.readouterr().err
+    assert file.read_bytes() == before
+
+
 def test_new_samplers_and_protocols_add_rows_without_training(small_mnist: Path) -> None:
     results = small_mnist / "r"
     assert main(words("ddpm", results)) == 0
