@@ -116,13 +116,13 @@ def parser() -> argparse.ArgumentParser:
         "train", train, "Train, evaluate and record a model, or every model of a preset.",
         "bench train model=vae data=mnist seed=1 model.latent_dim=32\n  bench train preset=quick",
     )  # fmt: skip
-    command.add_argument("overrides", nargs="*", metavar="key=value", help=OVERRIDES)
+    command.add_argument("overrides", nargs="*", default=[], metavar="key=value", help=OVERRIDES)
     command = add(
         "sweep", sweep, "Run what a sweep file in W&B's format asks for and is not recorded yet, then show the table.",
         "bench sweep configs/sweep/families.yaml results=results\n  bench sweep families --executor ray --address auto",
     )  # fmt: skip
     command.add_argument("file", metavar="FILE", help="a W&B sweep file, or the name of one of configs/sweep/")
-    command.add_argument("overrides", nargs="*", metavar="key=value", help="settings for all its runs")
+    command.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="settings for all its runs")
     command.add_argument(
         "--jobs", type=int, metavar="N", help="runs at once on this machine; a GPU or a CPU core each if left out"
     )
@@ -136,7 +136,9 @@ def parser() -> argparse.ArgumentParser:
         "  bench evaluate --images samples/ --data mnist --name stylegan evaluation.samples=2000",
     )  # fmt: skip
     command.add_argument("run", metavar="RUN", nargs="?", help="a run_id, as `bench train` prints it")
-    command.add_argument("overrides", nargs="*", metavar="key=value", help="evaluation.*, samplers.* and results=DIR")
+    command.add_argument(
+        "overrides", nargs="*", default=[], metavar="key=value", help="evaluation.*, samplers.* and results=DIR"
+    )
     command.add_argument(
         "--protocol", metavar="P", help="repeat exactly: a fingerprint from the records, or a JSON file"
     )
@@ -154,6 +156,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "overrides",
         nargs="*",
+        default=[],
         metavar="key=value",
         help="preset=, data=, protocol=, evaluation.samples=, .seed= and .chunk= choose among results=DIR",
     )
@@ -163,19 +166,19 @@ def parser() -> argparse.ArgumentParser:
         "bench show vae-mnist-0-1744cb0c results=results/published",
     )  # fmt: skip
     command.add_argument("run", metavar="RUN", help="a run_id, as `bench train` prints it")
-    command.add_argument("overrides", nargs="*", metavar="results=DIR", help="where its record is")
+    command.add_argument("overrides", nargs="*", default=[], metavar="results=DIR", help="where its record is")
     command = add(
         "compare", compare, "Two runs: the settings in which they differ, and their figures by difference.",
         "bench compare vae-mnist-0-1744cb0c vae-mnist-1-5d6e7f80",
     )  # fmt: skip
     command.add_argument("run", metavar="RUN")
     command.add_argument("other", metavar="RUN")
-    command.add_argument("overrides", nargs="*", metavar="results=DIR", help="where their records are")
+    command.add_argument("overrides", nargs="*", default=[], metavar="results=DIR", help="where their records are")
     command = add(
         "extractor", extractor, "Train the small classifier whose features judge a data set's samples.",
         "bench extractor data=fashion_mnist data.root=~/datasets",
     )  # fmt: skip
-    command.add_argument("overrides", nargs="*", metavar="key=value", help="data=NAME and data.*")
+    command.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="data=NAME and data.*")
     command = add("list", listing, "What there is to choose from.", "bench list metrics")
     command.add_argument(
         "what", nargs="?", metavar="WHAT", help="models, datasets, samplers, presets or metrics; all if left out"
@@ -190,7 +193,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     if rest and (not hasattr(options, "overrides") or any(word.startswith("-") for word in rest)):
         top.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:
-        options.overrides += rest
+        options.overrides = [*options.overrides, *rest]
     return options
 
 
