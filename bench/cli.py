@@ -2,12 +2,13 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench.progress import console
 from bench.schema import ConfigError
 
+Add = Callable[[str, object, str, str], argparse.ArgumentParser]  # name, function, summary, example -> its own parser
 OVERRIDES = "settings as key=value; model=, data= and preset= pick files of configs/"
 
 
@@ -112,6 +113,26 @@ def parser() -> argparse.ArgumentParser:
         command.set_defaults(function=function)
         return command
 
+    add_runs(add)
+    add_answers(add)
+    add(
+        "selftest", selftest, "Run the evaluator on cases with known answers: expected beside measured.",
+        "bench selftest",
+    )  # fmt: skip
+    command = add(
+        "extractor", extractor, "Train the small classifier whose features judge a data set's samples.",
+        "bench extractor data=fashion_mnist data.root=~/datasets",
+    )  # fmt: skip
+    command.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="data=NAME and data.*")
+    command = add("list", listing, "What there is to choose from.", "bench list metrics")
+    command.add_argument(
+        "what", nargs="?", metavar="WHAT", help="models, datasets, samplers, presets or metrics; all if left out"
+    )
+    return top
+
+
+def add_runs(add: Add) -> None:
+    """The commands that train, sample or judge."""
     command = add(
         "train", train, "Train, evaluate and record a model, or every model of a preset.",
         "bench train model=vae data=mnist seed=1 model.latent_dim=32\n  bench train preset=quick",
@@ -145,10 +166,10 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--images", metavar="DIR", help="PNG files of another program, 8-bit, of the data's size")
     command.add_argument("--data", metavar="NAME", help="the data set that --images imitate; mnist if left out")
     command.add_argument("--name", metavar="NAME", help="of the row of --images; the folder's name if left out")
-    add(
-        "selftest", selftest, "Run the evaluator on cases with known answers: expected beside measured.",
-        "bench selftest",
-    )  # fmt: skip
+
+
+def add_answers(add: Add) -> None:
+    """The commands that read what is recorded."""
     command = add(
         "table", table, "Make the table from the records: printed, and written as TABLE.md, .csv, .json, .tex, .png.",
         "bench table preset=quick results=results",
@@ -174,16 +195,6 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("run", metavar="RUN")
     command.add_argument("other", metavar="RUN")
     command.add_argument("overrides", nargs="*", default=[], metavar="results=DIR", help="where their records are")
-    command = add(
-        "extractor", extractor, "Train the small classifier whose features judge a data set's samples.",
-        "bench extractor data=fashion_mnist data.root=~/datasets",
-    )  # fmt: skip
-    command.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="data=NAME and data.*")
-    command = add("list", listing, "What there is to choose from.", "bench list metrics")
-    command.add_argument(
-        "what", nargs="?", metavar="WHAT", help="models, datasets, samplers, presets or metrics; all if left out"
-    )
-    return top
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
