@@ -36,14 +36,15 @@ def averaged_weights(decay: float) -> WeightAveraging:
 
 
 class ImagesSeen(L.Callback):
-    """A progress bar in images seen, with the last logged loss beside it."""
+    """A progress bar in images seen, with the last logged loss beside it, and the curves for whoever watches it."""
 
-    def __init__(self, description: str, budget: int) -> None:
-        self.description, self.budget = description, budget
+    def __init__(self, description: str, budget: int, curves: "Curves") -> None:
+        self.description, self.budget, self.curves = description, budget, curves
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, GenerativeModel)
         self.bar = Bar(self.description, self.budget, "images", done=pl_module.images_seen)
+        self.bar.curves = self.curves.points
         self.bar.__enter__()
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:

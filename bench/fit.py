@@ -21,7 +21,8 @@ from bench.config import run_id
 from bench.evaluation import hardware, ranks
 from bench.progress import console
 from bench.schema import Config
-from bench.tracking import build_loggers
+from bench.tracking import Session
+from bench.tracking.training import Tracked
 from datamodules import ImageDataModule
 from models import GenerativeModel
 from models.base import LOG_EVERY
@@ -35,15 +36,19 @@ class Interrupted(Exception):
     """Training stopped by the user; the message says how to go on."""
 
 
-def train(config: Config, model: GenerativeModel, data: ImageDataModule, folder: Path) -> records.Record:
-    """Fit, record, and drop the checkpoints that only a stopped training needs."""
+def train(
+    config: Config, model: GenerativeModel, data: ImageDataModule, folder: Path, told: Session | None = None
+) -> records.Record:
+    """Fit, record, and drop the checkpoints that only a stopped training needs; `told` of all that is logged."""
     console.print(f"  [bold]{run_id(config)}[/]: {budget(config):,} images, {resolve_precision(config)}")
-    trainer = build_trainer(config, model, folder)
+    trainer = build_trainer(config, model, folder, told)
     try:
         fit(config, model, data, trainer, folder)
     except Diverged as error:
         cause = str(error)
         ranks.on_first(lambda: give_up(config, model, trainer, cause, folder))
+        if told:
+            told.tell(lambda run: run.summary.update({"failed": cause}))
         raise
     record = new_record(config, model, data, trainer)
     ranks.on_first(lambda: keep(record, config, folder))
@@ -115,7 +120,7 @@ def new_record(config: Config, model: GenerativeModel, data: ImageDataModule, tr
     )
 
 
-def build_trainer(config: Config, model: GenerativeModel, folder: Path) -> L.Trainer:
+def build_trainer(config: Config, model: GenerativeModel, folder: Path, told: Session | None = None) -> L.Trainer:
     """Lightning's trainer with the suite's callbacks; one epoch is the whole budget."""
     settings = config.trainer
     if not torch.cuda.is_available():  # with what Lightning sets, every step of an optimizer looks for a GPU's driver
@@ -123,7 +128,10 @@ def build_trainer(config: Config, model: GenerativeModel, folder: Path) -> L.Tra
     callbacks: list[L.Callback] = [RandomState(config.seed)]
     if model.ema_decay:
         callbacks.append(averaged_weights(model.ema_decay))
-    callbacks += [Curves(), Timer(), ImagesSeen(f"train {config.model['name']}", budget(config))]
+    curves = Curves()
+    callbacks += [curves, Timer(), ImagesSeen(f"train {config.model['name']}", budget(config), curves)]
+    if told and told.on:
+        callbacks.append(Tracked(told, curves, config, folder, budget(config)))
     return L.Trainer(
         accelerator=settings.accelerator,
         devices=settings.devices,
@@ -133,7 +141,7 @@ def build_trainer(config: Config, model: GenerativeModel, folder: Path) -> L.Tra
         max_epochs=1,
         callbacks=[*callbacks, Checkpoints(folder / "checkpoints", SECONDS_BETWEEN_CHECKPOINTS)],
         plugins=[WholeFiles(), *cluster()],
-        logger=build_loggers(config, folder),
+        logger=False,
         default_root_dir=folder,
         enable_progress_bar=False,
         enable_model_summary=False,

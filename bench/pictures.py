@@ -18,7 +18,6 @@ from models.protocols import Decodes, Denoises, Diffuses, Quantises, Reconstruct
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from wandb.sdk.wandb_run import Run
 
 HELD_OUT = 2000  # images that are looked at, at most
 BATCH = 250  # of them that a model is given at once
@@ -218,10 +217,3 @@ def draw(model: GenerativeModel, images: Tensor, labels: Tensor | None, folder: 
 def save_grid(images: Tensor, target: Path, columns: int = 8) -> None:
     """uint8 N x C x H x W -> one PNG, row by row, with a pixel of white between images."""
     save(Sheet(in_rows(images, columns)), target)
-
-
-def log_to_wandb(pictures: dict[str, Path], run: Run) -> None:
-    """Add pictures to an open W&B run, all in one step, each with its caption if it is one of `PICTURES`."""
-    import wandb
-
-    run.log({f"pictures/{name}": wandb.Image(str(path), caption=CAPTIONS.get(name)) for name, path in pictures.items()})

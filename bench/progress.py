@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 SECONDS_BETWEEN_LINES = 10.0
+watcher: "Callable[[Bar], None] | None" = None  # is shown every bar whenever it moves
 
 
 class Bar:
@@ -19,9 +20,10 @@ class Bar:
         self.description, self.total, self.unit, self.done = description, total, unit, done
         self.first = done
         self.live: Progress | None = None
+        self.curves: dict[str, list[float]] = {}  # what a watcher may draw beside it
 
     def __enter__(self) -> "Bar":
-        self.started = self.spoken = self.shown = time.monotonic()
+        self.started = self.spoken = self.shown = self.now = time.monotonic()
         if console.is_terminal:
             self.live = Progress(
                 TextColumn("{task.description:<34}"), BarColumn(28), TaskProgressColumn(), MofNCompleteColumn(),
@@ -38,23 +40,35 @@ class Bar:
         if self.live:
             self.live.stop()
         if kind is None and self.done > self.first:
-            seconds = time.monotonic() - self.started
-            console.print(f"  {self.description:<34} {self.done - self.first:>9,} {self.unit} in {clock(seconds)}")
+            self.now = time.monotonic()
+            console.print(f"  {self.description:<34} {self.done - self.first:>9,} {self.unit} in {clock(self.seconds)}")
+
+    @property
+    def seconds(self) -> float:
+        """Spent so far, as of the last move."""
+        return self.now - self.started
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that the rest will take at the rate so far; None before anything is done."""
+        done = self.done - self.first
+        return (self.total - self.done) * self.seconds / done if done else None
 
     def advance(self, units: int = 1, note: Callable[[], str] = str) -> None:
         """Count `units` as done; `note` is asked for a word about the work only when it will be shown."""
         self.done += units
-        now = time.monotonic()
+        self.now = now = time.monotonic()
+        if watcher:
+            watcher(self)
         if self.live:
             if now - self.shown > 0.1:
                 self.live.update(self.task, completed=min(self.done, self.total), note=note())
                 self.shown = now
         elif now - self.spoken > SECONDS_BETWEEN_LINES:
-            rate = (self.done - self.first) / (now - self.started)
-            left = clock((self.total - self.done) / rate)
+            rate = (self.done - self.first) / self.seconds
             console.print(
                 f"  {self.description:<34} {self.done / self.total:>4.0%}  {self.done:,} of {self.total:,} {self.unit}"
-                f"  {rate:,.0f}/s  {left} left  {note()}".rstrip()
+                f"  {rate:,.0f}/s  {clock(self.left or 0)} left  {note()}".rstrip()
             )
             sys.stderr.flush()
             self.spoken = now

@@ -21,13 +21,17 @@ PAIRS = 10  # of the evaluation's
 
 def draw_row(judged: Evaluation, data: ImageDataModule, sampler: str, folder: Path) -> None:
     """Write folder/samples.png and folder/nearest.png, with the sampler's name where it is not the only one."""
-    ending = "" if sampler == "default" else f"-{sampler}"
     if isinstance(data, Mixture):
-        save(scatter(judged.images, data), folder / f"samples{ending}.png")
+        save(scatter(judged.images, data), row_file(folder, "samples", sampler))
         return
-    save_grid(judged.images, folder / f"samples{ending}.png")
+    save_grid(judged.images, row_file(folder, "samples", sampler))
     if judged.closest:
-        save(closest_pairs(judged.closest, data.train_images), folder / f"nearest{ending}.png")
+        save(closest_pairs(judged.closest, data.train_images), row_file(folder, "nearest", sampler))
+
+
+def row_file(folder: Path, kind: str, sampler: str) -> Path:
+    """Where the picture of a kind, "samples" or "nearest", lies of the row with this sampler."""
+    return folder / (f"{kind}.png" if sampler == "default" else f"{kind}-{sampler}.png")
 
 
 def closest_pairs(closest: Closest, training: Tensor) -> Sheet:

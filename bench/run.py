@@ -6,7 +6,7 @@ from pathlib import Path
 import lightning as L
 import torch
 
-from bench import pictures, records
+from bench import live, pictures, records
 from bench.beside import is_images, measure_abilities, measure_baselines, missing_abilities
 from bench.config import run_id, without_name
 from bench.evaluation import check_extractor, ranks
@@ -18,7 +18,8 @@ from bench.progress import console
 from bench.records import Record
 from bench.schema import Config, ConfigError
 from bench.standard import Standard, standard
-from bench.tracking import track
+from bench.tracking import Session, open_session
+from bench.tracking.telling import whole
 from datamodules import DATAMODULES, ImageDataModule
 from models import MODELS, GenerativeModel
 
@@ -98,7 +99,27 @@ def run(config: Config, data: ImageDataModule, model: GenerativeModel) -> None:
         return
     if record and not ranks.on_first(weights.exists):
         raise ConfigError(f"{weights}: missing, so what {file} lacks cannot be measured; move that away to train again")
-    record = record or train(config, model, data, weights.parent)
+    with open_session(config, weights.parent) as told, live.shown(name, config.model_dump(), weights.parent):
+        complete(record, config, data, model, by, told, judging)
+    console.print(f"  recorded: {file}")
+
+
+def complete(
+    record: Record | None,
+    config: Config,
+    data: ImageDataModule,
+    model: GenerativeModel,
+    by: Standard,
+    told: Session,
+    judging: float,
+) -> None:
+    """Train unless there is a record, then measure and record what it lacks.
+
+    judging: seconds that were spent for that before.
+    """
+    results = Path(config.results)
+    weights = results / "runs" / run_id(config) / "final.ckpt"
+    record = record or train(config, model, data, weights.parent, told)
     started = time.monotonic()
     load_weights(model, weights)
     evaluate_rows(record, missing_rows(record, config, by, model), config, model, data, by)
@@ -108,10 +129,9 @@ def run(config: Config, data: ImageDataModule, model: GenerativeModel) -> None:
         measure_abilities(record, config, data, model, by.device)
         record.evaluate_seconds = round(record.evaluate_seconds + judging + time.monotonic() - started, 3)
         records.write(record, results)
-        track(record, config, weights.parent)
+        told.tell(lambda run: whole(run, told, record, results))
 
     ranks.on_first(finish)
-    console.print(f"  recorded: {file}")
 
 
 def missing(record: Record, config: Config, data: ImageDataModule, model: GenerativeModel, by: Standard) -> list[str]:

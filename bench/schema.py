@@ -45,6 +45,7 @@ class Evaluation(Section):
 class Wandb(Section):
     mode: Literal["online", "offline", "disabled"]
     project: str
+    group: str | None = None  # in which W&B shows the run; a sweep gives its name
 
 
 class Config(Section):

@@ -3,7 +3,7 @@
 from bench.records import Record
 from bench.schema import check_name
 from bench.seeds import names
-from bench.table import first_with, gather, order
+from bench.table import Row, first_with, gather, steps
 
 SUMMARY = {
     "quality": ("fid", "kid", "precision", "density", "high_quality", "inception_score", "c_t", "near_copies"),
@@ -16,11 +16,22 @@ KEYS = {f"{group}/{figure}": figure for group, figures in SUMMARY.items() for fi
 
 def summary(record: Record) -> dict[str, float]:
     """Key -> figure, in the table's units, of the row that speaks for the model: its first that has the figure."""
+    return {key: row.figures[KEYS[key]] for key, row in spoken(record).items()}
+
+
+def intervals(record: Record) -> dict[str, float]:
+    """Key with _95 -> half width of the 95% interval, of each figure of `summary` that has one."""
+    found = {key: row.intervals.get(KEYS[key]) for key, row in spoken(record).items()}
+    return {f"{key}_95": width for key, width in found.items() if width is not None}
+
+
+def spoken(record: Record) -> dict[str, Row]:
+    """Key -> the row whose figure it is."""
     called = names([record])
-    rows = sorted(gather([record], called), key=order)
+    rows = sorted(gather([record], called), key=steps)
     (model,) = called.values()
     found = {key: first_with(rows, model, figure) for key, figure in KEYS.items()}
-    return {key: row.figures[KEYS[key]] for key, row in found.items() if row}
+    return {key: row for key, row in found.items() if row}
 
 
 def check_metric(name: str) -> str:

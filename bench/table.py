@@ -98,7 +98,12 @@ def diverged(like: Record, folder: Path) -> list[str]:
 
 
 def order(row: Row) -> tuple[int, str, float]:
-    return list(FAMILIES | REFERENCE).index(row.family), row.model, -row.figures.get("nfe", 0)
+    return list(FAMILIES | REFERENCE).index(row.family), row.model, steps(row)
+
+
+def steps(row: Row) -> float:
+    """Puts the rows of one model in order: most steps first."""
+    return -row.figures.get("nfe", 0)
 
 
 def gather(records: Sequence[Record], called: Mapping[str, str]) -> list[Row]:

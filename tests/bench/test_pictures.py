@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from bench import pictures
-from bench.pictures import CAPTIONS, PICTURES, HeldOut, draw, log_to_wandb, save_grid
+from bench.pictures import CAPTIONS, PICTURES, HeldOut, draw
 from bench.sheets import BREAK
 from datamodules.stream import to_unit
 
@@ -266,22 +266,3 @@ def test_every_picture_is_described_in_one_sentence() -> None:
         assert caption[0].isupper()
         assert caption.endswith(".")
         assert ". " not in caption
-
-
-def test_pictures_are_logged_once_with_their_captions(tmp_path: Path) -> None:
-    class Run:
-        def __init__(self) -> None:
-            self.logged: list[dict] = []
-
-        def log(self, values: dict) -> None:
-            self.logged.append(values)
-
-    made = draw(Identity(), images(16), None, tmp_path, seed=0)  # type: ignore[arg-type]
-    save_grid(images(8), tmp_path / "samples.png")
-    run = Run()
-    log_to_wandb(made | {"samples": tmp_path / "samples.png"}, run)  # type: ignore[arg-type]
-    ((values),) = run.logged
-    assert set(values) == {"pictures/reconstructions", "pictures/samples"}
-    assert values["pictures/reconstructions"]._caption == CAPTIONS["reconstructions"]
-    assert values["pictures/samples"]._caption is None
-    assert values["pictures/samples"].image.size == Image.open(tmp_path / "samples.png").size

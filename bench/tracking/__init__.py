@@ -1,0 +1,46 @@
+"""Curves, pictures, figures, tables and artifacts, to W&B; while a run is made, or later from its record."""
+
+import os
+from pathlib import Path
+from typing import cast
+
+from bench.config import run_id
+from bench.evaluation import ranks
+from bench.records import FLOOR, OUTSIDE, Record
+from bench.schema import Config
+from bench.tracking.session import Identity, Mode, Session
+from models import MODELS
+
+__all__ = ["Session", "identity", "mode", "of_record", "open_session"]
+
+
+def open_session(config: Config, folder: Path) -> Session:
+    """The W&B run of a configuration, to be entered; of a job's ranks the first one tells it."""
+    return Session(identity(config), mode(config) if ranks.rank() == 0 else "disabled", folder)
+
+
+def mode(config: Config) -> Mode:
+    """The configured mode; a run that `wandb agent` has started is online unless it says otherwise."""
+    by_agent = "WANDB_SWEEP_ID" in os.environ and config.wandb.mode == "disabled"
+    return cast(Mode, os.environ.get("WANDB_MODE", "online")) if by_agent else config.wandb.mode
+
+
+def identity(config: Config) -> Identity:
+    """A run_id is the W&B run's, so that going on with one goes on with the other; an agent's sweep gives its own."""
+    name = run_id(config)
+    chosen = os.environ.get("WANDB_RUN_ID", name) if "WANDB_SWEEP_ID" in os.environ else name
+    tags = (MODELS[config.model["name"]].family, config.data["name"], config.preset)
+    return Identity(chosen, name, config.wandb.project, config.model_dump(), config.wandb.group, tags=tags)
+
+
+def of_record(record: Record, project: str) -> Identity:
+    """The identity of a run that is known by its record alone; references are W&B runs of a job type of their own."""
+    return Identity(
+        id=record.run_id,
+        name=record.run_id,
+        project=project,
+        config=record.config,
+        group=record.config.get("wandb", {}).get("group"),
+        job_type="reference" if record.family in (FLOOR, OUTSIDE) else "train",
+        tags=(record.family, record.config["data"]["name"], record.preset),
+    )

@@ -1,0 +1,162 @@
+"""What W&B is told of a run: functions of an open W&B run and of what is known."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.columns import COLUMNS
+from bench.pictures import CAPTIONS
+from bench.records import Record, path
+from bench.row_pictures import row_file
+from bench.seeds import names
+from bench.summary import intervals, summary
+from bench.table import Row, gather, steps
+
+if TYPE_CHECKING:
+    import wandb
+    from wandb import Run
+
+    from bench.tracking.session import Session
+
+SAMPLES = "samples"  # the key of the grids at fixed seeds over the training
+GRIDS = "samples-over-training"  # and the folder in which a run keeps them, as IMAGES_SEEN.png
+COMPARISON = "comparison"  # the key of the tables: tables of several runs under one key are one table in W&B
+KEYS = [column.key for column in COLUMNS]
+
+
+def history(
+    run: "Run", session: "Session", curves: Mapping[str, Sequence[float]], grids: Sequence[Path], until: float
+) -> None:
+    """Every point of the curves and every grid up to `until` images seen that W&B has not got, in their order."""
+    events: dict[float, dict[str, Any]] = defaultdict(dict)
+    for seen, values in points(curves):
+        events[seen] |= values
+    for file in grids:
+        events[float(file.stem)][SAMPLES] = file
+    for seen in sorted(seen for seen in events if session.known < seen <= until):
+        drawn = {SAMPLES: grid_of(events[seen][SAMPLES])} if SAMPLES in events[seen] else {}
+        run.log({"images_seen": seen, **events[seen], **drawn})
+        session.known = seen
+
+
+def points(curves: Mapping[str, Sequence[float]]) -> Iterator[tuple[float, dict[str, Any]]]:
+    """(images seen, name -> value) of each point; `train/loss` is every family's objective, its parts stand beside."""
+    for at, seen in enumerate(curves.get("images_seen", ())):
+        yield seen, {f"train/{name}": values[at] for name, values in curves.items() if name != "images_seen"}
+
+
+def grid_of(file: Path) -> "wandb.Image":
+    import wandb
+
+    return wandb.Image(str(file), caption=f"{int(file.stem):,} images seen, the same seed each time")
+
+
+def grids(folder: Path) -> list[Path]:
+    """The sample grids that a run's folder holds, in their order."""
+    return sorted((folder / GRIDS).glob("*.png"))
+
+
+def digest(record: Record) -> str:
+    """Equal for records that are alike in all they hold."""
+    return digest_of(json.dumps(record.model_dump(), sort_keys=True))
+
+
+def digest_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def whole(run: "Run", session: "Session", record: Record, results: Path) -> None:
+    """All that a record and the files beside it hold, less what W&B has already."""
+    import wandb
+
+    if session.digest == digest(record):
+        return
+    folder = results / "runs" / record.run_id
+    history(run, session, record.curves, grids(folder), record.images_seen)
+    drawn = sorted((results / "pictures" / record.run_id).glob("*.png"))
+    shown = {f"pictures/{file.stem}": wandb.Image(str(file), caption=CAPTIONS.get(file.stem)) for file in drawn}
+    run.log({"images_seen": record.images_seen, COMPARISON: of_run(record, results), **shown})
+    artifacts(run, record, results)
+    run.summary.update(summary(record) | intervals(record) | {"family": record.family})
+    finish(run, session, digest(record))
+
+
+def finish(run: "Run", session: "Session", told: str) -> None:
+    """Say last what was told, so that a run that carries it has all of it."""
+    run.summary["record"] = session.digest = told
+
+
+def of_run(record: Record, results: Path) -> "wandb.Table":
+    """The record's rows of the comparison, with their samples; equal columns for every run."""
+    import wandb
+
+    rows = sorted(gather([record], names([record])), key=steps)
+    folder = results / "pictures" / record.run_id
+    table = wandb.Table(columns=["run", *HEADINGS, "samples"])
+    for row in rows:
+        file = row_file(folder, "samples", row.name.partition(", ")[2] or "default")
+        table.add_data(
+            record.run_id,
+            *line(row, record.config["data"]["name"], record.preset),
+            wandb.Image(str(file)) if file.exists() else None,
+        )
+    return table
+
+
+HEADINGS = ["row", "model", "family", "data", "preset", "seeds", *KEYS, *(f"{key}_95" for key in KEYS), "protocols",
+            "flags"]  # fmt: skip
+
+
+def line(row: Row, data: str, preset: str) -> list[Any]:
+    """A row of the comparison under `HEADINGS`, in the table's units; None where nothing was measured."""
+    figures = [source.get(key) for source in (row.figures, row.intervals) for key in KEYS]
+    return [
+        row.name, row.model, row.family, data, preset, row.seeds, *figures,
+        " ".join(row.protocols), "; ".join(row.flags),
+    ]  # fmt: skip
+
+
+def artifacts(run: "Run", record: Record, results: Path) -> None:
+    """The lineage: the data that the run used, the weights and the record that it made."""
+    use(run, dataset(record))
+    weights = results / "runs" / record.run_id / "final.ckpt"
+    if weights.exists():
+        run.log_artifact(with_file(f"{record.run_id}-weights", "model", weights, {"images_seen": record.images_seen}))
+    run.log_artifact(record_artifact(record, results))
+
+
+def dataset(record: Record) -> "wandb.Artifact":
+    """What the data were, not the data: equal images are one version of one artifact."""
+    import wandb
+
+    settings = {key: value for key, value in record.config["data"].items() if key not in ("name", "root")}
+    facts = {"name": record.config["data"]["name"], "settings": settings, "sha256": record.data_digest}
+    made = wandb.Artifact(f"data-{facts['name']}", type="dataset", metadata=facts)
+    with made.new_file("dataset.json") as file:
+        file.write(json.dumps(facts, indent=1, sort_keys=True))
+    return made
+
+
+def record_artifact(record: Record, results: Path) -> "wandb.Artifact":
+    return with_file(
+        f"{record.run_id}-record", "record", path(results, record.run_id), {"schema": record.schema_version}
+    )
+
+
+def with_file(name: str, kind: str, file: Path, metadata: dict[str, Any]) -> "wandb.Artifact":
+    import wandb
+
+    made = wandb.Artifact(name, type=kind, metadata=metadata)
+    made.add_file(str(file))
+    return made
+
+
+def use(run: "Run", artifact: "wandb.Artifact") -> None:
+    """Make an artifact the run's input, online and offline; one with the same content is not stored twice.
+
+    `use_artifact` refuses to work offline, where this part of it works.
+    """
+    run._log_artifact(artifact, is_user_created=True, use_after_commit=True)

@@ -1,0 +1,69 @@
+"""What W&B sees of a training while it goes on: its curves, and the same samples at several moments."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import WeightAveraging
+
+from bench.callbacks import Curves, at_point
+from bench.evaluation import quantise
+from bench.judge import samplers
+from bench.pictures import save_grid
+from bench.row_pictures import scatter
+from bench.schema import Config
+from bench.sheets import save
+from bench.tracking.session import Session
+from bench.tracking.telling import GRIDS, grids, history
+from datamodules import Mixture
+from models import GenerativeModel
+
+MOMENTS = 8  # of a training at which its samples are drawn, the last at its end
+IMAGES, POINTS = 16, 500  # that a moment's grid, or scatter of points, is made of
+
+
+class Tracked(L.Callback):
+    """Tells the session each point of the curves as it is logged, and draws and tells a sample grid at each moment.
+
+    The grids come from one seed, from the averaged weights if there are any, by the cheapest of the run's samplers, and
+    do not touch the training's random numbers. They are kept in `folder`, from which a resumed run tells them again
+    where W&B has not got them: a run kept offline is then one file that holds all of it.
+    """
+
+    def __init__(self, session: Session, curves: Curves, config: Config, folder: Path, budget: int) -> None:
+        self.session, self.curves, self.config, self.folder, self.budget = session, curves, config, folder, budget
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        assert isinstance(pl_module, GenerativeModel)
+        known = {name: list(values) for name, values in self.curves.points.items()}
+        kept, until = grids(self.folder), pl_module.images_seen
+        self.session.tell(lambda run: history(run, self.session, known, kept, until))
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        seen, newest, drawn = pl_module.images_seen, {}, []
+        if at_point(trainer):
+            newest = {name: values[-1:] for name, values in self.curves.points.items()}
+        before = seen - len(batch[0]) * trainer.world_size
+        if seen * MOMENTS // self.budget > before * MOMENTS // self.budget:
+            drawn = [self.folder / GRIDS / f"{seen:09}.png"]
+            self.draw(averaged(trainer, pl_module), trainer.datamodule, drawn[0])  # type: ignore[attr-defined]
+        if newest or drawn:
+            self.session.tell(lambda run: history(run, self.session, newest, drawn, seen))
+
+    def draw(self, model: GenerativeModel, data: Any, file: Path) -> None:
+        """Write the samples of this moment."""
+        settings = min(samplers(self.config).values(), key=lambda one: model.passes(**one))
+        generator = torch.Generator(model.device).manual_seed(self.config.evaluation.seed)
+        if isinstance(data, Mixture):
+            save(scatter(model.sample(POINTS, generator, **settings).cpu(), data), file)
+        else:
+            save_grid(quantise(model.sample(IMAGES, generator, **settings).cpu()), file)
+
+
+def averaged(trainer: L.Trainer, model: GenerativeModel) -> GenerativeModel:
+    """The model with the weights that it would sample with if the training ended now."""
+    for one in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(one, WeightAveraging) and one._average_model is not None:
+            return one._average_model.module  # type: ignore[return-value]
+    return model

@@ -1,0 +1,146 @@
+"""What is recorded already becomes runs in W&B, each once."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.cli import main
+from bench.records import read, read_all, write
+from bench.render import texts
+from bench.selection import select
+from bench.summary import summary
+from bench.table import build
+from bench.tracking.telling import HEADINGS, digest
+
+PUBLISHED = Path(__file__).resolve().parents[3] / "results" / "published"
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three published runs with what they are compared with, as if made elsewhere."""
+    for part in ("records", "pictures"):
+        shutil.copytree(
+            PUBLISHED / part, tmp_path / "r" / part, ignore=shutil.ignore_patterns("ae-*", "dae-*", "pixel*", "vqvae-*")
+        )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "r"
+
+
+def state(server: Any) -> dict[str, tuple[int, int]]:
+    """How often each run was opened, and how many lines of history it has."""
+    return {name: (run.opened, len(run.history)) for name, run in server.runs.items()}
+
+
+def test_each_record_is_a_run_once_and_the_table_comes_from_them(
+    server: Any, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = read_all(results)
+    assert main(["wandb", "push", "results=r"]) == 0
+    assert f"{len(records)} of {len(records)} runs sent, 0 were there" in capsys.readouterr().err
+    for record in records:
+        run = server.runs[record.run_id]
+        assert run.summary["record"] == digest(record)
+        assert run.told["jobType"] == ("train" if record.images_seen else "reference")
+        assert {key: run.summary[key] for key in summary(record)} == pytest.approx(summary(record))
+        points = [(line["images_seen"], line["train/loss"]) for line in run.history if "train/loss" in line]
+        expected = zip(record.curves.get("images_seen", []), record.curves.get("loss", []), strict=True)
+        assert points == [(x, pytest.approx(y)) for x, y in expected]
+        told = {key for line in run.history for key in line if key.startswith("pictures/")}
+        assert told == {f"pictures/{file.stem}" for file in results.glob(f"pictures/{record.run_id}/*.png")}
+
+    made = build(select(records, {}), results)
+    table = server.runs["table-quick-mnist"]
+    assert table.told["jobType"] == "table"
+    logged = next(one for one in server.kind("run_table") if one.made_by == {"table-quick-mnist"})
+    lines = json.loads(logged.files["comparison.table.json"])
+    assert lines["columns"] == HEADINGS
+    assert [line[0] for line in lines["data"]] == [row.name for row in made.rows]
+    fids = [line[HEADINGS.index("fid")] for line in lines["data"]]
+    assert fids == [row.figures.get("fid") for row in made.rows]
+    for rule, cells in made.lecture.items():
+        for model, cell in cells.items():
+            assert table.summary[f"marks/{rule}/{model}"] == cell.mark
+    (files,) = server.kind("table")
+    assert {name: content.decode() for name, content in files.files.items()} == texts(made)
+    assert {one.name for one in server.kind("record") if "table-quick-mnist" in one.used_by} == {
+        f"{record.run_id}-record" for record in records
+    }
+    assert all(
+        one.made_by - {"table-quick-mnist"} == {one.name.removesuffix("-record")} for one in server.kind("record")
+    )
+    (data,) = (one for one in server.kind("dataset") if "vae-mnist-0-1744cb0c" in one.used_by)
+    assert {"gan-mnist-0-21a026bf", "ddpm-mnist-0-20fa9523"} <= data.used_by, "one version for all runs on equal images"
+
+    before = state(server)
+    assert main(["wandb", "push", "results=r"]) == 0
+    assert f"0 of {len(records)} runs sent, {len(records)} were there" in capsys.readouterr().err
+    assert state(server) == {
+        name: (opened + (name == "table-quick-mnist"), lines) for name, (opened, lines) in before.items()
+    }
+
+
+def test_a_record_with_more_in_it_is_told_again_without_its_curves_twice(
+    server: Any, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (file,) = results.glob("records/gan-*")
+    for other in results.glob("records/*"):
+        if other != file:
+            other.unlink()
+    record = read(file)
+    record.evaluate_seconds = 1.0  # which tells that it was finished
+    record.curves = {"images_seen": [3200.0, 6400.0], "loss": [2.0, 1.0]}
+    write(record, results)
+    assert main(["wandb", "push", "results=r"]) == 0
+    (result,) = record.results.values()
+    result.metrics["fid"] += 1
+    write(record, results)
+    assert main(["wandb", "push", "results=r"]) == 0
+    run = server.runs[record.run_id]
+    points = [(line["images_seen"], line["train/loss"]) for line in run.history if "train/loss" in line]
+    assert points == [(3200, 2), (6400, 1)]
+    assert run.summary["quality/fid"] == pytest.approx(result.metrics["fid"])
+    assert run.opened == 2
+
+
+def test_without_an_account_all_is_kept_offline_once(
+    nobody: None, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["wandb", "push", "results=r"]) == 0
+    said = capsys.readouterr().err
+    assert said.count("no W&B account") == 1
+    assert "send them with: wandb sync r/runs/*/wandb/offline-run-*" in said
+    kept = sorted(results.glob("runs/*/wandb/offline-run-*"))
+    assert len(kept) == len(read_all(results)) + 1
+    assert main(["wandb", "push", "results=r"]) == 0
+    assert sorted(results.glob("runs/*/wandb/offline-run-*")) == kept
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["seed=1"], "seed: `bench wandb push` takes results, preset, data and wandb.* only"),
+        (["wandb.mode=on"], "wandb.mode=True: input should be 'online', 'offline' or 'disabled'"),
+        (["wandb.projekt=x"], "wandb.projekt: unknown key (did you mean project?); known here: mode, project, group"),
+        (["wandb.mode=disabled"], "wandb.mode=disabled: nothing would be sent; choose online or offline"),
+        (["wandb=x"], "wandb=x: a section, not a value; set its keys as wandb.KEY=VALUE"),
+        (["preset=quik"], "preset=quik: unknown (did you mean quick?); choose from"),
+        (["results=nowhere"], "nowhere/records: no finished runs of what was asked for; run `bench train` first"),
+    ],
+)
+def test_mistakes_end_in_one_sentence(
+    words: list[str], said: str, nobody: None, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["wandb", "push", "results=r", *words]) == 2
+    assert capsys.readouterr().err.startswith(f"bench: {said}")
+
+
+def test_a_server_that_does_not_answer_ends_in_a_sentence(
+    nobody: None, results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("WANDB_API_KEY", "a" * 40)
+    assert main(["wandb", "push", "results=r"]) == 2
+    assert capsys.readouterr().err.startswith("bench: wandb.mode=online: W&B does not answer (")
