@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from bench.config import run_id
 from bench.evaluation import ranks
@@ -29,8 +29,15 @@ def identity(config: Config) -> Identity:
     """A run_id is the W&B run's, so that going on with one goes on with the other; an agent's sweep gives its own."""
     name = run_id(config)
     chosen = os.environ.get("WANDB_RUN_ID", name) if "WANDB_SWEEP_ID" in os.environ else name
-    tags = (MODELS[config.model["name"]].family, config.data["name"], config.preset)
-    return Identity(chosen, name, config.wandb.project, config.model_dump(), config.wandb.group, tags=tags)
+    family = MODELS[config.model["name"]].family
+    tags = (family, config.data["name"], config.preset)
+    settings = shown(config.model_dump(), family)
+    return Identity(chosen, name, config.wandb.project, settings, config.wandb.group, tags=tags)
+
+
+def shown(config: dict[str, Any], family: str) -> dict[str, Any]:
+    """The resolved configuration, and beside it by plain names what W&B's pages group and choose runs by."""
+    return {**config, "family": family, "dataset": config["data"]["name"]}
 
 
 def of_record(record: Record, project: str) -> Identity:
@@ -39,7 +46,7 @@ def of_record(record: Record, project: str) -> Identity:
         id=record.run_id,
         name=record.run_id,
         project=project,
-        config=record.config,
+        config=shown(record.config, record.family),
         group=record.config.get("wandb", {}).get("group"),
         job_type="reference" if record.family in (FLOOR, OUTSIDE) else "train",
         tags=(record.family, record.config["data"]["name"], record.preset),

@@ -111,8 +111,8 @@ def push_table(records: Sequence[Record], results: Path, project: str, mode: Mod
         return True
     like = next(record for record in records if record.family not in REFERENCES)
     data, preset = like.config["data"]["name"], like.preset
-    name = f"table-{preset}-{data}"
-    settings = {"preset": preset, "data": like.config["data"], "protocol": table.protocol, "hardware": table.hardware}
+    name = table_name(preset, data)
+    settings = {"preset": preset, "dataset": data, "protocol": table.protocol, "hardware": table.hardware}
     identity = Identity(name, name, project, settings, job_type="table", tags=(data, preset))
     told = digest_of(json_text(table))
     if mode == "offline" and kept_offline(results / "runs" / name, name, told):
@@ -129,13 +129,18 @@ def push_table(records: Sequence[Record], results: Path, project: str, mode: Mod
     return one.whole and one.mode == mode
 
 
+def table_name(preset: str, data: str) -> str:
+    """What the table's run is called, and its id."""
+    return f"table-{preset}-{data}"
+
+
 def tell_table(run: "Run", table: Table, records: Sequence[Record], results: Path, of: tuple[str, str]) -> None:
     """The records as inputs, the comparison as a table, its marks in the summary, its files as an artifact."""
     import wandb
 
     for record in records:
         use(run, record_artifact(record, results))
-    run.log({COMPARISON: wandb.Table(columns=HEADINGS, data=[line(row, *of) for row in table.rows])})
+    run.log({COMPARISON: wandb.Table(columns=[*HEADINGS], data=[line(row, *of) for row in table.rows])})
     for rule, cells in table.lecture.items():
         run.summary.update({f"marks/{rule}/{model}": cell.mark for model, cell in cells.items()})
     made = wandb.Artifact(run.id, type="table")

@@ -138,6 +138,21 @@ class Standin:
         return {"project": {"internalId": "1", "runCount": len(found), "readOnly": False,
                             "runs": {"edges": edges, "pageInfo": page}}}  # fmt: skip
 
+    def ProjectInternalId(self, v: dict[str, Any]) -> Any:
+        return {"project": {"id": "UHJv", "internalId": "1"} if self.runs else None}
+
+    def GetProjects(self, v: dict[str, Any]) -> Any:
+        page = {"endCursor": None, "hasNextPage": False}
+        more = {"entityName": "me", "createdAt": "2026-01-01T00:00:00Z", "isBenchmark": False, "user": None}
+        names = {run.told["project"] for run in self.runs.values()}
+        nodes = [project(name) | more for name in names]
+        return {"models": {"edges": [{"node": node, "cursor": ""} for node in nodes], "pageInfo": page}}
+
+    def upsertView(self, v: dict[str, Any]) -> Any:
+        view = {**v, "id": v["id"] or f"view-{len(self.views)}", "project": project(v["projectName"])}
+        self.views.append(view)
+        return {"upsertView": {"view": view, "inserted": True}}
+
     def CreateRunFiles(self, v: dict[str, Any]) -> Any:
         files = [{"name": name, "uploadUrl": f"{self.url}/keep/{v['run']}/{name}"} for name in v["files"]]
         return {"createRunFiles": {"runID": "UnVu", "uploadHeaders": [], "files": files}}

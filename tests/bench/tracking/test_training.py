@@ -53,6 +53,7 @@ def check(server: Any, record: Record, results: Path) -> None:
     assert run.told["project"] == "generative-trilemma"
     assert run.told["jobType"] == "train"
     assert set(run.told["tags"]) == {record.family, "mnist", "smoke"}
+    assert (run.config["family"]["value"], run.config["dataset"]["value"]) == (record.family, "mnist")
     assert config["samplers"] == {}, "which W&B leaves out"
     assert {key: run.config[key]["value"] for key in config if config[key] != {}} | {"samplers": {}} == config
     definitions = run.config["_wandb"]["value"]["m"]  # 1: name, 2: pattern, 5: its x axis, by number from 1
