@@ -13,6 +13,7 @@ from bench.sweep.executor import Outcome
 from bench.sweep.plan import Planned
 from bench.sweep.view import show_failure
 from bench.table import build
+from bench.tracking.push import push_table
 
 
 def timed_otherwise(recorded: Sequence[Planned], threads: int, now: int) -> str:
@@ -58,9 +59,13 @@ def show_table(planned: Sequence[Planned], results: Path) -> None:
         console.print(f"  the table holds one preset and data set: bench table {told} results={results}")
         return
     try:
-        made = build(select(read_all(results), {key: values[0] for key, values in choices.items()}), results)
+        records = select(read_all(results), {key: values[0] for key, values in choices.items()})
+        made = build(records, results)
     except (TableError, RecordError) as error:
         console.print(f"[yellow]  no table: {error}[/]")
         return
     terminal.show(made, Console(highlight=False))
     console.print(f"written: {', '.join(map(str, render.write(made, results)))}")
+    wandb = planned[0].config.wandb
+    if wandb.mode != "disabled":
+        push_table(made, records, results, wandb.project, wandb.mode)

@@ -40,7 +40,12 @@ def push(overrides: Sequence[str]) -> int:
         f"{len(missing) - len(failed)} of {len(chosen)} runs {'sent' if mode == 'online' else 'kept offline'}, "
         f"{len(chosen) - len(missing)} were there{f', not whole: {failed}' if failed else ''}"
     )
-    arrived = push_table(select(read_all(results), wanted), results, settings.project, mode)
+    arrived = True
+    try:
+        compared = select(read_all(results), wanted)
+        arrived = push_table(build(compared, results), compared, results, settings.project, mode, quiet=True)
+    except TableError as error:
+        console.print(f"[yellow]no table: {error}[/]")
     if mode == "offline":
         console.print(f"send them with: wandb sync {results}/runs/*/wandb/offline-run-*")
     return 1 if failed or not arrived else 0
@@ -102,13 +107,13 @@ def send(record: Record, results: Path, project: str, mode: Mode) -> bool:
     return one.whole and one.mode == mode
 
 
-def push_table(records: Sequence[Record], results: Path, project: str, mode: Mode) -> bool:
-    """Send the table as a run that uses the records and makes the table's files; False if it did not arrive whole."""
-    try:
-        table = build(records, results)
-    except TableError as error:
-        console.print(f"[yellow]  no table: {error}[/]")
-        return True
+def push_table(
+    table: Table, records: Sequence[Record], results: Path, project: str, mode: Mode, quiet: bool = False
+) -> bool:
+    """Send the table of these records as a run that uses them and makes the table's files.
+
+    Unless W&B has it; False if it did not arrive whole.
+    """
     like = next(record for record in records if record.family not in REFERENCES)
     data, preset = like.config["data"]["name"], like.preset
     name = table_name(preset, data)
@@ -117,7 +122,7 @@ def push_table(records: Sequence[Record], results: Path, project: str, mode: Mod
     told = digest_of(json_text(table))
     if mode == "offline" and kept_offline(results / "runs" / name, name, told):
         return True
-    one = Session(identity, mode, results / "runs" / name, quiet=True)
+    one = Session(identity, mode, results / "runs" / name, quiet)
 
     def tell(run: "Run") -> None:
         if one.digest != told:
