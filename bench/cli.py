@@ -1,101 +1,14 @@
-"""The command line. No logic: every command is a few calls of the modules beside it."""
+"""The command line: what the commands are called, what they take, and how they end."""
 
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
+from bench import commands as do
 from bench.progress import console
-from bench.schema import ConfigError
 
 Add = Callable[[str, object, str, str], argparse.ArgumentParser]  # name, function, summary, example -> its own parser
 OVERRIDES = "settings as key=value; model=, data= and preset= pick files of configs/"
-
-
-def train(options: argparse.Namespace) -> None:
-    from bench.config import load
-    from bench.run import run_config
-
-    configs = load(options.overrides)
-    for number, config in enumerate(configs, 1):
-        if len(configs) > 1:
-            console.rule(f"{config.model['name']}, run {number} of {len(configs)}, preset {config.preset}")
-        run_config(config)
-
-
-def evaluate(options: argparse.Namespace) -> None:
-    from bench.outside import evaluate_folder
-    from bench.repeat import reevaluate, repeat
-
-    words = [word for word in (options.run, *options.overrides) if word]
-    if not options.images and (options.data or options.name):
-        raise ConfigError("evaluate: --data and --name belong to --images=DIR; a RUN has its own")
-    if options.images:
-        evaluate_folder(Path(options.images), options.data or "mnist", options.name, words, options.protocol)
-    elif not options.run or "=" in options.run:
-        raise ConfigError("evaluate: name a RUN, as `bench train` prints it, or another program's --images=DIR")
-    elif options.protocol:
-        repeat(options.run, options.protocol, options.overrides)
-    else:
-        reevaluate(options.run, options.overrides)
-
-
-def selftest(options: argparse.Namespace) -> None:
-    from bench.selftest import run
-
-    run()
-
-
-def table(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
-    from bench import render, terminal
-    from bench.config import table_selection
-    from bench.records import read_all
-    from bench.selection import select
-    from bench.table import build
-
-    folder, wanted = table_selection(options.overrides)
-    made = build(select(read_all(folder), wanted), folder)
-    if options.check:
-        wrong = render.differing(made, folder)
-        console.print("\n".join(wrong) or f"{folder}: the table is what the records give", markup=False)
-        return 1 if wrong else 0
-    terminal.show(made, Console(highlight=False))
-    console.print(f"written: {', '.join(map(str, render.write(made, folder)))}")
-    return 0
-
-
-def show(options: argparse.Namespace) -> None:
-    from bench.show import show as show_run
-
-    show_run(options.run, options.overrides)
-
-
-def compare(options: argparse.Namespace) -> None:
-    from bench.compare import compare as compare_runs
-
-    compare_runs(options.run, options.other, options.overrides)
-
-
-def sweep(options: argparse.Namespace) -> int:
-    from bench.sweep import Machines
-    from bench.sweep import sweep as run_sweep
-
-    machines = Machines(options.executor, options.jobs, options.address, options.gpus)
-    return run_sweep(options.file, options.overrides, machines)
-
-
-def extractor(options: argparse.Namespace) -> None:
-    from bench.extractor import train_extractor
-
-    train_extractor(options.overrides)
-
-
-def listing(options: argparse.Namespace) -> None:
-    from bench.listing import show
-
-    show(options.what)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -116,15 +29,15 @@ def parser() -> argparse.ArgumentParser:
     add_runs(add)
     add_answers(add)
     add(
-        "selftest", selftest, "Run the evaluator on cases with known answers: expected beside measured.",
+        "selftest", do.selftest, "Run the evaluator on cases with known answers: expected beside measured.",
         "bench selftest",
     )  # fmt: skip
     command = add(
-        "extractor", extractor, "Train the small classifier whose features judge a data set's samples.",
+        "extractor", do.extractor, "Train the small classifier whose features judge a data set's samples.",
         "bench extractor data=fashion_mnist data.root=~/datasets",
     )  # fmt: skip
     command.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="data=NAME and data.*")
-    command = add("list", listing, "What there is to choose from.", "bench list metrics")
+    command = add("list", do.listing, "What there is to choose from.", "bench list metrics")
     command.add_argument(
         "what", nargs="?", metavar="WHAT", help="models, datasets, samplers, presets or metrics; all if left out"
     )
@@ -134,12 +47,12 @@ def parser() -> argparse.ArgumentParser:
 def add_runs(add: Add) -> None:
     """The commands that train, sample or judge."""
     command = add(
-        "train", train, "Train, evaluate and record a model, or every model of a preset.",
+        "train", do.train, "Train, evaluate and record a model, or every model of a preset.",
         "bench train model=vae data=mnist seed=1 model.latent_dim=32\n  bench train preset=quick",
     )  # fmt: skip
     command.add_argument("overrides", nargs="*", default=[], metavar="key=value", help=OVERRIDES)
     command = add(
-        "sweep", sweep, "Run what a sweep file in W&B's format asks for and is not recorded yet, then show the table.",
+        "sweep", do.sweep, "Run what a sweep file in W&B's format asks for and is not recorded; show the table.",
         "bench sweep configs/sweep/families.yaml results=results\n  bench sweep families --executor ray --address auto",
     )  # fmt: skip
     command.add_argument("file", metavar="FILE", help="a W&B sweep file, or the name of one of configs/sweep/")
@@ -151,7 +64,7 @@ def add_runs(add: Add) -> None:
     command.add_argument("--address", metavar="A", help="of the Ray cluster; one is started here if left out")
     command.add_argument("--gpus", type=float, metavar="G", help="asked of Ray for each device of a run; may be 0.25")
     command = add(
-        "evaluate", evaluate, "Evaluate a trained run again, or another program's images.",
+        "evaluate", do.evaluate, "Evaluate a trained run again, or another program's images.",
         "bench evaluate ddpm-mnist-0-1a2b3c4d samplers.ddim-20.method=ddim samplers.ddim-20.steps=20\n"
         "  bench evaluate ddpm-mnist-0-1a2b3c4d --protocol 7c62ca1f0ed3\n"
         "  bench evaluate --images samples/ --data mnist --name stylegan evaluation.samples=2000",
@@ -171,7 +84,7 @@ def add_runs(add: Add) -> None:
 def add_answers(add: Add) -> None:
     """The commands that read what is recorded."""
     command = add(
-        "table", table, "Make the table from the records: printed, and written as TABLE.md, .csv, .json, .tex, .png.",
+        "table", do.table, "Make the table from the records: printed, and as TABLE.md, .csv, .json, .tex, .png.",
         "bench table preset=quick results=results",
     )  # fmt: skip
     command.add_argument(
@@ -183,18 +96,39 @@ def add_answers(add: Add) -> None:
     )
     command.add_argument("--check", action="store_true", help="write nothing; fail unless the files are up to date")
     command = add(
-        "show", show, "One run: what it was, its learning curves and its figures.",
+        "show", do.show, "One run: what it was, its learning curves and its figures.",
         "bench show vae-mnist-0-1744cb0c results=results/published",
     )  # fmt: skip
     command.add_argument("run", metavar="RUN", help="a run_id, as `bench train` prints it")
     command.add_argument("overrides", nargs="*", default=[], metavar="results=DIR", help="where its record is")
     command = add(
-        "compare", compare, "Two runs: the settings in which they differ, and their figures by difference.",
+        "compare", do.compare, "Two runs: the settings in which they differ, and their figures by difference.",
         "bench compare vae-mnist-0-1744cb0c vae-mnist-1-5d6e7f80",
     )  # fmt: skip
     command.add_argument("run", metavar="RUN")
     command.add_argument("other", metavar="RUN")
     command.add_argument("overrides", nargs="*", default=[], metavar="results=DIR", help="where their records are")
+    command = add(
+        "report", do.report, "All that is recorded as one HTML page: tables, charts, curves, pictures, protocols.",
+        "bench report results=results\n  bench report --serve",
+    )  # fmt: skip
+    command.add_argument("overrides", nargs="*", default=[], metavar="results=DIR", help="where the records are")
+    how = command.add_mutually_exclusive_group()
+    how.add_argument("--serve", action="store_true", help="write nothing; show it live in a browser while runs go on")
+    how.add_argument("--check", action="store_true", help="write nothing; fail unless report.html is up to date")
+    command.add_argument("--port", type=int, default=8000, metavar="N", help="of --serve; 0 for any that is free")
+    command = add(
+        "wandb", do.wandb, "Send recorded runs and their table to W&B, or build the comparison there as a report.",
+        "bench wandb push results=results preset=quick\n  bench wandb report preset=quick wandb.project=my-project",
+    )  # fmt: skip
+    command.add_argument("what", choices=("push", "report"), help="push: runs, each once; report: a page in W&B")
+    command.add_argument(
+        "overrides",
+        nargs="*",
+        default=[],
+        metavar="key=value",
+        help="results=DIR, preset=, data=, wandb.mode, wandb.project",
+    )
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

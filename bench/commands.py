@@ -1,0 +1,114 @@
+"""What each command of the command line does: a few calls of the modules beside it, which are imported when it runs."""
+
+import argparse
+from pathlib import Path
+
+from bench.progress import console
+from bench.schema import ConfigError
+
+
+def train(options: argparse.Namespace) -> None:
+    from bench.config import load
+    from bench.run import run_config
+
+    configs = load(options.overrides)
+    for number, config in enumerate(configs, 1):
+        if len(configs) > 1:
+            console.rule(f"{config.model['name']}, run {number} of {len(configs)}, preset {config.preset}")
+        run_config(config)
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    from bench.outside import evaluate_folder
+    from bench.repeat import reevaluate, repeat
+
+    words = [word for word in (options.run, *options.overrides) if word]
+    if not options.images and (options.data or options.name):
+        raise ConfigError("evaluate: --data and --name belong to --images=DIR; a RUN has its own")
+    if options.images:
+        evaluate_folder(Path(options.images), options.data or "mnist", options.name, words, options.protocol)
+    elif not options.run or "=" in options.run:
+        raise ConfigError("evaluate: name a RUN, as `bench train` prints it, or another program's --images=DIR")
+    elif options.protocol:
+        repeat(options.run, options.protocol, options.overrides)
+    else:
+        reevaluate(options.run, options.overrides)
+
+
+def selftest(options: argparse.Namespace) -> None:
+    from bench.selftest import run
+
+    run()
+
+
+def table(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from bench import render, terminal
+    from bench.config import table_selection
+    from bench.records import read_all
+    from bench.selection import select
+    from bench.table import build
+
+    folder, wanted = table_selection(options.overrides)
+    made = build(select(read_all(folder), wanted), folder)
+    if options.check:
+        wrong = render.differing(made, folder)
+        console.print("\n".join(wrong) or f"{folder}: the table is what the records give", markup=False)
+        return 1 if wrong else 0
+    terminal.show(made, Console(highlight=False))
+    console.print(f"written: {', '.join(map(str, render.write(made, folder)))}")
+    return 0
+
+
+def show(options: argparse.Namespace) -> None:
+    from bench.show import show as show_run
+
+    show_run(options.run, options.overrides)
+
+
+def compare(options: argparse.Namespace) -> None:
+    from bench.compare import compare as compare_runs
+
+    compare_runs(options.run, options.other, options.overrides)
+
+
+def report(options: argparse.Namespace) -> int:
+    from bench import report as page
+
+    if options.serve:
+        return page.look(options.overrides, options.port)
+    if options.check:
+        return page.check(options.overrides)
+    page.write(options.overrides)
+    return 0
+
+
+def wandb(options: argparse.Namespace) -> int:
+    if options.what == "push":
+        from bench.tracking.push import push
+
+        return push(options.overrides)
+    from bench.tracking.report import publish
+
+    return publish(options.overrides)
+
+
+def sweep(options: argparse.Namespace) -> int:
+    from bench.sweep import Machines
+    from bench.sweep import sweep as run_sweep
+
+    machines = Machines(options.executor, options.jobs, options.address, options.gpus)
+    return run_sweep(options.file, options.overrides, machines)
+
+
+def extractor(options: argparse.Namespace) -> None:
+    from bench.extractor import train_extractor
+
+    train_extractor(options.overrides)
+
+
+def listing(options: argparse.Namespace) -> None:
+    from bench.listing import show
+
+    show(options.what)

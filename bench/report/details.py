@@ -1,0 +1,147 @@
+"""Where each figure of a table comes from: the facts that its details show, as plain values for JSON."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.columns import COLUMNS, SECTIONS, Column
+from bench.evaluation import METRICS, AbilityProtocol
+from bench.records import Record, Result
+from bench.report.collect import Comparison, stated
+from bench.seeds import Figures, identity
+from bench.selection import describe
+from bench.table import Row, gather
+from bench.third_block import Line, entries
+
+Facts = list[tuple[str, str]]  # name, text
+
+BETTER = {"lower": "lower is better", "higher": "higher is better", "": "neither way is better"}
+ABOUT = {  # what METRICS do not tell
+    "fid_quarter": "FID of the first quarter of the samples",
+    "fid_half": "FID of the first half of the samples",
+    "nfe": "forward calls of the network for one call of sample, counted by a hook",
+    "seconds_per_100": "median over repeated calls after a warm-up, the device synchronised",
+    "images_per_second": "from the same calls as the seconds for 100 images",
+    "latency_ms": "median time for one image alone",
+    "peak_memory_mb": "greatest memory while sampling, in units of 2^20 bytes",
+    "parameters": "trainable parameters of the whole model, in millions",
+    "images_seen": "the training's budget, in thousands of images",
+    "train_minutes": "wall-clock of the training alone, in minutes",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """One run's share in a row or a line: its own figures, and what they were measured under."""
+
+    record: Record
+    figures: Figures
+    intervals: Figures
+    fingerprint: str
+    protocol: Facts
+    timed: str = ""
+
+
+def facts(values: dict[str, Any]) -> Facts:
+    """Fields in words; what is empty says so."""
+    return [(key.replace("_", " "), str(value) if value not in ("", {}) else "none") for key, value in values.items()]
+
+
+def measured(comparison: Comparison) -> list[tuple[Row, Source]]:
+    """Each result of the comparison's records as a row of its own, and where it comes from."""
+    found = []
+    for record in comparison.records:
+        for key, result in record.results.items():
+            (own,) = gather([record.model_copy(update={"results": {key: result}})], comparison.called)
+            protocol = stated(result)
+            parts = [("in words", protocol.line()), *facts(protocol.to_dict())]
+            source = Source(record, own.figures, own.intervals, protocol.fingerprint(), parts, timing(result))
+            found.append((own, source))
+    return found
+
+
+def of_row(row: Row, each: Sequence[tuple[Row, Source]]) -> list[Source]:
+    """The results that a row is the mean of, in the order of their records."""
+    return [
+        source
+        for own, source in each
+        if (own.name, own.family) == (row.name, row.family) and set(own.protocols) <= set(row.protocols)
+    ]
+
+
+def timing(result: Result) -> str:
+    """How and on what a result was timed; empty if it was not."""
+    if not result.timing:
+        return ""
+    calls = (
+        f"{result.timing['repeats']} calls of {result.timing['images']} images, " if "repeats" in result.timing else ""
+    )
+    return f"{calls}on {describe(result.hardware)}"
+
+
+def of_line(line: Line, comparison: Comparison) -> list[Source]:
+    """The measurements that a line of block three is the mean of: one or more a run, each with its own figures."""
+    found = []
+    for record in comparison.records:
+        name = comparison.called[identity(record)]
+        for ability in record.abilities.values():
+            for section, called, figures in entries(name, record.config["model"], ability):
+                if (section, called, record.family) == (line.section, line.name, line.family):
+                    protocol = AbilityProtocol.from_dict(ability.protocol)
+                    parts = [("in words", protocol.line()), *facts(protocol.to_dict())]
+                    found.append(Source(record, figures, {}, protocol.fingerprint(), parts))
+    return found
+
+
+def columns() -> dict[str, Facts]:
+    """Every column, by its key (block three: section.key), in words."""
+    told = {column.key: told_of(column, source_of(column.key)) for column in COLUMNS}
+    return told | {
+        f"{section.key}.{column.key}": told_of(column, f"{section.title}. {section.about}")
+        for section in SECTIONS
+        for column in section.columns
+    }
+
+
+def source_of(key: str) -> str:
+    return ABOUT.get(key) or METRICS[key].source
+
+
+def told_of(column: Column, about: str) -> Facts:
+    return [("metric", column.heading), ("direction", BETTER[column.better]), ("about", about)]
+
+
+def over(seeds: int) -> str:
+    return f"over {seeds} training seeds" if seeds > 1 else "over the samples (timings: over the calls) of one training"
+
+
+def shared(thing: Row | Line, place: str, sources: Sequence[Source]) -> dict[str, Any]:
+    """What the details of all figures of a row or a line hold: its means, and each run's own figures."""
+    return {
+        "name": thing.name,
+        "over": over(thing.seeds),
+        "flags": list(thing.flags) if isinstance(thing, Row) else [],
+        "figures": exactly(thing.figures),
+        "intervals": exactly(thing.intervals),
+        "from": [
+            {
+                "run": run_key(place, source.record),
+                "seed": str(source.record.config.get("seed", "–")),
+                "protocol": source.fingerprint,
+                "timed": source.timed,
+                "figures": exactly(source.figures),
+                "intervals": exactly(source.intervals),
+            }
+            for source in sources
+        ],
+    }
+
+
+def exactly(figures: Figures) -> dict[str, str]:
+    """Figures at full precision, as text; without what no number was measured of."""
+    return {key: repr(value).removesuffix(".0") for key, value in figures.items() if value is not None}
+
+
+def run_key(place: str, record: Record) -> str:
+    """Runs of two folders may have the same id."""
+    return f"{place}/{record.run_id}".lstrip("/")

@@ -1,0 +1,135 @@
+"""The pictures of a comparison's runs, in the page as data URIs as far as its size allows."""
+
+import base64
+import struct
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.pictures import CAPTIONS
+from bench.records import Record
+from bench.report.collect import Comparison
+from bench.report.details import Source
+from bench.row_pictures import row_file
+from bench.seeds import identity
+from bench.table import Row
+
+OF_ROWS = {"samples": "Samples", "nearest": "Nearest training neighbours"}
+ALTS = {
+    "samples": "Samples of {}.",
+    "nearest": "Samples of {} in the upper row, and beneath each of them the training image that it is nearest to.",
+}
+ABOUT = {
+    "samples": "Samples of each row, not chosen, all rows drawn with the same seeds.",
+    "nearest": "The samples that lie nearest to training images in feature space, above those images, with the "
+    "distance between them.",
+}
+# Kinds of pictures, those first that a page too small for all should hold; others follow in the order of their names.
+IMPORTANCE = (
+    "samples", "nearest", "reconstructions", "latent-plane", "forward-chain", "film-strip", "denoising",
+    "interpolations", "traversals", "codebook-usage",
+)  # fmt: skip
+SMALL = 420  # pixels; a grid of images one pixel to one, which is enlarged with sharp edges
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+AROUND = 200  # bytes of a picture's own markup beside its data
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One picture of the page. width, height: pixels, 0 of a file that cannot be read."""
+
+    file: Path
+    path: str  # as seen from the page
+    name: str  # of the row or the model
+    family: str
+    seed: str  # empty where there is only one
+    alt: str
+    width: int
+    height: int
+    size: int  # bytes of the file
+
+    @property
+    def small(self) -> bool:
+        return 0 < self.width < SMALL
+
+    @property
+    def uri_size(self) -> int:
+        return (self.size + 2) // 3 * 4 + AROUND
+
+    def uri(self) -> str:
+        return "data:image/png;base64," + base64.b64encode(self.file.read_bytes()).decode()
+
+
+@dataclass(frozen=True)
+class Gallery:
+    kind: str
+    title: str
+    about: str
+    pictures: list[Shown]
+
+
+def galleries(comparison: Comparison, rows: Sequence[tuple[Row, Sequence[Source]]]) -> list[Gallery]:
+    """What was drawn of each row and of each model, of the first training seed where there are several."""
+    made = {kind: row_pictures(kind, comparison, rows) for kind in OF_ROWS}
+    alike: dict[str, list[Record]] = defaultdict(list)
+    for record in sorted(comparison.records, key=lambda one: one.config.get("seed", 0)):
+        alike[identity(record)].append(record)
+    for record, *others in alike.values():
+        for file in sorted((comparison.folder / "pictures" / record.run_id).glob("*.png")):
+            if file.stem.partition("-")[0] not in OF_ROWS:
+                name = comparison.called[identity(record)]
+                alt = f"{name}: {CAPTIONS.get(file.stem, file.stem.replace('-', ' '))}"
+                made.setdefault(file.stem, []).append(shown(file, comparison, record, name, alt, bool(others)))
+    return [
+        Gallery(kind, OF_ROWS.get(kind) or worded(kind), ABOUT.get(kind) or CAPTIONS.get(kind, ""), made[kind])
+        for kind in sorted(made, key=importance)
+        if made[kind]
+    ]
+
+
+def worded(kind: str) -> str:
+    return kind.replace("-", " ").capitalize()
+
+
+def importance(kind: str) -> tuple[int, str]:
+    return IMPORTANCE.index(kind) if kind in IMPORTANCE else len(IMPORTANCE), kind
+
+
+def row_pictures(kind: str, comparison: Comparison, rows: Sequence[tuple[Row, Sequence[Source]]]) -> list[Shown]:
+    """The rows' pictures of one kind."""
+    found = []
+    for row, sources in rows:
+        for source in sorted(sources, key=lambda one: one.record.config.get("seed", 0))[:1]:
+            folder = comparison.folder / "pictures" / source.record.run_id
+            file = row_file(folder, kind, dict(source.protocol)["sampler"])
+            if file.is_file():
+                alt = ALTS[kind].format(row.name)
+                found.append(shown(file, comparison, source.record, row.name, alt, row.seeds > 1))
+    return found
+
+
+def shown(file: Path, comparison: Comparison, record: Record, name: str, alt: str, one_of_several: bool) -> Shown:
+    path = file.relative_to(comparison.folder).as_posix()
+    seed = str(record.config["seed"]) if one_of_several else ""
+    size = file.stat().st_size
+    width, height = dimensions(file)
+    return Shown(file, f"{comparison.place}/{path}".lstrip("/"), name, record.family, seed, alt, width, height, size)
+
+
+def dimensions(file: Path) -> tuple[int, int]:
+    """Width and height of a PNG in pixels; 0, 0 of anything else."""
+    with file.open("rb") as opened:
+        head = opened.read(24)
+    return struct.unpack(">II", head[16:24]) if head.startswith(SIGNATURE) and len(head) == 24 else (0, 0)
+
+
+def fitting(galleries: Iterable[Gallery], room: int) -> set[str]:
+    """The paths of the pictures that so many bytes of page hold, the more important kinds first."""
+    taken = set()
+    for gallery in sorted(galleries, key=lambda one: importance(one.kind)):
+        for picture in gallery.pictures:
+            if picture.width and picture.uri_size <= room:
+                taken.add(picture.path)
+                room -= picture.uri_size
+    return taken

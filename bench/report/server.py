@@ -1,0 +1,78 @@
+"""`bench report --serve`: the page on this machine's own port, live."""
+
+import errno
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from bench.progress import console
+from bench.report.state import State
+from bench.schema import ConfigError
+
+HERE = "127.0.0.1"
+NAMES = {"localhost", HERE}  # another name in a request is another site's, which has its own point here (DNS rebinding)
+
+
+class Server(ThreadingHTTPServer):
+    """Serves one results folder to this machine alone. port 0: any that is free."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, results: Path, port: int) -> None:
+        self.state = State(results)
+        super().__init__((HERE, port), Handler)
+
+    @property
+    def address(self) -> str:
+        return f"http://{HERE}:{self.server_address[1]}/"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        if self.headers.get("Host", "").rpartition(":")[0] not in NAMES and self.headers.get("Host") not in NAMES:
+            self.answer(403, "text/plain", "This page is for this machine's own browser only.")
+        elif self.path == "/":
+            self.answer(200, "text/html", self.server.state.page())
+        elif self.path == "/state":
+            self.answer(200, "application/json", json.dumps(self.server.state.now()))
+        else:
+            self.answer(404, "text/plain", "There is / and nothing else.")
+
+    def answer(self, status: int, kind: str, text: str) -> None:
+        body = text.encode()
+        self.send_response(status)
+        for name, value in {
+            "Content-Type": f"{kind}; charset=utf-8",
+            "Content-Length": str(len(body)),
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+        }.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """A request every two seconds is no news."""
+
+
+def serve(results: Path, port: int) -> int:
+    """Serve until Ctrl-C. ConfigError if the port is taken."""
+    try:
+        server = Server(results, port)
+    except (OSError, OverflowError) as error:
+        if isinstance(error, OSError) and error.errno not in (errno.EADDRINUSE, errno.EACCES):
+            raise
+        said = "no port" if isinstance(error, OverflowError) else "taken or not allowed"
+        raise ConfigError(
+            f"port {port}: {said}; choose another with --port N, or --port 0 for any that is free"
+        ) from None
+    console.print(f"{results}, live: {server.address} (Ctrl-C ends it)", markup=False)
+    with server:
+        try:
+            server.serve_forever(poll_interval=0.2)
+        except KeyboardInterrupt:
+            console.print("ended; the records stay as they are")
+    return 0

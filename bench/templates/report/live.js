@@ -1,0 +1,44 @@
+// A served page: asks every two seconds whether something has changed, and renews what it shows in place.
+const EVERY = 2000; // milliseconds
+
+async function renew() {
+  const text = await (await fetch("/")).text();
+  const page = new DOMParser().parseFromString(text, "text/html");
+  if (!page.documentElement.dataset.version) return;
+  const unfolded = [...document.querySelectorAll("main details[open]")].map((one) => one.id);
+  const focused = byId("main").contains(document.activeElement) ? document.activeElement : null;
+  const running = byId("running");
+  byId("main").replaceChildren(...page.getElementById("main").childNodes);
+  byId("running").replaceWith(running);
+  DATA = JSON.parse(page.getElementById("data").textContent);
+  for (const id of FILTERS) {
+    const value = byId(id).value;
+    byId(id).replaceChildren(...page.getElementById(id).childNodes);
+    byId(id).value = value;
+    if (byId(id).selectedIndex < 0) byId(id).value = "";
+  }
+  for (const id of unfolded) if (id) byId(id)?.setAttribute("open", "");
+  for (const table of document.querySelectorAll("[data-table]")) if (sorted.has(table.dataset.table)) applySort(table);
+  applyFilters();
+  const again = focused && twin(focused);
+  if (again) again.focus({ preventScroll: true });
+  document.documentElement.dataset.version = page.documentElement.dataset.version;
+}
+
+let told = "";
+async function ask() {
+  try {
+    const state = await (await fetch("/state")).json();
+    if (state.now !== told) byId("running").innerHTML = told = state.now;
+    if (state.version !== document.documentElement.dataset.version) {
+      const [x, y] = [scrollX, scrollY];
+      await renew();
+      scrollTo(x, y);
+    }
+    document.documentElement.classList.remove("lost");
+  } catch {
+    document.documentElement.classList.add("lost"); // the server has ended; what is shown stays
+  }
+  setTimeout(ask, EVERY);
+}
+ask();

@@ -1,0 +1,111 @@
+"""Every record is in one comparison, and what cannot be in one is said."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.cli import main
+from bench.records import Failure, write_failure
+from bench.report.collect import collect
+from bench.report.page import render
+
+
+def test_folders_below_are_found_and_those_of_runs_are_not(published: Path) -> None:
+    hidden = published / "runs" / "records"
+    hidden.mkdir(parents=True)
+    (hidden / "broken.json").write_text("{")
+    made = collect(published)
+    assert [one.place for one in made.comparisons] == ["", "grid_25", "latent-plane", "ring_8"]
+    assert [one.data for one in made.comparisons] == ["mnist", "grid_25", "mnist", "ring_8"]
+    assert all(one.table for one in made.comparisons)
+    assert made.unplaced == []
+
+
+def elsewhere(record: dict[str, Any]) -> None:
+    for result in record["results"].values():
+        result["hardware"]["cpu"] = "Another CPU"
+
+
+def preset(record: dict[str, Any]) -> None:
+    record["config"]["preset"] = "long"
+
+
+def setting(record: dict[str, Any]) -> None:
+    for result in record["results"].values():
+        result["protocol"]["extractor_digest"] = "other"
+
+
+@pytest.mark.parametrize("edit", [elsewhere, preset, setting])
+def test_what_cannot_share_a_table_gets_one_of_its_own_with_the_references(
+    edit: Callable[[dict[str, Any]], None], published: Path, change: Callable[..., str]
+) -> None:
+    before = collect(published).comparisons
+    run = change("gan-*.json", "gan-mnist-7-00000000", edit)
+    made = collect(published).comparisons
+    assert len(made) == len(before) + 1
+    assert all(one.table for one in made)
+    homes = [one for one in made if any(record.run_id == run for record in one.records)]
+    assert len(homes) == 1
+    held_out = [row.name for row in homes[0].table.rows if row.family == "data"]
+    assert held_out == ([] if edit is setting else ["held-out images"])
+    assert made[0].table == before[0].table
+
+
+def test_a_result_without_timing_stays_with_its_own_run(published: Path, change: Callable[..., str]) -> None:
+    def edit(record: dict[str, Any]) -> None:
+        untimed = next(one for one in record["results"].values() if one["metrics"])
+        untimed["timing"] = {}
+        untimed["hardware"]["cpu"] = "Another CPU"
+
+    change("ddpm-*.json", "ddpm-mnist-0-20fa9523", edit)
+    made = collect(published).comparisons
+    assert len(made) == 4
+    assert len([row for row in made[0].table.rows if row.model == "ddpm"]) == 3
+
+
+def test_where_no_table_can_be_made_the_page_shows_why(published: Path, change: Callable[..., str]) -> None:
+    def edit(record: dict[str, Any]) -> None:
+        for ability in record["abilities"].values():
+            ability["protocol"]["test_digest"] = "other"
+
+    change("vae-*.json", "vae-mnist-7-00000000", edit)
+    text = render(published)
+    assert "No table: " in text
+    assert "results of two protocols" not in text
+    assert "test_digest: " in text
+    assert str(published) not in text
+
+
+def test_a_diverged_run_is_named_whether_or_not_a_table_is_there_for_it(published: Path) -> None:
+    def fail(run_id: str, preset: str) -> None:
+        config = {"preset": preset, "data": {"name": "mnist"}, "model": {"name": "gan"}, "seed": 5}
+        curves = {"images_seen": [1.0, 2.0, 3.0], "loss": [1.0, 2.0, float("nan")]}
+        write_failure(
+            Failure(run_id=run_id, config=config, code={}, cause="loss was NaN", images_seen=3, curves=curves),
+            published,
+        )
+
+    fail("gan-mnist-5-00000000", "quick")
+    fail("gan-mnist-6-00000000", "long")
+    assert collect(published).unplaced == ["gan-mnist-6-00000000 failed: loss was NaN"]
+    text = render(published)
+    assert "Diverged, so without figures: gan-mnist-5-00000000 (loss was NaN)." in text
+    assert "seed 5, diverged: first 1, least 1, last 2" in text
+
+
+def test_a_run_that_is_not_evaluated_yet_is_named(published: Path, change: Callable[..., str]) -> None:
+    run = change("gan-*.json", "gan-mnist-8-00000000", lambda record: record["results"].clear())
+    assert collect(published).unplaced == [f"{run} is trained and not evaluated yet"]
+
+
+def test_mistakes_end_in_one_sentence(published: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", f"results={tmp_path / 'none'}"]) == 2
+    assert "no records here or in a folder below; run `bench train` first" in capsys.readouterr().err
+    assert main(["report", "preset=quick"]) == 2
+    assert capsys.readouterr().err == "bench: preset: `bench report` takes results=DIR only\n"
+    (published / "ring_8" / "records" / "broken.json").write_text("{")
+    assert main(["report", f"results={published}"]) == 2
+    assert "broken.json: not a readable record" in capsys.readouterr().err
+    assert not (published / "report.html").exists()

@@ -1,0 +1,139 @@
+"""The file: the same bytes for the same records, small, inert whatever the records say, checked."""
+
+import html
+import re
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.cli import main
+from bench.pictures import CAPTIONS
+from bench.report.page import LIMIT, render
+
+PUBLISHED = Path(__file__).resolve().parents[3] / "results" / "published"
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&{{ 7*7 }}</style>"
+
+
+def test_equal_records_give_equal_bytes_wherever_they_lie(published: Path, page_file: Path) -> None:
+    assert render(published) == page_file.read_text()
+    assert str(PUBLISHED.parent) not in page_file.read_text()
+
+
+def test_a_written_page_is_checked_against_the_records(
+    published: Path, change: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = published / "report.html"
+    assert main(["report", "--check", f"results={published}"]) == 1
+    assert capsys.readouterr().err == f"{page}: missing\n"
+    assert main(["report", f"results={published}"]) == 0
+    said = capsys.readouterr().err
+    assert said.startswith(f"written: {page} (")
+    assert f"open it in a browser: {page.as_uri()}" in said
+    written = page.read_bytes()
+    assert main(["report", "--check", f"results={published}"]) == 0
+    assert capsys.readouterr().err == f"{page}: the page is what the records give\n"
+    change("gan-*.json", "gan-mnist-0-21a026bf", lambda record: record.update(images_seen=1))
+    assert main(["report", "--check", f"results={published}"]) == 1
+    assert "not what the records give; write it anew with `bench report" in capsys.readouterr().err
+    assert page.read_bytes() == written
+
+
+def test_nothing_but_the_page_itself_is_fetched(page_file: Path, parse: Callable[[str], Any]) -> None:
+    document = parse(page_file.read_text())
+    policy = document.all("meta", http_equiv="Content-Security-Policy")[0].attributes["content"]
+    assert policy.startswith("default-src 'none'; img-src data:;")
+    assert "unsafe" not in policy
+    assert "connect-src" not in policy
+    sources = [image.attributes["src"] for image in document.all("img")]
+    assert sources
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert [link.attributes["href"] for link in document.all("link")] == ["data:,"]
+    assert all(link.attributes["href"].startswith("#") for link in document.all("a"))
+    assert "@import" not in page_file.read_text()
+    assert "url(" not in page_file.read_text()
+
+
+def test_every_picture_has_its_words_and_is_there_once(page_file: Path, parse: Callable[[str], Any]) -> None:
+    images = parse(page_file.read_text()).all("img")
+    assert len(images) == len(list(PUBLISHED.rglob("pictures/*/*.png")))
+    said = [image.attributes["alt"] for image in images]
+    for caption in CAPTIONS.values():
+        assert any(one.endswith(caption) for one in said), caption
+    assert len(set(zip(said, (image.attributes["src"] for image in images), strict=True))) == len(images)
+
+
+def test_a_hostile_record_is_text_and_nothing_else(
+    published: Path, change: Callable[..., str], parse: Callable[[str], Any], page_file: Path
+) -> None:
+    def edit(record: dict[str, Any]) -> None:
+        record["config"]["model"]["name"] = HOSTILE
+        record["config"]["model"][HOSTILE] = HOSTILE
+        record["config"]["stamp"] = HOSTILE
+        record["family"] = "autoencoder"
+        record["curves"] = {"images_seen": [1.0, 2.0], HOSTILE: [1.0, 2.0]}
+        for result in record["results"].values():
+            result["flags"] = [HOSTILE]
+
+    change("gan-*.json", "gan-mnist-9-00000000", edit)
+    text = render(published)
+    document, usual = parse(text), parse(page_file.read_text())
+    assert len(document.all("script")) == len(usual.all("script")) == 2
+    assert len(document.all("style")) == 1
+    assert not [image for image in document.all("img") if image.attributes["src"] == "x"]
+    assert "onerror" not in {
+        name for tag in ("img", "script", "svg", "g") for node in document.all(tag) for name in node.attributes
+    }
+    assert html.escape(HOSTILE, quote=False)[:20] in text
+    assert HOSTILE not in text
+    assert "49" not in re.findall(r"&amp;(.{0,9})", text)
+
+
+def png(file: Path, size: int) -> None:
+    """A file with a PNG's head, of so many bytes."""
+    head = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 900, 400)
+    file.write_bytes(head + bytes(size - len(head)))
+
+
+def test_what_does_not_fit_is_named_and_the_more_important_kinds_stay(
+    published: Path, parse: Callable[[str], Any]
+) -> None:
+    for file in published.rglob("pictures/*/*.png"):
+        png(file, 400_000)
+    text = render(published)
+    assert 0.9 * LIMIT < len(text.encode()) <= LIMIT < 10_000_000
+    document = parse(text)
+    left_out = [one.all("code")[0].text for one in document.all("p", class_="left-out")]
+    files = {file.relative_to(published).as_posix() for file in published.rglob("pictures/*/*.png")}
+    assert len(left_out) + len(document.all("img")) == len(files)
+    assert set(left_out) <= files
+    assert not [path for path in left_out if "/samples" in path]
+    assert [path for path in left_out if path.endswith("traversals.png")]
+
+
+def test_a_file_that_is_no_picture_is_named(published: Path) -> None:
+    (published / "pictures" / "gan-mnist-0-21a026bf" / "samples.png").write_bytes(b"half")
+    assert "Not a picture that can be read: <code>pictures/gan-mnist-0-21a026bf/samples.png</code>" in " ".join(
+        render(published).split()
+    )
+
+
+def test_of_several_seeds_the_first_ones_pictures_are_shown_and_say_so(
+    published: Path, change: Callable[..., str]
+) -> None:
+    for seed in (3, 2):
+        run = change(
+            "vqvae-mnist-0-*.json",
+            f"vqvae-mnist-{seed}-0000000{seed}",
+            lambda one, seed=seed: one["config"].update(seed=seed),
+        )
+        folder = published / "pictures" / run
+        folder.mkdir()
+        for kind in ("samples", "nearest", "codebook-usage"):
+            png(folder / f"{kind}.png", 100)
+    (published / "records" / "vqvae-mnist-0-d3bee798.json").unlink()
+    text = " ".join(render(published).split())
+    assert text.count("<figcaption>vqvae, seed 2 of several</figcaption>") == 3
+    assert "vqvae, seed 3" not in text

@@ -1,0 +1,173 @@
+"""What the page shows in its tables and details is what the tables of the records hold."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.columns import COLUMNS, SECTIONS
+from bench.evaluation import Protocol
+from bench.grids import called, caption, parts
+from bench.records import read_all
+from bench.report.collect import collect
+from bench.report.page import render
+from bench.table import Table, build
+
+HOUSE = Path(__file__).resolve().parents[3]
+PUBLISHED = HOUSE / "results" / "published"
+PLACES = {"c0": "", "c1": "grid_25", "c2": "latent-plane", "c3": "ring_8"}
+
+
+@pytest.fixture(scope="module")
+def document(page_file: Path, parse: Callable[[str], Any]) -> Any:
+    return parse(page_file.read_text())
+
+
+def table_of(place: str) -> Table:
+    return build(read_all(PUBLISHED / place), PUBLISHED / place)
+
+
+def part(document: Any, id: str) -> Any:
+    (found,) = document.all("section", id=id)
+    return found
+
+
+def figure(document: Any, details: str, key: str) -> list[Any]:
+    return [
+        cell
+        for cell in document.all("td")
+        if cell.all("button", class_="figure", data_details=details, data_key=key) and "data-value" in cell.attributes
+    ]
+
+
+@pytest.mark.parametrize("id", PLACES)
+def test_every_figure_is_the_tables_as_shown_and_at_full_precision(id: str, document: Any) -> None:
+    table, here = table_of(PLACES[id]), part(document, id)
+    expected = {
+        (f"{id}-row{k}", column.key): (
+            column.show(row.figures[column.key], row.intervals.get(column.key)), row.figures[column.key]
+        )
+        for k, row in enumerate(table.rows) for column in COLUMNS if column.key in row.figures
+    }  # fmt: skip
+    expected |= {
+        (f"{id}-line{k}", f"{section.key}.{column.key}"): (
+            column.show(line.figures[column.key]), line.figures[column.key]
+        )
+        for k, line in enumerate(table.lines) for section in SECTIONS if section.key == line.section
+        for column in section.columns if column.key in line.figures
+    }  # fmt: skip
+    found = {
+        (button.attributes["data-details"], button.attributes["data-key"]): (
+            button.text, float(cell.attributes["data-value"])
+        )
+        for cell in here.all("td") if "data-value" in cell.attributes for button in cell.all("button")
+    }  # fmt: skip
+    assert found == expected
+    assert len(found) > 20
+
+
+@pytest.mark.parametrize("id", PLACES)
+def test_rows_stand_in_the_tables_order_under_the_tables_names(id: str, document: Any) -> None:
+    block = part(document, id).all("table", class_="figures")[0]
+    (body,) = block.all("tbody")
+    rows = [row for row in table_of(PLACES[id]).rows if "precision" in row.figures]
+    assert [line.all("th")[0].text for line in body.all("tr")] == [called(row) for row in rows]
+    assert [line.attributes["data-family"] for line in body.all("tr")] == [row.family for row in rows]
+
+
+@pytest.mark.parametrize("id", PLACES)
+def test_every_mark_is_the_tables_with_its_word_for_readers_and_the_lectures(id: str, document: Any) -> None:
+    table, here = table_of(PLACES[id]), part(document, id)
+    (block,) = here.all("table", class_="lecture")
+    lines = block.all("tbody")[0].all("tr")
+    spoken = {"✓": "yes", "×": "no", "≈": "cannot be told", "–": "not measured"}
+    for line, model in zip(lines, table.contenders, strict=True):
+        for cell, judged in zip(line.all("td"), (cells[model] for cells in table.lecture.values()), strict=True):
+            assert cell.all("span", class_="mark")[0].text == judged.mark
+            assert cell.all("span", class_="spoken")[0].text == spoken[judged.mark]
+            said = [words.text for words in cell.all("span", class_="beside")]
+            assert said == parts(judged, model)[1:]
+            assert [button.text for button in cell.all("button")] == ([judged.figure] if judged.figure else [])
+    assert here.all("p", class_="caption")[0].text == caption(table)
+
+
+def test_a_marks_button_leads_to_the_figure_that_the_mark_was_made_of(document: Any) -> None:
+    here, table = part(document, "c0"), table_of("")
+    (block,) = here.all("table", class_="lecture")
+    for button in block.all("button"):
+        row = table.rows[int(button.attributes["data-details"].removeprefix("c0-row"))]
+        column = next(one for one in COLUMNS if one.key == button.attributes["data-key"])
+        assert button.text.endswith(column.show(row.figures[column.key], row.intervals.get(column.key)))
+
+
+def details(text: str, parse: Callable[[str], Any]) -> dict[str, Any]:
+    (data,) = parse(text).all("script", id="data")
+    return json.loads("".join(data.children))
+
+
+def test_details_name_run_protocol_and_figures_of_every_seed(
+    published: Path, change: Callable[..., str], parse: Callable[[str], Any]
+) -> None:
+    def reseeded(seed: int) -> Callable[[dict[str, Any]], None]:
+        def edit(record: dict[str, Any]) -> None:
+            record["config"]["seed"] = seed
+            for result in record["results"].values():
+                result["metrics"]["fid"] += seed
+
+        return edit  # fmt: skip
+
+    runs = ["gan-mnist-0-21a026bf"]
+    runs += [change(f"{runs[0]}.json", f"gan-mnist-{seed}-00000000", reseeded(seed)) for seed in (1, 2)]
+    text = render(published)
+    table = build(read_all(published), published)
+    number = next(k for k, row in enumerate(table.rows) if row.model == "gan")
+    data = details(text, parse)
+    told = data["details"][f"c0-row{number}"]
+    assert table.rows[number].seeds == 3
+    assert float(told["figures"]["fid"]) == table.rows[number].figures["fid"]
+    assert float(told["intervals"]["fid"]) == table.rows[number].intervals["fid"]
+    assert told["over"] == "over 3 training seeds"
+    assert [source["run"] for source in told["from"]] == sorted(runs)
+    first = float(told["from"][0]["figures"]["fid"])
+    assert [float(source["figures"]["fid"]) for source in told["from"]] == [first, first + 1, first + 2]
+    for source in told["from"]:
+        assert data["runs"][source["run"]]
+        assert source["protocol"] in data["protocols"]
+    assert f"gan ({3} seeds)" in text
+
+
+def test_each_protocol_is_told_field_by_field_under_its_own_fingerprint(
+    page_file: Path, parse: Callable[[str], Any]
+) -> None:
+    data = details(page_file.read_text(), parse)
+    known = {}
+    for place in PLACES.values():
+        for record in read_all(PUBLISHED / place):
+            for result in record.results.values():
+                protocol = Protocol.from_dict(result.protocol)
+                known[protocol.fingerprint()] = protocol
+    for fingerprint, protocol in known.items():
+        told = dict(data["protocols"][fingerprint])
+        assert told["in words"] == protocol.line()
+        assert told["extractor digest"] == protocol.extractor_digest
+        assert set(told) - {"in words"} == {name.replace("_", " ") for name in protocol.to_dict()}
+
+
+def test_every_line_of_every_table_has_sources_for_each_of_its_figures() -> None:
+    from bench.report.details import measured, of_line, of_row
+
+    for comparison in collect(PUBLISHED).comparisons:
+        assert comparison.table
+        each = measured(comparison)
+        for row in comparison.table.rows:
+            found = of_row(row, each)
+            assert len(found) == row.seeds
+            assert found[0].figures == row.figures
+            assert found[0].intervals == row.intervals
+        for line in comparison.table.lines:
+            merged: dict[str, float] = {}
+            for source in of_line(line, comparison):
+                merged |= source.figures
+            assert merged == line.figures
