@@ -44,6 +44,11 @@ def test_a_changed_digit_is_found_and_named_and_nothing_is_written(
     assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
 
 
+def test_the_committed_page_is_what_the_committed_records_give(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "--check", f"results={PUBLISHED}"]) == 0
+    assert capsys.readouterr().err == f"{PUBLISHED / 'report.html'}: the page is what the records give\n"
+
+
 @pytest.mark.parametrize("block", ["lecture", "figures", "beside"])
 def test_readme_shows_the_committed_tables(block: str) -> None:
     readme = (HOUSE / "README.md").read_text()

@@ -61,8 +61,11 @@ def wandb(*words: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("mode", ["online", "offline"])
-@pytest.mark.parametrize("lost", [False, True], ids=["stopped", "killed, and an older checkpoint is gone on from"])
+@pytest.mark.parametrize(
+    ("mode", "lost"),
+    [("online", True), ("offline", True), ("offline", False)],
+    ids=["online, from an older checkpoint", "offline, from an older checkpoint", "offline, from where it was stopped"],
+)
 def test_a_run_gone_on_with_is_one_run_with_each_point_once(
     mode: str, lost: bool, server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
