@@ -12,6 +12,7 @@ import torch
 import wandb
 
 from bench import tracking
+from bench.callbacks import Curves
 from bench.cli import main
 from bench.columns import COLUMNS
 from bench.config import load
@@ -22,7 +23,7 @@ from bench.run import build_data, build_model
 from bench.summary import intervals, summary
 from bench.tracking.session import Identity, Session
 from bench.tracking.telling import HEADINGS, digest
-from bench.tracking.training import MOMENTS
+from bench.tracking.training import MOMENTS, Tracked
 
 VAE = ["train", "model=vae", "preset=smoke", "results=r", "trainer.accelerator=cpu", "train.images=3200",
        "train.batch=32", "evaluation.samples=64", "evaluation.timed_images=4"]  # fmt: skip
@@ -159,12 +160,12 @@ def test_an_agents_run_keeps_the_id_of_its_sweep_and_is_online(monkeypatch: pyte
 
 
 @pytest.mark.parametrize("model", ["vae", "gan", "ddpm", "vqvae"])
-def test_being_logged_changes_nothing_of_a_training(
+def test_being_logged_changes_nothing_of_a_training_and_shows_what_it_would_sample(
     model: str, nobody: None, small_mnist: Path, tiny: dict[str, list[str]]
 ) -> None:
     ends = []
     for mode in ("disabled", "offline"):
-        words = [word for word in VAE[1:] if word != "model=vae"]
+        words = [word for word in VAE[1:] if word not in ("model=vae", "train.images=3200")] + ["train.images=1600"]
         (config,) = load([*words, f"model={model}", f"wandb.mode={mode}", *tiny[model]])
         data, folder = build_data(config), small_mnist / mode
         with tracking.open_session(config, folder) as told:
@@ -176,3 +177,7 @@ def test_being_logged_changes_nothing_of_a_training(
     assert told_of.curves == silent.curves
     assert weights.keys() == same.keys()
     assert all(torch.equal(weights[key], same[key]) for key in weights)
+    trained = build_model(config, data.image_shape)
+    trained.load_state_dict(weights)  # the averaged ones where the model has them, as the last moment's grid
+    Tracked(told, Curves(), config, folder, 1600).draw(trained, data, small_mnist / "again.png")
+    assert (folder / "samples-over-training" / "000001600.png").read_bytes() == (small_mnist / "again.png").read_bytes()
