@@ -10,8 +10,11 @@ from bench.schema import ConfigError
 def train(options: argparse.Namespace) -> None:
     from bench.config import load
     from bench.run import run_config
+    from bench.tracking import by_agent
 
     configs = load(options.overrides)
+    if len(configs) > 1 and by_agent():
+        raise ConfigError("model: missing; `wandb agent` makes one run at a time, so name one, or sweep over them")
     for number, config in enumerate(configs, 1):
         if len(configs) > 1:
             console.rule(f"{config.model['name']}, run {number} of {len(configs)}, preset {config.preset}")

@@ -103,6 +103,8 @@ def callback(trainer: L.Trainer, kind: type[Callback]) -> Callback:
 
 def new_record(config: Config, model: GenerativeModel, data: ImageDataModule, trainer: L.Trainer) -> records.Record:
     """What is known of a run when its training ends."""
+    callbacks: list[L.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    drawing = sum((one.seconds for one in callbacks if isinstance(one, Tracked)), 0.0)
     return records.Record(
         run_id=run_id(config),
         family=model.family,
@@ -113,7 +115,7 @@ def new_record(config: Config, model: GenerativeModel, data: ImageDataModule, tr
         hardware=hardware(trainer.strategy.root_device) | {"processes": trainer.world_size},
         precision=str(trainer.precision),
         images_seen=model.images_seen,
-        train_seconds=round(callback(trainer, Timer).time_elapsed("train"), 1),
+        train_seconds=round(callback(trainer, Timer).time_elapsed("train") - drawing, 1),
         curves=callback(trainer, Curves).points,
         parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
         sampling_parameters=sum(p.numel() for network in model.networks for p in network.parameters()),

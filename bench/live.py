@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import progress
+from bench.evaluation import ranks
 from bench.locks import held
 from bench.progress import Bar
 from bench.records import write_text
@@ -37,7 +38,13 @@ class Running:
 
 @contextmanager
 def shown(run_id: str, config: dict[str, Any], folder: Path) -> Iterator[None]:
-    """Keep what the bars of the block show in folder/live.json, which ends with the block; a full disk ends nothing."""
+    """Keep what the first rank's bars of the block show in folder/live.json, which ends with it.
+
+    A full disk ends nothing.
+    """
+    if ranks.rank():
+        yield
+        return
     file, spoken = folder / FILE, 0.0
 
     def look(bar: Bar) -> None:

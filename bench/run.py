@@ -18,7 +18,7 @@ from bench.progress import console
 from bench.records import Record
 from bench.schema import Config, ConfigError
 from bench.standard import Standard, standard
-from bench.tracking import Session, open_session
+from bench.tracking import Session, by_agent, open_session
 from bench.tracking.telling import whole
 from datamodules import DATAMODULES, ImageDataModule
 from models import MODELS, GenerativeModel
@@ -96,6 +96,9 @@ def run(config: Config, data: ImageDataModule, model: GenerativeModel) -> None:
         judging = time.monotonic() - started
     if record and record.finished and not missing(record, config, data, model, by):
         console.print(f"[bold]{name}[/] is trained and evaluated, nothing to do: {file}")
+        if by_agent():  # whose sweep waits for the figures
+            with open_session(config, weights.parent) as told:
+                told.tell(lambda run: whole(run, told, record, results))
         return
     if record and not ranks.on_first(weights.exists):
         raise ConfigError(f"{weights}: missing, so what {file} lacks cannot be measured; move that away to train again")

@@ -2,7 +2,7 @@
 
 import base64
 import struct
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,10 +126,13 @@ def dimensions(file: Path) -> tuple[int, int]:
 
 def fitting(galleries: Iterable[Gallery], room: int) -> set[str]:
     """The paths of the pictures that so many bytes of page hold, the more important kinds first."""
+    ordered = sorted(galleries, key=lambda one: importance(one.kind))
+    pictures = [picture for gallery in ordered for picture in gallery.pictures]
+    times = Counter(picture.path for picture in pictures)  # a run may stand in several comparisons
     taken = set()
-    for gallery in sorted(galleries, key=lambda one: importance(one.kind)):
-        for picture in gallery.pictures:
-            if picture.width and picture.uri_size <= room:
-                taken.add(picture.path)
-                room -= picture.uri_size
+    for picture in {picture.path: picture for picture in pictures}.values():
+        size = picture.uri_size * times[picture.path]
+        if picture.width and size <= room:
+            taken.add(picture.path)
+            room -= size
     return taken

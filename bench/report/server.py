@@ -2,6 +2,7 @@
 
 import errno
 import json
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -22,6 +23,11 @@ class Server(ThreadingHTTPServer):
     def __init__(self, results: Path, port: int) -> None:
         self.state = State(results)
         super().__init__((HERE, port), Handler)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A browser that closes a page while it is sent is no news either."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
     @property
     def address(self) -> str:

@@ -11,7 +11,7 @@ from bench.schema import Config
 from bench.tracking.session import Identity, Mode, Session
 from models import MODELS
 
-__all__ = ["Session", "identity", "mode", "of_record", "open_session"]
+__all__ = ["Session", "by_agent", "identity", "mode", "of_record", "open_session"]
 
 
 def open_session(config: Config, folder: Path) -> Session:
@@ -21,14 +21,21 @@ def open_session(config: Config, folder: Path) -> Session:
 
 def mode(config: Config) -> Mode:
     """The configured mode; a run that `wandb agent` has started is online unless it says otherwise."""
-    by_agent = "WANDB_SWEEP_ID" in os.environ and config.wandb.mode == "disabled"
-    return cast(Mode, os.environ.get("WANDB_MODE", "online")) if by_agent else config.wandb.mode
+    if not by_agent() or config.wandb.mode != "disabled":
+        return config.wandb.mode
+    asked = os.environ.get("WANDB_MODE", "online")
+    return cast(Mode, asked) if asked in ("online", "offline", "disabled") else "offline"  # as wandb takes "dryrun"
+
+
+def by_agent() -> bool:
+    """Whether `wandb agent` has started this process, for one run of its sweep."""
+    return "WANDB_SWEEP_ID" in os.environ
 
 
 def identity(config: Config) -> Identity:
     """A run_id is the W&B run's, so that going on with one goes on with the other; an agent's sweep gives its own."""
     name = run_id(config)
-    chosen = os.environ.get("WANDB_RUN_ID", name) if "WANDB_SWEEP_ID" in os.environ else name
+    chosen = os.environ.get("WANDB_RUN_ID", name) if by_agent() else name
     family = MODELS[config.model["name"]].family
     tags = (family, config.data["name"], config.preset)
     settings = shown(config.model_dump(), family)
@@ -40,10 +47,13 @@ def shown(config: dict[str, Any], family: str) -> dict[str, Any]:
     return {**config, "family": family, "dataset": config["data"]["name"]}
 
 
-def of_record(record: Record, project: str) -> Identity:
-    """The identity of a run that is known by its record alone; references are W&B runs of a job type of their own."""
+def of_record(record: Record, project: str, known_as: str | None = None) -> Identity:
+    """The identity of a run that is known by its record alone; references are W&B runs of a job type of their own.
+
+    known_as: its id, where an agent's sweep has given it another than the run_id.
+    """
     return Identity(
-        id=record.run_id,
+        id=known_as or record.run_id,
         name=record.run_id,
         project=project,
         config=shown(record.config, record.family),

@@ -7,7 +7,7 @@ import wandb_workspaces.reports.v2 as wr
 
 from bench.render import markdown
 from bench.table import Table
-from bench.tracking.telling import COMPARISON, SAMPLES
+from bench.tracking.telling import SAMPLES, TABLE
 
 
 def blocks(table: Table, entity: str, project: str, of: tuple[str, str], pictures: Sequence[str]) -> list[Any]:
@@ -46,7 +46,7 @@ def blocks(table: Table, entity: str, project: str, of: tuple[str, str], picture
         wr.H2("What else the models do"),
         grid([media(name, [f"pictures/{name}"]) for name in others], 2, 12, each),
         wr.H2("Every row, at full precision"),
-        grid([wr.WeavePanelSummaryTable(table_name=COMPARISON)], 1, 14, runs("the table", "table", grouped=False)),
+        grid([wr.WeavePanelSummaryTable(table_name=TABLE)], 1, 14, runs("the table", "table", grouped=False)),
     ]
 
 

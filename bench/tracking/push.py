@@ -1,21 +1,35 @@
 """`bench wandb push`: what is recorded already, as W&B runs, and the table that the records give."""
 
+import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.config import read, split, table_selection
 from bench.progress import Bar, console
 from bench.records import Record, read_all
 from bench.render import json_text, texts
 from bench.schema import ConfigError, Wandb, check
-from bench.selection import REFERENCES, TableError, select
+from bench.selection import REFERENCES, TableError, comparable, select
 from bench.table import Table, build
 from bench.tracking import of_record
 from bench.tracking.session import Identity, Mode, Session, first_line, kept_offline
-from bench.tracking.telling import COMPARISON, HEADINGS, digest, digest_of, finish, line, record_artifact, use, whole
+from bench.tracking.telling import (
+    HEADINGS,
+    TABLE,
+    arrived,
+    digest,
+    digest_of,
+    finish,
+    line,
+    record_artifact,
+    use,
+    whole,
+)
 
 if TYPE_CHECKING:
+    import wandb
     from wandb import Run
 
 TAKEN = ("results", "preset", "data", "wandb")
@@ -30,25 +44,28 @@ def push(overrides: Sequence[str]) -> int:
     mode = account(settings.mode)
     known = there(settings.project, [record.run_id for record in chosen]) if mode == "online" else {}
     missing = [record for record in chosen if not sent(record, results, mode, known)]
-    failed = []
+    failed = {}
     with Bar("send to W&B" if mode == "online" else "keep for W&B", len(missing), "runs") as bar:
         for record in missing:
-            if not send(record, results, settings.project, mode):
-                failed.append(record.run_id)
+            one = of_record(record, settings.project, known[record.run_id].id if record.run_id in known else None)
+            if trouble := send(one, record, results, mode):
+                failed[record.run_id] = trouble
             bar.advance()
     console.print(
         f"{len(missing) - len(failed)} of {len(chosen)} runs {'sent' if mode == 'online' else 'kept offline'}, "
-        f"{len(chosen) - len(missing)} were there{f', not whole: {failed}' if failed else ''}"
+        f"{len(chosen) - len(missing)} were there"
     )
-    arrived = True
     try:
         compared = select(read_all(results), wanted)
-        arrived = push_table(build(compared, results), compared, results, settings.project, mode, quiet=True)
+        if trouble := push_table(build(compared, results), compared, results, settings.project, mode, asked=True):
+            failed["the table"] = trouble
     except TableError as error:
         console.print(f"[yellow]no table: {error}[/]")
+    for name, trouble in failed.items():
+        console.print(f"{name}: not whole: {trouble}", style="red", markup=False)
     if mode == "offline":
         console.print(f"send them with: wandb sync {results}/runs/*/wandb/offline-run-*")
-    return 1 if failed or not arrived else 0
+    return 1 if failed else 0
 
 
 def selection(command: str, overrides: Sequence[str]) -> tuple[Wandb, Path, dict[str, str]]:
@@ -57,9 +74,12 @@ def selection(command: str, overrides: Sequence[str]) -> tuple[Wandb, Path, dict
     if wrong := [key for key in [*picks, *rest] if key not in TAKEN]:
         raise ConfigError(f"{wrong[0]}: `bench {command}` takes results, preset, data and wandb.* only")
     given = rest.get("wandb", {})
+    if isinstance(given, dict) and "group" in given:
+        raise ConfigError(f"wandb.group: recorded with each run; `bench {command}` takes wandb.mode and wandb.project")
     if not isinstance(given, dict):
         raise ConfigError(f"wandb={given}: a section, not a value; set its keys as wandb.KEY=VALUE")
-    settings = check(Wandb, read("", "default")["wandb"] | {"mode": "online"} | given, "wandb.")
+    usual = read("", "default")["wandb"] | {"mode": os.environ.get("WANDB_MODE", "online")}
+    settings = check(Wandb, usual | given, "wandb.")
     if settings.mode == "disabled":
         raise ConfigError("wandb.mode=disabled: nothing would be sent; choose online or offline")
     results, wanted = table_selection([word for word in overrides if not word.startswith("wandb.")])
@@ -78,13 +98,25 @@ def account(mode: Mode) -> Mode:
     return mode
 
 
-def there(project: str, run_ids: Sequence[str]) -> dict[str, str]:
-    """run_id -> digest of the record that W&B holds of it; ConfigError if W&B does not answer."""
+@dataclass(frozen=True)
+class Known:
+    """A run as W&B has it. digest: of the record that it holds all of."""
+
+    id: str  # the run_id, or what an agent's sweep has given to it
+    digest: str
+
+
+def there(project: str, run_ids: Sequence[str]) -> dict[str, Known]:
+    """run_id -> what W&B has of it; ConfigError if W&B does not answer."""
     import wandb
 
     try:
-        found = wandb.Api(timeout=10).runs(project, filters={"name": {"$in": list(run_ids)}}, lazy=False)
-        return {run.id: str(run.summary.get("record", "")) for run in found}
+        wanted: list[dict[str, Any]] = [{key: {"$in": list(run_ids)}} for key in ("name", "display_name")]
+        found = wandb.Api(timeout=10).runs(project, filters={"$or": wanted}, lazy=False)
+        return {
+            run.id if run.id in run_ids else run.name: Known(run.id, str(run.summary.get("record", "")))
+            for run in found
+        }
     except Exception as error:
         if "Could not find project" in str(error):  # it is made with its first run
             return {}
@@ -93,63 +125,65 @@ def there(project: str, run_ids: Sequence[str]) -> dict[str, str]:
         ) from error
 
 
-def sent(record: Record, results: Path, mode: Mode, known: dict[str, str]) -> bool:
+def sent(record: Record, results: Path, mode: Mode, known: dict[str, Known]) -> bool:
     if mode == "online":
-        return known.get(record.run_id) == digest(record)
+        return record.run_id in known and known[record.run_id].digest == digest(record)
     return kept_offline(results / "runs" / record.run_id, record.run_id, digest(record))
 
 
-def send(record: Record, results: Path, project: str, mode: Mode) -> bool:
-    """Whether all of the record arrived where the mode says."""
-    one = Session(of_record(record, project), mode, results / "runs" / record.run_id, quiet=True)
+def send(identity: Identity, record: Record, results: Path, mode: Mode) -> str:
+    """Send all of the record; what kept it from arriving, "" if nothing did."""
+    one = Session(identity, mode, results / "runs" / record.run_id, asked=True)
     with one:
         one.tell(lambda run: whole(run, one, record, results))
-    return one.whole and one.mode == mode
+    return one.trouble
 
 
 def push_table(
-    table: Table, records: Sequence[Record], results: Path, project: str, mode: Mode, quiet: bool = False
-) -> bool:
-    """Send the table of these records as a run that uses them and makes the table's files.
+    table: Table, records: Sequence[Record], results: Path, project: str, mode: Mode, asked: bool = False
+) -> str:
+    """Send the table of these records, unless W&B has it, as a run that uses them and makes the table's files.
 
-    Unless W&B has it; False if it did not arrive whole.
+    Returns what kept it from arriving, "" if nothing did.
     """
-    like = next(record for record in records if record.family not in REFERENCES)
-    data, preset = like.config["data"]["name"], like.preset
-    name = table_name(preset, data)
+    runs, references, _ = comparable(records, results)
+    data, preset = runs[0].config["data"]["name"], runs[0].preset
+    name = table_name(table, preset, data)
     settings = {"preset": preset, "dataset": data, "protocol": table.protocol, "hardware": table.hardware}
     identity = Identity(name, name, project, settings, job_type="table", tags=(data, preset))
     told = digest_of(json_text(table))
     if mode == "offline" and kept_offline(results / "runs" / name, name, told):
-        return True
-    one = Session(identity, mode, results / "runs" / name, quiet)
+        return ""
+    one = Session(identity, mode, results / "runs" / name, asked)
 
     def tell(run: "Run") -> None:
         if one.digest != told:
-            tell_table(run, table, records, results, (data, preset))
+            used = [record for record in (*runs, *references) if record.results or record.abilities]
+            arrived(tell_table(run, table, used, results, (data, preset)), one)
             finish(run, one, told)
 
     with one:
         one.tell(tell)
-    return one.whole and one.mode == mode
+    return one.trouble
 
 
-def table_name(preset: str, data: str) -> str:
-    """What the table's run is called, and its id."""
-    return f"table-{preset}-{data}"
+def table_name(table: Table, preset: str, data: str) -> str:
+    """What the table's run is called, and its id: tables of other protocols or machines are other runs."""
+    return f"table-{preset}-{data}-{digest_of(table.protocol + table.hardware)[:6]}"
 
 
-def tell_table(run: "Run", table: Table, records: Sequence[Record], results: Path, of: tuple[str, str]) -> None:
+def tell_table(
+    run: "Run", table: Table, records: Sequence[Record], results: Path, of: tuple[str, str]
+) -> list["wandb.Artifact"]:
     """The records as inputs, the comparison as a table, its marks in the summary, its files as an artifact."""
     import wandb
 
-    for record in records:
-        use(run, record_artifact(record, results))
-    run.log({COMPARISON: wandb.Table(columns=[*HEADINGS], data=[line(row, *of) for row in table.rows])})
+    used = [use(run, record_artifact(record, results)) for record in records]
+    run.log({TABLE: wandb.Table(columns=[*HEADINGS], data=[line(row, *of) for row in table.rows])})
     for rule, cells in table.lecture.items():
         run.summary.update({f"marks/{rule}/{model}": cell.mark for model, cell in cells.items()})
     made = wandb.Artifact(run.id, type="table")
     for name, text in texts(table).items():
         with made.new_file(name) as file:
             file.write(text)
-    run.log_artifact(made)
+    return [*used, run.log_artifact(made)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bench.progress import console
 from bench.records import read_all, write_text
 from bench.schema import ConfigError
-from bench.selection import REFERENCES, select
+from bench.selection import comparable, select
 from bench.table import Table, build
 from bench.tracking.push import account, selection, table_name
 from bench.tracking.session import first_line
@@ -31,9 +31,9 @@ def publish(overrides: Sequence[str]) -> int:
         raise ConfigError("`bench wandb report` needs an account: `wandb login`, and wandb.mode=online")
     records = select(read_all(results), wanted)
     table = build(records, results)
-    like = next(record for record in records if record.family not in REFERENCES)
-    data, preset = like.config["data"]["name"], like.preset
-    kept = results / "runs" / table_name(preset, data) / "wandb-report.json"
+    runs, _, _ = comparable(records, results)
+    data, preset = runs[0].config["data"]["name"], runs[0].preset
+    kept = results / "runs" / table_name(table, preset, data) / "wandb-report.json"
     drawn = {file.stem for record in records for file in (results / "pictures" / record.run_id).glob("*.png")}
     try:
         report = saved(table, settings.project, (data, preset), sorted(drawn), known(kept, settings.project))

@@ -3,6 +3,7 @@
 import shutil
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -18,6 +19,7 @@ Mode = Literal["online", "offline", "disabled"]
 DIGEST = "record.digest"  # the file beside W&B's offline files that says which record they hold
 SECONDS_TO_OPEN = 30.0  # for W&B to answer at all, before the run is kept offline
 SECONDS_TO_END = 60.0  # for what is not sent yet at the end of a run, before it is left for `bench wandb push`
+SECONDS_TO_STOP = 15.0  # for the same when the run was stopped
 
 
 @dataclass(frozen=True)
@@ -37,16 +39,18 @@ class Session:
     """Hands everything told from `with` to its end to the W&B run; in mode "disabled" all is dropped at once.
 
     Without an account, or where W&B does not answer, "online" becomes "offline". What goes wrong later is said once.
-    folder: where W&B keeps its files, in wandb/ below it. quiet: leaves it to the caller to say what became of it.
+    folder: where W&B keeps its files, in wandb/ below it. asked: whether sending is what the user asked for, so that
+    the session waits until it is done, does not become another one, and leaves it to the caller to say how it went.
     """
 
-    def __init__(self, identity: Identity, mode: Mode, folder: Path, quiet: bool = False) -> None:
-        self.identity, self.mode, self.folder, self.quiet = identity, mode, folder, quiet
+    def __init__(self, identity: Identity, mode: Mode, folder: Path, asked: bool = False) -> None:
+        self.identity, self.mode, self.folder, self.asked = identity, mode, folder, asked
         self.jobs: SimpleQueue[Callable[[Run], None] | None] = SimpleQueue()
         self.known = 0.0  # images seen at the last point that W&B has; right in the thread only
         self.digest = ""  # of the record, or table, that the run holds all of; likewise
-        self.failed = 0
-        self.troubled = self.ended = False
+        self.trouble = ""  # the first that there was
+        self.code = 0
+        self.ended = False
         self.run: Run | None = None
 
     @property
@@ -64,58 +68,56 @@ class Session:
         if self.on:
             self.jobs.put(job)
 
-    def fail(self) -> None:
-        """Let W&B show the run as failed."""
-        self.failed = 1
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if not self.on:
             return
-        self.failed = self.failed or int(kind is not None)
+        self.code = int(kind is not None)  # W&B shows the run as failed
         self.jobs.put(None)
-        self.thread.join(SECONDS_TO_OPEN + SECONDS_TO_END)
+        patience = SECONDS_TO_STOP if kind else SECONDS_TO_OPEN + SECONDS_TO_END
+        self.thread.join(None if self.asked else patience)
         if self.run is None:
             return
         place = Path(self.run.dir).parent
         if not self.whole:
             # not `wandb sync`, which would append what W&B has already
             self.say(f"not all of {self.identity.id} has reached W&B; `bench wandb push` sends the rest")
-        elif self.mode == "offline":
-            (place / DIGEST).write_text(self.digest)
-            remove_others(place, self.identity.id)
+        elif self.mode == "offline" and settle(place, self.identity.id, self.digest, self.known):
             self.say(f"kept offline; send it with: wandb sync {place}")
 
     @property
     def whole(self) -> bool:
         """Whether all that was told has reached W&B, or its files; right after the end."""
-        return self.ended and not self.troubled
+        return self.ended and not self.trouble
 
     def say(self, sentence: str) -> None:
-        if not self.quiet:
+        if not self.asked:
             console.print(f"  W&B: {sentence}", style="dim", markup=False)
+
+    def note(self, error: Exception) -> None:
+        """Keep the first trouble, and say it."""
+        if not self.trouble:
+            self.trouble = first_line(error)
+            self.say(f"not all was logged: {self.trouble}")
 
     def _work(self) -> None:
         """The thread: open the run, do the jobs, end it."""
         try:
             self.run = run = self._open()
         except Exception as error:
-            self.say(f"nothing is logged: {first_line(error)}")
+            self.note(error)
             return
         while job := self.jobs.get():
             self._try(lambda: job(run))
-        self._try(lambda: run.finish(exit_code=self.failed))
+        self._try(lambda: run.finish(exit_code=self.code))
         self.ended = True
 
     def _try(self, work: Callable[[], None]) -> None:
-        """Call it; of the first error that any of them raises a line is said."""
         try:
             work()
         except Exception as error:
-            if not self.troubled:
-                self.say(f"not all was logged: {first_line(error)}")
-            self.troubled = True
+            self.note(error)
 
     def _open(self) -> "Run":
         import wandb
@@ -124,17 +126,22 @@ class Session:
         if self.mode == "online":
             try:
                 if wandb.login(prompt=False, verify=False):
-                    run = self._init("online")
-                    self.known = float(run.summary.get("images_seen", 0)) if run.resumed else 0.0
-                    self.digest = str(run.summary.get("record", "")) if run.resumed else ""
-                    self.say(f"{self.identity.id}: {run.url}")
-                    return run
+                    return self._resumed(self._init("online"))
                 self.say("no account (`wandb login` makes one known), so kept offline")
             except Exception as error:
+                if self.asked:
+                    raise
                 self.say(f"no answer ({first_line(error)}), so kept offline")
                 wandb.teardown()  # or the run counts as being in use
             self.mode = "offline"
         return self._init("offline")
+
+    def _resumed(self, run: "Run") -> "Run":
+        """An open run of which W&B may know something already."""
+        if run.resumed:
+            self.known, self.digest = float(run.summary.get("images_seen", 0)), str(run.summary.get("record", ""))
+        self.say(f"{self.identity.id}: {run.url}")
+        return run
 
     def _init(self, mode: Mode) -> "Run":
         import wandb
@@ -154,14 +161,22 @@ class Session:
         return run
 
 
-def remove_others(place: Path, run_id: str) -> None:
-    """Drop what earlier sessions kept offline of the run: the one in `place` holds it all, and W&B would show the last.
+def settle(place: Path, run_id: str, digest: str, known: float) -> bool:
+    """Leave one set of offline files of the run, that which holds most; whether it is this session's, in `place`.
 
-    `wandb sync` of several files of one run overwrites each by the next (wandb/wandb issues 3841 and 5865).
+    `wandb sync` of several overwrites each by the next (wandb/wandb issues 3841 and 5865). A session holds all that
+    earlier ones held once it was told a record, or a training's points: what was told before is told again.
     """
-    for other in place.parent.glob(f"offline-run-*-{run_id}"):
-        if other != place:
-            shutil.rmtree(other, ignore_errors=True)
+    others = [other for other in place.parent.glob(f"offline-run-*-{run_id}") if other != place]
+    if not digest and (not known or any((other / DIGEST).exists() for other in others)) and others:
+        shutil.rmtree(place, ignore_errors=True)
+        return False
+    with suppress(OSError):  # a full disk: it will be told again
+        if digest:
+            (place / DIGEST).write_text(digest)
+    for other in others:
+        shutil.rmtree(other, ignore_errors=True)
+    return True
 
 
 def kept_offline(folder: Path, run_id: str, digest: str) -> bool:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 SAMPLES = "samples"  # the key of the grids at fixed seeds over the training
 GRIDS = "samples-over-training"  # and the folder in which a run keeps them, as IMAGES_SEEN.png
-COMPARISON = "comparison"  # the key of the tables: tables of several runs under one key are one table in W&B
+COMPARISON = "comparison"  # the key of a run's own rows: tables of several runs under one key are one table in W&B
+TABLE = "table"  # and that of the table's run, which has a line for all seeds of a row
 KEYS = [column.key for column in COLUMNS]
 
 
@@ -60,7 +61,11 @@ def grids(folder: Path) -> list[Path]:
 
 
 def digest(record: Record) -> str:
-    """Equal for records that are alike in all they hold."""
+    """Equal for records that are alike in all they hold; for references, which each folder makes anew, in figures."""
+    if not record.images_seen:
+        figures = {key: result.metrics for key, result in record.results.items()}
+        abilities = {key: ability.figures for key, ability in record.abilities.items()}
+        return digest_of(json.dumps([figures, abilities], sort_keys=True))
     return digest_of(json.dumps(record.model_dump(), sort_keys=True))
 
 
@@ -77,9 +82,17 @@ def whole(run: "Run", session: "Session", record: Record, results: Path) -> None
     drawn = sorted((results / "pictures" / record.run_id).glob("*.png"))
     shown = {f"pictures/{file.stem}": wandb.Image(str(file), caption=CAPTIONS.get(file.stem)) for file in drawn}
     run.log({"images_seen": record.images_seen, COMPARISON: of_run(record, results), **shown})
-    artifacts(run, record, results)
+    arrived(artifacts(run, record, results), session)
+    if run.summary.get("failed"):  # an earlier try
+        del run.summary["failed"]
     run.summary.update(summary(record) | intervals(record) | {"family": record.family})
     finish(run, session, digest(record))
+
+
+def arrived(sent: Sequence["wandb.Artifact"], session: "Session") -> None:
+    """Wait until W&B has the artifacts, which are sent on the side; raises if it refuses one."""
+    for artifact in sent if session.mode == "online" else ():
+        artifact.wait()
 
 
 def finish(run: "Run", session: "Session", told: str) -> None:
@@ -117,13 +130,14 @@ def line(row: Row, data: str, preset: str) -> list[Any]:
     ]  # fmt: skip
 
 
-def artifacts(run: "Run", record: Record, results: Path) -> None:
+def artifacts(run: "Run", record: Record, results: Path) -> list["wandb.Artifact"]:
     """The lineage: the data that the run used, the weights and the record that it made."""
-    use(run, dataset(record))
+    made = [use(run, dataset(record)), run.log_artifact(record_artifact(record, results))]
     weights = results / "runs" / record.run_id / "final.ckpt"
     if weights.exists():
-        run.log_artifact(with_file(f"{record.run_id}-weights", "model", weights, {"images_seen": record.images_seen}))
-    run.log_artifact(record_artifact(record, results))
+        one = with_file(f"{record.run_id}-weights", "model", weights, {"images_seen": record.images_seen})
+        made.append(run.log_artifact(one))
+    return made
 
 
 def dataset(record: Record) -> "wandb.Artifact":
@@ -152,9 +166,9 @@ def with_file(name: str, kind: str, file: Path, metadata: dict[str, Any]) -> "wa
     return made
 
 
-def use(run: "Run", artifact: "wandb.Artifact") -> None:
+def use(run: "Run", artifact: "wandb.Artifact") -> "wandb.Artifact":
     """Make an artifact the run's input, online and offline; one with the same content is not stored twice.
 
     `use_artifact` refuses to work offline, where this part of it works.
     """
-    run._log_artifact(artifact, is_user_created=True, use_after_commit=True)
+    return run._log_artifact(artifact, is_user_created=True, use_after_commit=True)

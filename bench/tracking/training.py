@@ -1,5 +1,6 @@
 """What W&B sees of a training while it goes on: its curves, and the same samples at several moments."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -33,23 +34,53 @@ class Tracked(L.Callback):
 
     def __init__(self, session: Session, curves: Curves, config: Config, folder: Path, budget: int) -> None:
         self.session, self.curves, self.config, self.folder, self.budget = session, curves, config, folder, budget
+        self.seconds = 0.0  # spent on drawing, which is no part of the training
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.seconds = state_dict["seconds"]
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, GenerativeModel)
         known = {name: list(values) for name, values in self.curves.points.items()}
         kept, until = grids(self.folder), pl_module.images_seen
+        if not until:
+            self.session.tell(lambda run: self.warn())
         self.session.tell(lambda run: history(run, self.session, known, kept, until))
 
+    def warn(self) -> None:
+        """A training that begins anew under a run that W&B has points of."""
+        if self.session.known:
+            self.session.say(
+                f"has this run up to {self.session.known:,.0f} images already, and keeps its points up to there; "
+                "if what is trained now is not the same, delete the run in W&B"
+            )
+
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        seen, newest, drawn = pl_module.images_seen, {}, []
+        seen = pl_module.images_seen
+        newest: dict[str, list[float]] = {}
+        drawn: list[Path] = []
         if at_point(trainer):
             newest = {name: values[-1:] for name, values in self.curves.points.items()}
         before = seen - len(batch[0]) * trainer.world_size
         if seen * MOMENTS // self.budget > before * MOMENTS // self.budget:
-            drawn = [self.folder / GRIDS / f"{seen:09}.png"]
-            self.draw(averaged(trainer, pl_module), trainer.datamodule, drawn[0])  # type: ignore[attr-defined]
+            drawn = self.drawn(averaged(trainer, pl_module), trainer.datamodule, seen)  # type: ignore[attr-defined]
         if newest or drawn:
             self.session.tell(lambda run: history(run, self.session, newest, drawn, seen))
+
+    def drawn(self, model: GenerativeModel, data: Any, seen: int) -> list[Path]:
+        """The file of this moment's samples; none, and a word about it, if they cannot be drawn."""
+        file, started = self.folder / GRIDS / f"{seen:09}.png", time.monotonic()
+        try:
+            self.draw(model, data, file)
+        except Exception as error:
+            self.session.note(error)
+            return []
+        finally:
+            self.seconds += time.monotonic() - started
+        return [file]
 
     def draw(self, model: GenerativeModel, data: Any, file: Path) -> None:
         """Write the samples of this moment."""

@@ -11,6 +11,7 @@ import pytest
 
 from bench.cli import main
 from bench.pictures import CAPTIONS
+from bench.report.gallery import Gallery, Shown, fitting
 from bench.report.page import LIMIT, render
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "results" / "published"
@@ -137,3 +138,15 @@ def test_of_several_seeds_the_first_ones_pictures_are_shown_and_say_so(
     text = " ".join(render(published).split())
     assert text.count("<figcaption>vqvae, seed 2 of several</figcaption>") == 3
     assert "vqvae, seed 3" not in text
+
+
+def test_a_picture_that_stands_in_several_comparisons_is_counted_as_often() -> None:
+    def picture(name: str) -> Shown:
+        return Shown(Path(name), name, "vae", "gan", "", "", 8, 8, 3_000)
+
+    one = Gallery("samples", "", "", [picture("a"), picture("b")])
+    each = picture("a").uri_size
+    assert fitting([one], 2 * each) == {"a", "b"}
+    assert fitting([one, one], 2 * each) == {"a"}
+    assert fitting([one, one], 4 * each) == {"a", "b"}
+    assert fitting([one, one], 2 * each - 1) == set()

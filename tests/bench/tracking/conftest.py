@@ -39,7 +39,8 @@ class KeptRun:
     def node(self, name: str) -> dict[str, Any]:
         tail = json.dumps([json.dumps(self.history[-1])] if self.history else [])
         return {
-            "id": f"run:{name}", "projectId": "1", "name": name, "displayName": name, "description": "", "notes": None,
+            "id": f"run:{name}", "projectId": "1", "name": name, "notes": None,
+            "displayName": self.told.get("displayName", name), "description": "",
             "config": self.told.get("config", "{}"), "wandbConfig": json.dumps({"t": {}}),
             "tags": self.told.get("tags") or [], "sweepName": None,
             "project": project(self.told.get("project", "p")), "state": "finished", "group": None,
@@ -77,6 +78,7 @@ class Standin:
         self.asked: list[str] = []
         self.unknown: list[str] = []
         self.dead, self.closing = Event(), Event()
+        self.refused = ""  # the name of what it answers with an error
 
     def __enter__(self) -> "Standin":
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self))
@@ -129,8 +131,8 @@ class Standin:
         return {"upsertBucket": {"bucket": run.node(v["name"]), "inserted": inserted}}
 
     def Runs(self, v: dict[str, Any]) -> Any:
-        wanted = json.loads(v["filters"])["name"]["$in"]
-        found = [name for name in self.runs if name in wanted]
+        by_id, by_name = (next(iter(one.values()))["$in"] for one in json.loads(v["filters"])["$or"])
+        found = [name for name, run in self.runs.items() if name in by_id or run.told["displayName"] in by_name]
         if not self.runs:
             return {"project": None}
         page = {"endCursor": None, "hasNextPage": False}
@@ -188,6 +190,17 @@ class Standin:
         ]  # fmt: skip
         return {"createArtifactFiles": {"files": {"edges": [{"node": node} for node in nodes]}}}
 
+    def ArtifactByID(self, v: dict[str, Any]) -> Any:
+        one = self.artifacts[v["id"]]
+        of = {"id": "UHJv", "internalId": "UHJv", "name": "p", "entity": {"name": "me"}}
+        return {"artifact": {
+            "__typename": "Artifact", "id": v["id"], "versionIndex": 0, "artifactType": {"name": one.kind},
+            "artifactSequence": {"__typename": "ArtifactSequence", "name": one.name, "project": of},
+            "description": None, "metadata": "{}", "ttlDurationSeconds": -2, "ttlIsInherited": True, "tags": [],
+            "historyStep": None, "state": "COMMITTED", "size": 1, "digest": one.digest, "commitHash": "x",
+            "fileCount": 1, "createdAt": "2026-01-01T00:00:00Z", "updatedAt": None, "aliases": [],
+        }}  # fmt: skip
+
     def CommitArtifact(self, v: dict[str, Any]) -> Any:
         return {"commitArtifact": {"artifact": {"id": v["artifactID"], "digest": "x"}}}
 
@@ -238,7 +251,8 @@ def handler(standin: Standin) -> type[BaseHTTPRequestHandler]:
                 asked = json.loads(content)
                 name = re.search(r"(?:query|mutation)\s+(\w+)", asked["query"])
                 answered = standin.answer(name[1] if name else "", asked.get("variables") or {}, asked["query"])
-                self.reply({"data": answered})
+                refused = name and name[1] == standin.refused
+                self.reply({"data": None, "errors": [{"message": "quota"}]} if refused else {"data": answered})
             else:
                 if stream := re.fullmatch(r"/files/me/[^/]+/([^/]+)/file_stream", self.path):
                     standin.stream(stream[1], json.loads(content))

@@ -13,6 +13,7 @@ from bench.render import texts
 from bench.selection import select
 from bench.summary import summary
 from bench.table import build
+from bench.tracking.session import Identity, Session
 from bench.tracking.telling import HEADINGS, digest
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "results" / "published"
@@ -52,10 +53,11 @@ def test_each_record_is_a_run_once_and_the_table_comes_from_them(
         assert told == {f"pictures/{file.stem}" for file in results.glob(f"pictures/{record.run_id}/*.png")}
 
     made = build(select(records, {}), results)
-    table = server.runs["table-quick-mnist"]
+    (table_run,) = (name for name in server.runs if name.startswith("table-quick-mnist-"))
+    table = server.runs[table_run]
     assert table.told["jobType"] == "table"
-    logged = next(one for one in server.kind("run_table") if one.made_by == {"table-quick-mnist"})
-    lines = json.loads(logged.files["comparison.table.json"])
+    logged = next(one for one in server.kind("run_table") if one.made_by == {table_run})
+    lines = json.loads(logged.files["table.table.json"])
     assert lines["columns"] == HEADINGS
     assert [line[0] for line in lines["data"]] == [row.name for row in made.rows]
     fids = [line[HEADINGS.index("fid")] for line in lines["data"]]
@@ -65,21 +67,19 @@ def test_each_record_is_a_run_once_and_the_table_comes_from_them(
             assert table.summary[f"marks/{rule}/{model}"] == cell.mark
     (files,) = server.kind("table")
     assert {name: content.decode() for name, content in files.files.items()} == texts(made)
-    assert {one.name for one in server.kind("record") if "table-quick-mnist" in one.used_by} == {
+    assert {one.name for one in server.kind("record") if table_run in one.used_by} == {
         f"{record.run_id}-record" for record in records
     }
-    assert all(
-        one.made_by - {"table-quick-mnist"} == {one.name.removesuffix("-record")} for one in server.kind("record")
-    )
+    for one in server.kind("record"):
+        assert one.made_by == {one.name.removesuffix("-record")}
     (data,) = (one for one in server.kind("dataset") if "vae-mnist-0-1744cb0c" in one.used_by)
     assert {"gan-mnist-0-21a026bf", "ddpm-mnist-0-20fa9523"} <= data.used_by, "one version for all runs on equal images"
 
     before = state(server)
     assert main(["wandb", "push", "results=r"]) == 0
     assert f"0 of {len(records)} runs sent, {len(records)} were there" in capsys.readouterr().err
-    assert state(server) == {
-        name: (opened + (name == "table-quick-mnist"), lines) for name, (opened, lines) in before.items()
-    }
+    looked_at = before[table_run]
+    assert state(server) == before | {table_run: (looked_at[0] + 1, looked_at[1])}
 
 
 def test_a_record_with_more_in_it_is_told_again_without_its_curves_twice(
@@ -125,6 +125,10 @@ def test_without_an_account_all_is_kept_offline_once(
         (["wandb.mode=on"], "wandb.mode=True: input should be 'online', 'offline' or 'disabled'"),
         (["wandb.projekt=x"], "wandb.projekt: unknown key (did you mean project?); known here: mode, project, group"),
         (["wandb.mode=disabled"], "wandb.mode=disabled: nothing would be sent; choose online or offline"),
+        (
+            ["wandb.group=x"],
+            "wandb.group: recorded with each run; `bench wandb push` takes",
+        ),
         (["wandb=x"], "wandb=x: a section, not a value; set its keys as wandb.KEY=VALUE"),
         (["preset=quik"], "preset=quik: unknown (did you mean quick?); choose from"),
         (["results=nowhere"], "nowhere/records: no finished runs of what was asked for; run `bench train` first"),
@@ -144,3 +148,33 @@ def test_a_server_that_does_not_answer_ends_in_a_sentence(
     monkeypatch.setenv("WANDB_API_KEY", "a" * 40)
     assert main(["wandb", "push", "results=r"]) == 2
     assert capsys.readouterr().err.startswith("bench: wandb.mode=online: W&B does not answer (")
+
+
+def test_a_run_that_an_agents_sweep_has_named_is_found_by_its_name(server: Any, results: Path) -> None:
+    (file,) = results.glob("records/gan-*")
+    for other in results.glob("records/*"):
+        if other != file:
+            other.unlink()
+    record = read(file)
+    with Session(Identity("x7q2", record.run_id, "generative-trilemma", {}), "online", results) as one:
+        one.tell(lambda run: run.log({"images_seen": 1.0}))
+    assert main(["wandb", "push", "results=r"]) == 0
+    assert [name for name in server.runs if not name.startswith("table-")] == ["x7q2"]
+    assert server.runs["x7q2"].summary["record"] == digest(record)
+
+
+def test_what_did_not_arrive_is_said_with_its_cause_and_not_taken_for_sent(
+    server: Any, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (file,) = results.glob("records/gan-*")
+    for other in results.glob("records/*"):
+        if other != file:
+            other.unlink()
+    server.refused = "CreateArtifact"
+    assert main(["wandb", "push", "results=r"]) == 1
+    server.refused = ""
+    said = capsys.readouterr().err
+    assert f"{file.stem}: not whole: " in said
+    assert "record" not in server.runs[file.stem].summary
+    assert main(["wandb", "push", "results=r"]) == 0
+    assert server.runs[file.stem].summary["record"] == digest(read(file))

@@ -170,3 +170,54 @@ def test_a_training_that_diverges_is_a_failed_run_that_says_why(server: Any, mon
     assert failure.stem == run_id
     assert run.exit_code == 1
     assert run.summary["failed"] == json.loads(failure.read_text())["cause"]
+
+
+def test_a_stop_before_anything_was_told_leaves_what_was_kept_offline(
+    nobody: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*WORDS, "wandb.mode=offline"]) == 0
+    (kept,) = Path("r").glob("runs/*/wandb/offline-run-*")
+    digest = (kept / "record.digest").read_text()
+    with monkeypatch.context() as patch:
+        patch.setattr("bench.run.evaluate_rows", lambda *_: stop())
+        assert main(["evaluate", recorded().run_id, "results=r", "evaluation.seed=1"]) == 130
+    assert list(Path("r").glob("runs/*/wandb/offline-run-*")) == [kept]
+    assert (kept / "record.digest").read_text() == digest
+    assert main(["evaluate", recorded().run_id, "results=r", "evaluation.seed=1"]) == 0
+    (newer,) = Path("r").glob("runs/*/wandb/offline-run-*")
+    assert newer != kept
+    assert (newer / "record.digest").read_text() != digest
+
+
+def test_samples_that_cannot_be_drawn_are_said_and_stop_no_training(
+    nobody: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("bench.tracking.training.save", full)
+    assert main([*WORDS, "wandb.mode=offline"]) == 0
+    assert recorded().curves["images_seen"] == POINTS
+    assert capsys.readouterr().err.count("W&B: not all was logged: [Errno 28] No space left on device") == 1
+
+
+def test_drawing_samples_is_no_part_of_the_training_time(nobody: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.tracking.training.save", lambda *_: time.sleep(0.5))
+    started = time.monotonic()
+    assert main([*WORDS, "wandb.mode=offline"]) == 0
+    assert time.monotonic() - started > 8 * 0.5
+    assert recorded().train_seconds < 8 * 0.5
+
+
+def test_a_recorded_run_of_an_agents_sweep_is_told_again_under_the_sweeps_id(
+    server: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(WORDS) == 0
+    assert not server.runs
+    monkeypatch.setenv("WANDB_SWEEP_ID", "s1")
+    monkeypatch.setenv("WANDB_RUN_ID", "x7q2")
+    assert main(WORDS) == 0
+    assert list(server.runs) == ["x7q2"]
+    assert "quality/high_quality" in server.runs["x7q2"].summary
+    assert main(["train", "preset=smoke"]) == 2
+    assert "`wandb agent` makes one run at a time" in capsys.readouterr().err
