@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import wandb
     from wandb import Run
 
+SECONDS_TO_ANSWER = 10  # a question about what is there
 TAKEN = ("results", "preset", "data", "wandb")
 
 
@@ -112,7 +113,7 @@ def there(project: str, run_ids: Sequence[str]) -> dict[str, Known]:
 
     try:
         wanted: list[dict[str, Any]] = [{key: {"$in": list(run_ids)}} for key in ("name", "display_name")]
-        found = wandb.Api(timeout=10).runs(project, filters={"$or": wanted}, lazy=False)
+        found = wandb.Api(timeout=SECONDS_TO_ANSWER).runs(project, filters={"$or": wanted}, lazy=False)
         return {
             run.id if run.id in run_ids else run.name: Known(run.id, str(run.summary.get("record", "")))
             for run in found

@@ -89,6 +89,7 @@ class Standin:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.dead.set()
         self.closing.set()
         self.server.shutdown()
         self.server.server_close()
@@ -289,6 +290,5 @@ def server(nobody: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standin]:
         monkeypatch.setenv("WANDB_API_KEY", KEY)
         wandb.teardown()
         yield standin
-        standin.dead.set()
         wandb.teardown()
         assert standin.unknown == [], "the stand-in was asked what it has no answer to"

@@ -144,6 +144,7 @@ def test_mistakes_end_in_one_sentence(
 def test_a_server_that_does_not_answer_ends_in_a_sentence(
     nobody: None, results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr("bench.tracking.push.SECONDS_TO_ANSWER", 2)
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("WANDB_API_KEY", "a" * 40)
     assert main(["wandb", "push", "results=r"]) == 2
