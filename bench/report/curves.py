@@ -28,6 +28,7 @@ class Course:
     path: str
     points: str
     told: str
+    end: tuple[float, float] | None  # where its last value is; a dot, or a curve of one point could not be seen
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ def course(title: str, number: int, points: Points, x: Axis, y: Axis) -> Course:
         path(kept, x, y),
         ";".join("{:.1f} {:.1f} {:.0f} {:.4g}".format(*one) for one in shown),
         told,
+        shown[-1][:2] if shown else None,
     )
 
 

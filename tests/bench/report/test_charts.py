@@ -170,3 +170,13 @@ def test_the_ramp_goes_through_its_colours_and_grows_lighter() -> None:
 def test_axis_places_are_proportions() -> None:
     assert Axis(1, 100, 0, 10, log=True).at(10) == pytest.approx(5)
     assert Axis(0, 4, 10, 0).at(1) == pytest.approx(7.5)
+
+
+def test_a_curve_of_one_point_can_be_seen_and_every_curve_ends_in_a_dot() -> None:
+    made = panel("vae", "", "loss", [("one", {"images_seen": [64.0], "loss": [2.0]}),
+                                     ("more", {"images_seen": [64.0, 128.0], "loss": [2.0, 1.0]})])  # fmt: skip
+    assert made is not None
+    for course in made.courses:
+        x, y, *_ = course.points.split(";")[-1].split(" ")
+        assert course.end is not None
+        assert [f"{place:.1f}" for place in course.end] == [x, y]
