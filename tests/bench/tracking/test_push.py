@@ -30,6 +30,15 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "r"
 
 
+def alone(results: Path) -> Path:
+    """The file of the one record that is left: the GAN's."""
+    (file,) = results.glob("records/gan-*")
+    for other in results.glob("records/*"):
+        if other != file:
+            other.unlink()
+    return file
+
+
 def state(server: Any) -> dict[str, tuple[int, int]]:
     """How often each run was opened, and how many lines of history it has."""
     return {name: (run.opened, len(run.history)) for name, run in server.runs.items()}
@@ -85,10 +94,7 @@ def test_each_record_is_a_run_once_and_the_table_comes_from_them(
 def test_a_record_with_more_in_it_is_told_again_without_its_curves_twice(
     server: Any, results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (file,) = results.glob("records/gan-*")
-    for other in results.glob("records/*"):
-        if other != file:
-            other.unlink()
+    file = alone(results)
     record = read(file)
     record.evaluate_seconds = 1.0  # which tells that it was finished
     record.curves = {"images_seen": [3200.0, 6400.0], "loss": [2.0, 1.0]}
@@ -152,10 +158,7 @@ def test_a_server_that_does_not_answer_ends_in_a_sentence(
 
 
 def test_a_run_that_an_agents_sweep_has_named_is_found_by_its_name(server: Any, results: Path) -> None:
-    (file,) = results.glob("records/gan-*")
-    for other in results.glob("records/*"):
-        if other != file:
-            other.unlink()
+    file = alone(results)
     record = read(file)
     with Session(Identity("x7q2", record.run_id, "generative-trilemma", {}), "online", results) as one:
         one.tell(lambda run: run.log({"images_seen": 1.0}))
@@ -167,10 +170,7 @@ def test_a_run_that_an_agents_sweep_has_named_is_found_by_its_name(server: Any, 
 def test_what_did_not_arrive_is_said_with_its_cause_and_not_taken_for_sent(
     server: Any, results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (file,) = results.glob("records/gan-*")
-    for other in results.glob("records/*"):
-        if other != file:
-            other.unlink()
+    file = alone(results)
     server.refused = "CreateArtifact"
     assert main(["wandb", "push", "results=r"]) == 1
     server.refused = ""
