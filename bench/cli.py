@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from bench import commands as do
+from bench.memory import keep_freed
 from bench.progress import console
 
 Add = Callable[[str, object, str, str], argparse.ArgumentParser]  # name, function, summary, example -> its own parser
@@ -145,6 +146,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it worked, 1 if a run of a sweep failed, 2 for a user's mistake, 130 after Ctrl-C."""
     options = parse(arguments)
+    keep_freed()
     try:
         status: int | None = options.function(options)
     except KeyboardInterrupt:

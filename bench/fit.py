@@ -138,7 +138,10 @@ def build_trainer(config: Config, model: GenerativeModel, folder: Path, told: Se
         accelerator=settings.accelerator,
         devices=settings.devices,
         num_nodes=settings.num_nodes,
-        strategy=DDPStrategy() if settings.devices * settings.num_nodes > 1 else "auto",
+        # buffers are alike on all ranks by themselves, see models.ranks; gradients are exchanged where they lie
+        strategy=DDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True)
+        if settings.devices * settings.num_nodes > 1
+        else "auto",
         precision=resolve_precision(config),  # type: ignore[arg-type]
         max_epochs=1,
         callbacks=[*callbacks, Checkpoints(folder / "checkpoints", SECONDS_BETWEEN_CHECKPOINTS)],

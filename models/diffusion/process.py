@@ -50,6 +50,8 @@ class Process(nn.Module):
         alpha = alpha_bar_t / alpha_bar_s
         beta = 1 - alpha
         # Eq. 7
-        mean = (alpha_bar_s**0.5 * beta * x_0 + alpha**0.5 * (1 - alpha_bar_s) * x_t) / (1 - alpha_bar_t)
+        of_x_0 = alpha_bar_s**0.5 * beta / (1 - alpha_bar_t)
+        of_x_t = alpha**0.5 * (1 - alpha_bar_s) / (1 - alpha_bar_t)
+        mean = of_x_0 * x_0 + of_x_t * x_t
         variance = (1 - alpha_bar_s) / (1 - alpha_bar_t) * beta
         return mean, variance
