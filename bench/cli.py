@@ -38,6 +38,13 @@ def parser() -> argparse.ArgumentParser:
         "bench extractor data=fashion_mnist data.root=~/datasets",
     )  # fmt: skip
     command.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="data=NAME and data.*")
+    command = add(
+        "speed", do.speed, "Measure what the machinery costs, beside its limits and other libraries, as ratios.",
+        "bench speed\n  bench speed training sampling results=results\n\n"
+        "questions: training, quality, sampling, loop, pipeline, evaluation, memory, processes, growth; all of them\n"
+        "take most of an hour. The other libraries: pip install -e '.[speed]'",
+    )  # fmt: skip
+    command.add_argument("overrides", nargs="*", default=[], metavar="QUESTION", help="which; and results=DIR")
     command = add("list", do.listing, "What there is to choose from.", "bench list metrics")
     command.add_argument(
         "what", nargs="?", metavar="WHAT", help="models, datasets, samplers, presets or metrics; all if left out"

@@ -111,6 +111,12 @@ def extractor(options: argparse.Namespace) -> None:
     train_extractor(options.overrides)
 
 
+def speed(options: argparse.Namespace) -> None:
+    from bench.speed.command import speed as answer
+
+    answer(options.overrides)
+
+
 def listing(options: argparse.Namespace) -> None:
     from bench.listing import show
 

@@ -17,7 +17,7 @@ from bench.evaluation.protocol import Protocol, difference
 from bench.evaluation.reference import HeldOut, Reference, held_out, reference, subset
 from bench.evaluation.samples import generate, quantise, seeded
 from bench.evaluation.scoring import Against, Closest, Evaluation
-from bench.evaluation.timing import Timing, hardware, time_sampling
+from bench.evaluation.timing import Timing, hardware, peak_memory, reset_peak_memory, time_sampling
 
 __all__ = [
     "BASELINES",
@@ -57,11 +57,13 @@ __all__ = [
     "image_quality",
     "known_extractors",
     "load_extractor",
+    "peak_memory",
     "probe_accuracies",
     "quantise",
     "read_images",
     "reconstruction",
     "reference",
+    "reset_peak_memory",
     "save_classifier",
     "seeded",
     "subset",

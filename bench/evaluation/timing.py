@@ -77,12 +77,12 @@ def time_sampling(
     with _forward_calls(networks) as counted:
         seconds(1)
     latency = statistics.median(seconds(1) for _ in range(repeats))
-    since_start = _reset_peak(device)
+    since_start = reset_peak_memory(device)
     each = [seconds(images) for _ in range(repeats)]
     while sum(each) < SETTLED and len(each) < MOST_REPEATS:
         each.append(seconds(images))
     batch = statistics.median(each)
-    memory, of = _peak(device, since_start)
+    memory, of = peak_memory(device, since_start)
     return Timing(
         seconds_per_100=100 * batch / images,
         seconds_per_100_95=100 * half_width(each) / images if len(each) > 1 else None,
@@ -128,7 +128,7 @@ def _synchronise(device: torch.device) -> None:
         torch.accelerator.synchronize(device)
 
 
-def _reset_peak(device: torch.device) -> str:
+def reset_peak_memory(device: torch.device) -> str:
     """Forget the high-water mark where the system lets us, and say since when the next one counts."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
@@ -144,7 +144,8 @@ def _reset_peak(device: torch.device) -> str:
     return "since timing began" if reset else "since the process began"
 
 
-def _peak(device: torch.device, since: str) -> tuple[float | None, str]:
+def peak_memory(device: torch.device, since: str) -> tuple[float | None, str]:
+    """The high-water mark in 2^20 bytes, None where it is unknown, and in words what it is of, `since` when."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20, f"CUDA memory allocated by torch, {since}"
     try:

@@ -49,10 +49,12 @@ class BareLoop:
         if (self.done + 1) % LOG_EVERY == 0:
             self.curve.append(float(losses["loss"].detach()))
 
-    def run(self, batches: int) -> None:
-        """Train on the next `batches` batches."""
+    def turn(self, batches: int, seconds: float) -> int:
+        """Train on the next `batches` batches, however long it takes; their images."""
+        images = 0
         for _ in range(batches):
             batch = next(self.batches)
+            images += len(batch[0])
             if self.model.automatic_optimization:
                 self.step(batch)
             else:
@@ -62,6 +64,7 @@ class BareLoop:
             if self.averages:
                 self.averages.update_parameters(self.model)
             self.done += 1
+        return images
 
     def step(self, batch: tuple[Tensor, Tensor]) -> None:
         (optimizer,) = self.optimizers

@@ -1,8 +1,9 @@
-"""The speed scripts compare like with like, and count what they say they count."""
+"""The speed questions compare like with like, and count what they say they count."""
 
 import os
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,8 +14,7 @@ import torch
 from bench import progress
 from bench.config import load
 from bench.schema import Config
-from bench.speed import loop, pipeline
-from bench.speed.__main__ import main
+from bench.speed import loop, pipeline, turns
 from bench.speed.bare import BareLoop
 from models import MODELS, GenerativeModel
 from models.base import LOG_EVERY
@@ -45,7 +45,9 @@ def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_the_bare_loop_ends_with_the_weights_and_the_loss_of_lightnings(model: str, small_mnist: Path) -> None:
     """Bit for bit, averaged weights and buffers too, while both take turns of a batch each."""
-    speeds, trained, bare = loop.compare(tiny(model, small_mnist), seconds=0.0, turns=LOG_EVERY)
+    config = tiny(model, small_mnist)
+    speeds, trained, bare = turns.compare(config, partial(loop.bare_loop, config), seconds=0.0, turns=LOG_EVERY)
+    assert isinstance(bare, BareLoop)
     assert bare.done == LOG_EVERY + 1  # the first turn does not count
     assert len(speeds.turns) == LOG_EVERY
     expected, ours = trained.state_dict(), (bare.averages.module if bare.averages else bare.model).state_dict()
@@ -55,46 +57,53 @@ def test_the_bare_loop_ends_with_the_weights_and_the_loss_of_lightnings(model: s
     assert bare.curve == [float(trained.trainer.logged_metrics["train/loss"])]
 
 
-def test_each_loops_turn_is_timed_without_the_others(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_sides_turn_is_timed_without_the_others(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a clock that stands still but for two ticks a batch of Lightning's, one of the bare one's, ten a save."""
     clock = SimpleNamespace(now=0.0, perf_counter=lambda: clock.now)
-    begin, run, save = GenerativeModel.on_train_batch_start, BareLoop.run, loop.L.Trainer.save_checkpoint
+    begin, turn, save = GenerativeModel.on_train_batch_start, BareLoop.turn, turns.L.Trainer.save_checkpoint
 
     def two_ticks(self: GenerativeModel, *batch: Any) -> None:
         begin(self, *batch)
         clock.now += 2
 
-    def a_tick_each(self: BareLoop, batches: int) -> None:
-        run(self, batches)
+    def a_tick_each(self: BareLoop, batches: int, seconds: float) -> int:
         clock.now += batches
+        return turn(self, batches, seconds)
 
     def ten_ticks(self: Any, *file: Any) -> None:
         save(self, *file)
         clock.now += 10
 
     monkeypatch.setattr(GenerativeModel, "on_train_batch_start", two_ticks)
-    monkeypatch.setattr(BareLoop, "run", a_tick_each)
-    monkeypatch.setattr(loop.L.Trainer, "save_checkpoint", ten_ticks)
-    monkeypatch.setattr(loop, "time", clock)
-    turns = []
-    speeds, _, bare = loop.compare(tiny("vae", small_mnist), 5.0, 4, lambda: turns.append(1))
-    assert len(turns) == 4
+    monkeypatch.setattr(BareLoop, "turn", a_tick_each)
+    monkeypatch.setattr(turns.L.Trainer, "save_checkpoint", ten_ticks)
+    monkeypatch.setattr(turns, "time", clock)
+    seen: list[int] = []
+    config = tiny("vae", small_mnist)
+    speeds, _, bare = turns.compare(
+        config, partial(loop.bare_loop, config), seconds=5.0, turns=4, each=lambda: seen.append(1)
+    )
+    assert len(seen) == 4
+    assert isinstance(bare, BareLoop)
     assert bare.done == 5 * 3  # batches of two ticks until five are over
-    assert speeds == loop.Speeds(16, [(2.0, 1.0)] * 4, checkpoint=10.0)
+    assert speeds == turns.Speeds(16, [(2.0 / 16, 1.0 / 16)] * 4, checkpoint=10.0)
 
 
 def test_the_ratio_has_its_share_of_checkpoints_and_leaves_out_single_disturbed_turns() -> None:
-    turns = [(0.2, 0.19)] * 18 + [(20.0, 0.19), (0.2, 19.0)]
-    speeds = loop.Speeds(32, turns, checkpoint=0.05 * loop.SECONDS_BETWEEN_CHECKPOINTS)
-    assert loop.trimmed_mean(speeds.ratios()) == pytest.approx(0.19 / 0.2 / 1.05)
-    assert speeds.images_per_second() == pytest.approx((32 / 0.2 / 1.05, 32 / 0.19))
-    assert speeds.overhead() == pytest.approx(0.2 * 1.05 - 0.19)
+    pairs = [(0.2, 0.19)] * 18 + [(20.0, 0.19), (0.2, 19.0)]
+    speeds = turns.Speeds(32, pairs, checkpoint=0.05 * turns.SECONDS_BETWEEN_CHECKPOINTS)
+    assert turns.trimmed_mean(speeds.ratios()) == pytest.approx(0.19 / 0.2 / 1.05)
+    assert speeds.images_per_second() == pytest.approx((1 / 0.2 / 1.05, 1 / 0.19))
+    assert speeds.overhead() == pytest.approx(32 * (0.2 * 1.05 - 0.19))
 
 
 def test_a_stop_by_the_user_gives_no_figures(small_mnist: Path) -> None:
     presses = iter([lambda: os.kill(os.getpid(), signal.SIGINT)])
+    config = tiny("vae", small_mnist)
     with pytest.raises(KeyboardInterrupt):
-        loop.compare(tiny("vae", small_mnist), 0.0, 4, lambda: next(presses, lambda: None)())
+        turns.compare(
+            config, partial(loop.bare_loop, config), seconds=0.0, turns=4, each=lambda: next(presses, lambda: None)()
+        )
 
 
 def test_a_pass_is_timed_from_its_first_batch_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,25 +117,3 @@ def test_a_pass_is_timed_from_its_first_batch_on(monkeypatch: pytest.MonkeyPatch
             clock.now += 3
 
     assert pipeline.images_per_second(batches()) == (64 + 32) / 9
-
-
-def test_the_table_has_a_line_for_every_family(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("COLUMNS", "160")
-    speeds = {model: loop.Speeds(100, [(1.0, 0.01 * k)] * 20) for k, model in enumerate(MODELS, 91)}
-    monkeypatch.setattr(loop, "compare", lambda config, *_: (speeds[config.model["name"]], None, None))
-    main(["loop"])
-    lines = capsys.readouterr().out.splitlines()
-    for k, model in enumerate(MODELS, 91):
-        (line,) = [line for line in lines if f" {model} " in line]
-        assert f"{0.01 * k:.3f}" in line
-
-
-def test_an_unknown_question_is_answered_by_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["everything"])
-    error = capsys.readouterr().err
-    assert "everything" in error
-    assert "pipeline" in error
-    assert "loop" in error

@@ -1,0 +1,136 @@
+"""How much memory do training and evaluating take? The peak of a whole process for each side, one after another.
+
+A process is this module with the side's name: it imports what the side needs, works, and ends; what counts is the most
+memory that it had resident, in 2^20 bytes, as the kernel keeps it.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from bench.speed.answers import Answer, Tick
+
+BATCHES = 20  # of training
+# what is asked, our side, and theirs
+CONTESTS = (
+    ("peak memory, training ddpm", "ddpm", ("diffusers", "denoising_diffusion")),
+    ("peak memory, training vae", "vae", ("pythae-vae",)),
+    ("peak memory, training vqvae, less its prior", "vqvae", ("pythae-vqvae",)),
+    ("peak memory, evaluating 10,000 images", "evaluating", ("torch-fidelity", "prdc")),
+)
+
+
+def train_ours(what: str) -> None:
+    from bench.config import load
+    from bench.fit import build_trainer
+    from bench.memory import keep_freed
+    from bench.run import build_data, build_model
+    from bench.speed.training import AUTOENCODERS
+
+    keep_freed()
+    words = AUTOENCODERS[what][1] if what in AUTOENCODERS else [f"model={what}"]
+    (config,) = load(["preset=quick", *words])
+    config.train.images = BATCHES * config.train.batch
+    data = build_data(config)
+    model = build_model(config, data.image_shape)
+    with tempfile.TemporaryDirectory() as folder:
+        build_trainer(config, model, Path(folder)).fit(model, datamodule=data)
+
+
+def train_theirs(what: str) -> None:
+    import torch
+
+    from bench.speed.evaluation import two_sets
+
+    images, _ = two_sets(10_000)
+    with tempfile.TemporaryDirectory() as folder:
+        if what == "diffusers":
+            from bench.speed.peers.diffusers import Diffusers
+
+            rival = Diffusers(images, [32, 64], 64, torch.device("cpu"), bf16=False)
+            for _ in range(BATCHES):
+                rival.step()
+        elif what == "denoising_diffusion":
+            from bench.speed.peers.denoising_diffusion import DenoisingDiffusion
+
+            trainer = DenoisingDiffusion(images, Path(folder), 64, 1, 50, bf16=False)
+            for _ in range(BATCHES):
+                trainer.turn(1, 0.0)
+        else:
+            from bench.speed.peers.pythae import BATCHES as EPOCH
+            from bench.speed.peers.pythae import Pythae
+            from models.networks.autoencoder import encoder_and_decoder
+            from models.networks.grid_autoencoder import GridDecoder, GridEncoder
+
+            vae = what == "pythae-vae"
+            if vae:
+                encoder, decoder = encoder_and_decoder("conv", (1, 28, 28), 32, 16, width=32, hidden=256)
+            else:
+                encoder, decoder = GridEncoder(1, 16, 64, blocks=2), GridDecoder((1, 28, 28), 16, 64, blocks=2)
+            pythae = Pythae(images, encoder, decoder, 32 if vae else 64, Path(folder), latent_dim=16 if vae else None)
+            for _ in range(BATCHES // EPOCH):
+                pythae.turn(1, 0.0)
+
+
+def evaluate(what: str) -> None:
+    from bench.evaluation import load_extractor
+    from bench.memory import keep_freed
+    from bench.speed import evaluation
+
+    real, generated = evaluation.two_sets(evaluation.IMAGES)
+    extractor = load_extractor("mnist-cnn")
+    if what == "evaluating":
+        keep_freed()
+        evaluation.ours(extractor(generated), extractor(real), extractor)
+    elif what == "torch-fidelity":
+        evaluation.by_torch_fidelity(generated, real, extractor)
+    else:
+        evaluation.by_prdc(extractor(generated), extractor(real))
+
+
+SIDES: dict[str, Callable[[], None]] = {
+    **{name: partial(train_ours, name) for name in ("ddpm", "vae", "vqvae")},
+    **{
+        name: partial(train_theirs, name) for name in ("diffusers", "denoising_diffusion", "pythae-vae", "pythae-vqvae")
+    },
+    **{name: partial(evaluate, name) for name in ("evaluating", "torch-fidelity", "prdc")},
+}
+
+
+def peak(side: str) -> float:
+    """Of a process that does nothing but this side's work, in 2^20 bytes."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.speed.memory", side], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    said = process.stderr.read()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{side}: {said.strip().splitlines()[-1]}")
+    return used.ru_maxrss / 2**10
+
+
+def measure(tick: Tick) -> list[Answer]:
+    """An answer for each contest, against the rival that needs least."""
+    share = 1 / len(SIDES)
+    answers = []
+    for what, side, rivals in CONTESTS:
+        peaks = {}
+        for name in (side, *rivals):
+            peaks[name] = peak(name)
+            tick(share)
+        best = min(rivals, key=lambda name: peaks[name])
+        others = ", ".join(f"{name} {peaks[name]:,.0f}" for name in rivals if name != best)
+        answers.append(
+            Answer(what, best, "MB", peaks[side], peaks[best], peaks[best] / peaks[side], target=1.0, note=others)
+        )
+    return answers
+
+
+if __name__ == "__main__":
+    SIDES[sys.argv[1]]()

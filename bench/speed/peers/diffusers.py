@@ -1,0 +1,77 @@
+"""diffusers: its UNet2DModel, and the recipe of its examples/unconditional_image_generation/train_unconditional.py.
+
+The recipe is a script and no part of the package: AdamW (rate 1e-4, betas .95 and .999, decay 1e-6), 500 batches of
+warm-up and a half cosine, gradients clipped at 1, EMAModel with inverse gamma 1 and power 3/4. Batches come from
+memory, where the script decodes files: what is compared is the training.
+"""
+
+import time
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from diffusers import DDIMScheduler, DDPMScheduler, UNet2DModel
+from diffusers.optimization import get_cosine_schedule_with_warmup
+from diffusers.training_utils import EMAModel
+from torch import Tensor
+
+BATCHES = 100_000  # of the recipe's schedule, whose first part is all that is trained here
+
+
+def unet(image_shape: tuple[int, int, int], channels: list[int]) -> Any:
+    """Of the stages, blocks and channels of our U-Net, without attention like it; the sides must divide by 2."""
+    stages = len(channels)
+    return UNet2DModel(
+        sample_size=image_shape[1], in_channels=image_shape[0], out_channels=image_shape[0], layers_per_block=1,
+        block_out_channels=tuple(channels), down_block_types=("DownBlock2D",) * stages,
+        up_block_types=("UpBlock2D",) * stages, norm_num_groups=8, add_attention=False,
+    )  # fmt: skip
+
+
+class Diffusers:
+    """Trains a `unet` on uint8 images, N x C x H x W, in batches of `batch`; autocast to bfloat16 if `bf16`."""
+
+    def __init__(self, images: Tensor, channels: list[int], batch: int, device: torch.device, bf16: bool) -> None:
+        _, *shape = images.shape
+        self.net = unet((shape[0], shape[1], shape[2]), channels).to(device)
+        self.images, self.batch, self.device = images.to(device), batch, device
+        self.process: Any = DDPMScheduler(1000)
+        self.optimizer = torch.optim.AdamW(self.net.parameters(), lr=1e-4, betas=(0.95, 0.999), weight_decay=1e-6)
+        self.schedule = get_cosine_schedule_with_warmup(self.optimizer, 500, BATCHES)
+        self.averages = EMAModel(self.net.parameters(), decay=0.9999, use_ema_warmup=True, inv_gamma=1.0, power=0.75)
+        self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
+
+    def turn(self, batches: int, seconds: float) -> int:
+        """Train for about `seconds`; how many images that took."""
+        start, images = time.perf_counter(), 0
+        while not images or time.perf_counter() - start < seconds:
+            self.step()
+            images += self.batch
+        return images
+
+    def step(self) -> None:
+        index = torch.randint(len(self.images), (self.batch,), device=self.device)
+        x = self.images[index].float() / 127.5 - 1
+        noise = torch.randn_like(x)
+        t = torch.randint(self.process.config.num_train_timesteps, (len(x),), device=self.device)
+        with self.autocast:
+            loss = F.mse_loss(self.net(self.process.add_noise(x, noise, t), t).sample.float(), noise)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.optimizer.step()
+        self.schedule.step()
+        self.optimizer.zero_grad()
+        self.averages.step(self.net.parameters())
+
+    @torch.no_grad()
+    def sample(self, n: int, generator: torch.Generator, steps: int) -> Tensor:
+        """float32 in [-1, 1] by its DDIM scheduler from the averaged weights."""
+        scheduler: Any = DDIMScheduler(1000)
+        scheduler.set_timesteps(steps)
+        self.averages.store(self.net.parameters())
+        self.averages.copy_to(self.net.parameters())
+        x = torch.randn(n, *self.images.shape[1:], generator=generator, device=self.device)
+        for t in scheduler.timesteps:
+            x = scheduler.step(self.net(x, t).sample, t, x).prev_sample
+        self.averages.restore(self.net.parameters())
+        return x.float().clamp(-1, 1)

@@ -1,0 +1,147 @@
+"""The answers of `bench speed` as a file that is kept, as Markdown, and as tables for a person at a terminal."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from bench import records
+from bench.evaluation import hardware
+from bench.speed.answers import Answer
+from bench.speed.growth import Growth
+
+JSON, MARKDOWN = "SPEED.json", "SPEED.md"
+PEERS = ("diffusers", "denoising-diffusion-pytorch", "pythae", "torch-fidelity", "prdc", "pytorch-fid", "torchvision")
+HEAD = ["what", "beside", "unit", "ours", "theirs", "ratio", "middle half", "target", "note"]
+MARKS = {True: "✓", False: "×", None: ""}
+Chapter = dict[str, Any]  # what one question's measurement gave, and where
+
+
+def chapter(found: Sequence[object]) -> Chapter:
+    """Answers or growths of a measurement that ended now on this machine."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return {
+        "answers": [dataclasses.asdict(one) for one in found if isinstance(one, Answer)],
+        "growth": [dataclasses.asdict(one) for one in found if isinstance(one, Growth)],
+        "hardware": hardware(device),
+        "libraries": {**records.library_versions(), **{name: number for name in PEERS if (number := installed(name))}},
+        "code": records.code_version(),
+        "ended": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def installed(name: str) -> str | None:
+    """A package's version, None where it is not installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def read(folder: Path) -> dict[str, Chapter]:
+    """The chapters kept in a results folder, by question; RecordError if the file cannot be read as such."""
+    file = folder / JSON
+    if not file.exists():
+        return {}
+    try:
+        chapters: dict[str, Chapter] = json.loads(file.read_text())
+        for one in chapters.values():
+            answers(one), growths(one)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise records.RecordError(f"{file}: not what `bench speed` writes ({error}); move it away") from None
+    return chapters
+
+
+def answers(chapter: Chapter) -> list[Answer]:
+    return [Answer(**one) for one in chapter["answers"]]
+
+
+def growths(chapter: Chapter) -> list[Growth]:
+    return [Growth(**one) for one in chapter["growth"]]
+
+
+def write(chapters: Mapping[str, Chapter], folder: Path) -> None:
+    """Both files, each whole or not at all."""
+    records.write_text(folder / JSON, json.dumps(chapters, indent=1) + "\n")
+    records.write_text(folder / MARKDOWN, markdown(chapters))
+
+
+def cells(one: Answer) -> list[str]:
+    """A line of the table under HEAD."""
+    sign = "≥ " if one.bound else ""
+    middle = "" if one.low is None or one.high is None else f"{one.low:.3g}–{one.high:.3g}"
+    target = "" if one.target is None else f"{MARKS[one.met]} {one.target:.3g}"
+    return [
+        one.what, one.against, one.unit, figure(one.ours), figure(one.theirs), f"{sign}{one.ratio:.3g}", middle, target,
+        one.note,
+    ]  # fmt: skip
+
+
+def figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def growth_cells(one: Growth) -> list[str]:
+    """A line of the second table: what, by what, the costs at the sizes, the exponent."""
+    costs = ", ".join(f"{figure(size)}: {figure(cost)}" for size, cost in zip(one.sizes, one.costs, strict=True))
+    return [one.what, one.by, costs, f"{one.exponent:.2f}"]
+
+
+def markdown(chapters: Mapping[str, Chapter]) -> str:
+    """A table of all answers, one of how cost grows, and where each was measured."""
+    lines = grid(HEAD, [cells(one) for part in chapters.values() for one in answers(part)])
+    grown = [growth_cells(one) for part in chapters.values() for one in growths(part)]
+    if grown:
+        lines += ["", *grid(["cost", "by", "size: cost", "exponent"], grown)]
+    places: dict[str, list[str]] = {}
+    for name, part in chapters.items():
+        places.setdefault(place(part), []).append(name)
+    lines += ["", *(f"{', '.join(names)}: {where}." for where, names in places.items())]
+    return "\n".join(lines) + "\n"
+
+
+def place(chapter: Chapter) -> str:
+    """Machine, libraries and commit in words."""
+    machine, code = chapter["hardware"], chapter["code"]
+    device = machine["gpu"] or f"{machine['cpu']}, {machine['threads']} threads"
+    libraries = ", ".join(f"{name} {number}" for name, number in chapter["libraries"].items())
+    return f"{device}; {libraries}; commit {code['commit'][:12]}{'' if code['clean'] else ' and changes'}"
+
+
+def grid(head: list[str], rows: list[list[str]]) -> list[str]:
+    """Lines of a Markdown table, its numbers on the right."""
+    right = {"ours", "theirs", "ratio", "middle half", "target", "exponent"}
+    rule = "|".join("--:" if name in right else ":--" for name in head)
+    return [f"| {' | '.join(head)} |", f"|{rule}|", *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def show(chapters: Mapping[str, Chapter], console: Console) -> None:
+    """Print the same, a table for each question."""
+    colours = {True: "green", False: "red", None: "dim"}
+    for name, part in chapters.items():
+        if found := answers(part):
+            table = Table(title=name)
+            for title in HEAD[:-1]:
+                table.add_column(title, justify="left" if title in ("what", "beside", "unit") else "right")
+            for one in found:
+                *line, target, _ = cells(one)
+                table.add_row(*line, f"[{colours[one.met]}]{target}[/]")
+            console.print(table)
+            for one in found:
+                if one.note:
+                    console.print(f"  {one.what}, {one.against}: {one.note}", style="dim", markup=False)
+        if grown := growths(part):
+            table = Table("cost", "by", "size: cost", "exponent", title=name)
+            for growth in grown:
+                table.add_row(*growth_cells(growth))
+            console.print(table)
+    console.print(
+        "Ratios: more is better for us; the middle half of the rounds shows the machine's noise.", style="dim"
+    )

@@ -1,0 +1,93 @@
+"""How fast is a training step beside those of other libraries? In images a second, on the same images.
+
+The networks of the DDPMs have the same stages and within 3% as many weights (652,740 of ours, 634,273 of diffusers,
+646,685 of denoising-diffusion-pytorch); pythae trains networks of ours. Each rival runs in float32, and in bfloat16 too
+where the machine computes in it: its better one counts. Ours runs as `bench train` runs it.
+"""
+
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+
+from bench.config import load
+from bench.fit import resolve_precision
+from bench.run import build_model
+from bench.schema import Config
+from bench.speed.answers import Answer, Tick, quartiles
+from bench.speed.turns import ENDLESS, Rival, Speeds, compare, trimmed_mean
+from datamodules import ImageDataModule
+
+SECONDS, TURNS = 1.0, 8
+DDPM_TARGET = {"cpu": 2.0, "cuda": 1.3}
+AUTOENCODER_TARGET = 2.0
+# ours, and what the rival is built with; of the VQ-VAE the autoencoder, since pythae's has no prior in its step
+AUTOENCODERS = {
+    "vae": ("training vae", ["model=vae"]),
+    "vae-linear": ("training vae, linear", ["model=vae", "model.architecture=linear"]),
+    "vqvae": (
+        "training vqvae, less its prior",
+        ["model=vqvae", "model.prior_dim=4", "model.prior_depth=1", "model.prior_heads=1"],
+    ),
+}
+Build = Callable[[Config, Path, bool, ImageDataModule, L.Trainer], Rival]
+
+
+def diffusers(config: Config, folder: Path, bf16: bool, data: ImageDataModule, trainer: L.Trainer) -> Rival:
+    from bench.speed.peers.diffusers import Diffusers
+
+    device = trainer.strategy.root_device
+    return Diffusers(data.train_images, config.model["channels"], config.train.batch, device, bf16)
+
+
+def denoising_diffusion(config: Config, folder: Path, bf16: bool, data: ImageDataModule, trainer: L.Trainer) -> Rival:
+    from bench.speed.peers.denoising_diffusion import DenoisingDiffusion
+
+    return DenoisingDiffusion(data.train_images, folder, config.train.batch, 1, 50, bf16)
+
+
+def pythae(config: Config, folder: Path, bf16: bool, data: ImageDataModule, trainer: L.Trainer) -> Rival:
+    from bench.speed.peers.pythae import Pythae
+
+    model: Any = build_model(config, data.image_shape)
+    # in PyTorch's own memory format, as pythae's users have them
+    encoder, decoder = (net.to(memory_format=torch.contiguous_format) for net in (model.encoder, model.decoder))
+    latent_dim, codes = config.model.get("latent_dim"), config.model.get("codebook_size", 0)
+    return Pythae(data.train_images, encoder, decoder, config.train.batch, folder, latent_dim, codes)
+
+
+def measure(tick: Tick) -> list[Answer]:
+    """An answer for each rival."""
+    rows = [
+        ("training ddpm", ["model=ddpm"], "diffusers", diffusers, None),
+        ("training ddpm", ["model=ddpm"], "denoising-diffusion-pytorch", denoising_diffusion, None),
+        *((what, words, "pythae", pythae, AUTOENCODER_TARGET) for what, words in AUTOENCODERS.values()),
+    ]
+    return [against(*row, tick=lambda share: tick(share / len(rows))) for row in rows]
+
+
+def against(what: str, words: list[str], rival: str, build: Build, target: float | None, tick: Tick) -> Answer:
+    """Ours against one rival in its better precision."""
+    (config,) = load(["preset=quick", *words, f"train.images={ENDLESS}"])
+    precision = resolve_precision(config)
+    tried = [False, True] if precision == "bf16-mixed" and rival != "pythae" else [False]
+    found: list[tuple[float, Speeds, bool]] = []
+    for bf16 in tried:
+        with tempfile.TemporaryDirectory() as folder:
+            speeds, _, _ = compare(
+                config, partial(build, config, Path(folder), bf16), seconds=SECONDS, turns=TURNS,
+                each=lambda: tick(1 / TURNS / len(tried)),
+            )  # fmt: skip
+        found.append((trimmed_mean(speeds.ratios()), speeds, bf16))
+    ratio, speeds, bf16 = min(found, key=lambda one: one[0])
+    if target is None:
+        target = DDPM_TARGET["cuda" if torch.cuda.is_available() else "cpu"]
+    theirs = "bf16" if bf16 else "float32"
+    note = f"batch {config.train.batch}; ours in {precision}, theirs in {theirs}"
+    return Answer(
+        what, rival, "images/s", *speeds.images_per_second(), ratio, *quartiles(speeds.ratios()), target, note
+    )
