@@ -15,6 +15,7 @@ from models.diffusion.process import Process, linear_beta
 from models.diffusion.samplers import ancestral, ancestral_path, ddim, times
 from models.losses import bits_per_dim
 from models.networks.autoencoder import Architecture
+from models.networks.captured import captured
 from models.networks.perceptron import ResidualPerceptron
 from models.networks.unet import UNet
 from models.protocols import Bound
@@ -112,9 +113,10 @@ class DDPM(GenerativeModel):
         """Draw images by `steps` steps (None: all T) of Ho et al.'s ancestral sampler or of DDIM (eta = 0)."""
         steps = self.process.T if steps is None else steps
         x_T = noise((n, *self.image_shape), generator, self.device)
+        denoiser = captured(self.denoiser, x_T, torch.full((n,), self.process.T, device=self.device), steps)
         if method == "ancestral":
-            return ancestral(self.denoiser, self.process, x_T, steps, generator)
-        return ddim(self.denoiser, self.process, x_T, steps)
+            return ancestral(denoiser, self.process, x_T, steps, generator)
+        return ddim(denoiser, self.process, x_T, steps)
 
     @inference
     def bits_per_dim(self, x: Tensor, generator: torch.Generator) -> list[Bound]:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from bench.cli import main
+from bench.speed import report
+from bench.speed.command import QUESTIONS
 
 HOUSE = Path(__file__).resolve().parent.parent
 PUBLISHED = HOUSE / "results" / "published"
@@ -55,6 +57,17 @@ def test_readme_shows_the_committed_tables(block: str) -> None:
     (shown,) = re.findall(rf"<!-- table:{block} -->\n(.*?)\n<!-- /table:{block} -->", readme, re.DOTALL)
     assert shown.strip() in (PUBLISHED / "TABLE.md").read_text()
     assert shown.strip()
+
+
+def test_readme_shows_the_committed_speeds() -> None:
+    chapters = report.read(PUBLISHED)
+    made = report.markdown(chapters)
+    assert (PUBLISHED / report.MARKDOWN).read_text() == made
+    (shown,) = re.findall(
+        r"<!-- table:speed -->\n(.*?)\n<!-- /table:speed -->", (HOUSE / "README.md").read_text(), re.DOTALL
+    )
+    assert shown.strip() == made.strip()
+    assert set(chapters) == set(QUESTIONS)
 
 
 def test_readme_names_no_file_that_is_missing() -> None:

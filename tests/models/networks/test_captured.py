@@ -1,0 +1,102 @@
+"""A recorded pass gives what the network gives, whatever it is given, and tells whoever listens."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from models import MODELS
+from models.networks.captured import WARM, WORTH, Captured, captured
+
+
+class Network(nn.Module):
+    """x times t, in a tensor of its own."""
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        return x * t[:, None]
+
+
+@pytest.fixture
+def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """CUDA graphs on the CPU: what runs while one records is kept, and replayed from and into the same memory."""
+    counts = {"passes": 0}
+    recorded: list[Callable[[], None]] = []
+    recording = False
+    forward = Network.forward
+
+    def watched(self: Network, x: Tensor, t: Tensor) -> Tensor:
+        counts["passes"] += 1
+        result = forward(self, x, t)
+        if recording:
+            recorded.append(lambda: result.copy_(forward(self, x, t)))
+            result.fill_(torch.nan)  # recording computes nothing
+        return result
+
+    class Graph:
+        def replay(self) -> None:
+            for work in recorded:
+                work()
+
+    class Stream:
+        def wait_stream(self, other: "Stream") -> None: ...
+
+    @contextlib.contextmanager
+    def graph(made: Graph) -> Iterator[None]:
+        nonlocal recording
+        recording = True
+        yield
+        recording = False
+
+    monkeypatch.setattr(Network, "forward", watched)
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "Stream", Stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", Stream)
+    monkeypatch.setattr(torch.cuda, "stream", lambda side: contextlib.nullcontext())
+    monkeypatch.setattr(torch.cuda, "graph", graph)
+    return counts
+
+
+def test_every_replay_is_of_the_inputs_it_is_given(fake_cuda: dict[str, int]) -> None:
+    x, t = torch.randn(3, 4), torch.tensor([1, 2, 3])
+    replay = Captured(Network(), x, t)
+    assert fake_cuda["passes"] == WARM + 1
+    for _ in range(3):
+        x, t = torch.randn(3, 4), torch.randint(10, (3,))
+        given = x.clone()
+        assert torch.equal(replay(x, t), given * t[:, None])
+        assert torch.equal(x, given)
+    assert fake_cuda["passes"] == WARM + 1  # the network's own code does not run again
+
+
+def test_hooks_are_told_of_replays_and_not_of_recording(fake_cuda: dict[str, int]) -> None:
+    network, heard = Network(), []
+    handle = network.register_forward_hook(lambda module, inputs, output: heard.append((inputs, output.clone())))
+    replay = Captured(network, torch.zeros(2, 1), torch.zeros(2, dtype=torch.int64))
+    assert heard == []
+    x, t = torch.ones(2, 1), torch.tensor([5, 6])
+    replay(x, t)
+    ((inputs, output),) = heard
+    assert inputs[0] is x
+    assert output.tolist() == [[5.0], [6.0]]
+    handle.remove()
+    replay(x, t)
+    assert len(heard) == 1
+
+
+def test_the_cpu_has_nothing_to_record() -> None:
+    network = Network()
+    assert captured(network, torch.zeros(2, 1), torch.zeros(2), passes=10 * WORTH) is network
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("method", ["ancestral", "ddim"])
+def test_a_gpu_draws_the_same_images_recorded_or_not(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = MODELS["ddpm"]((1, 28, 28), T=100).cuda()
+    for parameter in model.denoiser.parameters():
+        nn.init.normal_(parameter, std=0.05)
+    draw = lambda: model.sample(8, torch.Generator("cuda").manual_seed(0), method=method, steps=50)  # noqa: E731
+    recorded = draw()
+    monkeypatch.setattr("models.ddpm.captured", lambda network, *_: network)
+    torch.testing.assert_close(recorded, draw(), rtol=0, atol=1e-3)
