@@ -5,15 +5,17 @@ import ctypes
 
 # of mallopt(3), in glibc's malloc.h
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+LARGE = 2**25  # bytes; the most that glibc itself would raise its threshold to
 
 
 def keep_freed() -> None:
     """Let this process use its freed memory again instead of handing it back; does nothing but with glibc.
 
-    By default glibc returns every large tensor to the kernel when it is freed, so that each batch's activations are
-    new pages, to be filled with zeros one by one: up to a quarter of a training step on CPUs. The peak stays as it is.
+    By default glibc returns large tensors to the kernel when they are freed, so that each batch's activations are new
+    pages, to be filled with zeros one by one: up to a quarter of a training step on CPUs. Tensors over LARGE still go
+    back at once, since the holes that they leave are hard to fill.
     """
     with contextlib.suppress(AttributeError, OSError, TypeError):
         libc = ctypes.CDLL(None)
-        libc.mallopt(M_MMAP_THRESHOLD, 2**30)
+        libc.mallopt(M_MMAP_THRESHOLD, LARGE)
         libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)

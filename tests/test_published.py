@@ -67,7 +67,7 @@ def test_readme_shows_the_committed_speeds() -> None:
         r"<!-- table:speed -->\n(.*?)\n<!-- /table:speed -->", (HOUSE / "README.md").read_text(), re.DOTALL
     )
     assert shown.strip() == made.strip()
-    assert set(chapters) == set(QUESTIONS)
+    assert set(chapters) <= set(QUESTIONS)
 
 
 def test_readme_names_no_file_that_is_missing() -> None:

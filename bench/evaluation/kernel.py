@@ -65,10 +65,14 @@ def _without(sets: FeatureSets) -> Tensor:
 
 
 def _kernel(a: Tensor, b: Tensor) -> Iterator[Tensor]:
-    """(a.b / D + 1)^3 of N x D and M x D, some rows at a time."""
+    """(a.b / D + 1)^3 of N x D and M x D, some rows at a time, each block in the place of the one before."""
     one = torch.ones((), dtype=a.dtype)  # added within the product
-    for part in (a / a.shape[1]).split(max(1, ENTRIES // len(b))):
-        yield torch.addmm(one, part, b.T).pow_(3)
+    rows = max(1, ENTRIES // len(b))
+    # new memory for each block, with what is made of it kept in between, would add up to the whole matrix: glibc finds
+    # a freed block too small for the next one's alignment
+    room = a.new_empty(min(rows, len(a)), len(b))
+    for part in (a / a.shape[1]).split(rows):
+        yield torch.addmm(one, part, b.T, out=room[: len(part)]).pow_(3)
 
 
 def _diagonal(a: Tensor) -> Tensor:

@@ -81,14 +81,19 @@ def manifolds(
 
 
 def _blocks(a: Tensor, b: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Squared distances of N x D to M x D, float64: some rows of them at a time, and which rows these are."""
+    """Squared distances of N x D to M x D, float64: some rows of them at a time, and which rows these are.
+
+    Each block takes the place of the one before, as in `kernel`.
+    """
     one = torch.ones(len(b), 1, dtype=b.dtype)
     right = torch.cat((b, one, _norms(b)), 1).T
     step = max(1, ENTRIES // len(b))
+    room = a.new_empty(min(step, len(a)), len(b))
     for start in range(0, len(a), step):
         part = a[start : start + step]
         # |a - b|^2 = (-2 a, |a|^2, 1) . (b, 1, |b|^2), so that one product leaves nothing to add to the large block
-        squares = torch.cat((-2 * part, _norms(part), one[:1].expand(len(part), 1)), 1) @ right
+        left = torch.cat((-2 * part, _norms(part), one[:1].expand(len(part), 1)), 1)
+        squares = torch.mm(left, right, out=room[: len(part)])
         if a is b:
             squares.diagonal(start).fill_(math.inf)  # no point is its own neighbour
         yield slice(start, start + len(part)), squares

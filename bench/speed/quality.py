@@ -27,10 +27,10 @@ from bench.speed.answers import Answer, Tick
 from datamodules import ImageDataModule
 from models.ddpm import DDPM
 
-IMAGES = 30_000
+IMAGES = 100_000
 SAMPLES = 500
 CHUNK, STEPS = 100, 50
-STEP, GIVEN_UP = 1.5, 4.0
+STEP, GIVEN_UP = 1.5, 3.0
 TARGET = 3.0
 
 

@@ -1,6 +1,8 @@
 """Precision, recall, density and coverage against other implementations, limits, and sets made by hand."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -148,3 +150,26 @@ def test_intervals_hold_the_mean_over_many_draws(monkeypatch: pytest.MonkeyPatch
         held = np.mean([abs(e.value - mean) <= width for e, width in zip(estimates, widths, strict=True)])
         print(f"{name}: {held:.0%} of intervals of ±{np.mean(widths):.3f} hold the mean {mean:.3f}")
         assert 0.88 <= held <= 1
+
+
+def test_memory_is_bounded_whatever_the_number_of_samples() -> None:
+    """Of 8,000 points 512 MB of distances and of kernel values, but a few blocks of 32 MiB resident at once."""
+    code = """
+import torch
+from bench.evaluation import METRICS, Protocol, groups, peak_memory, reset_peak_memory
+from bench.evaluation.feature_sets import FeatureSets
+cpu = torch.device("cpu")
+y, x = torch.randn(2, 8000, 16, generator=torch.Generator().manual_seed(0))
+protocol = Protocol(data="mnist", extractor="-", extractor_digest="0", reference_digest="0", samples=8000, seed=0,
+                    chunk=250, kid_subsets=1)
+since = reset_peak_memory(cpu)
+before, _ = peak_memory(cpu, since)
+sets = FeatureSets(y, x, None, protocol, groups(8000, 0))
+METRICS["kid"].compute(sets), METRICS["recall"].compute(sets)
+print(since, peak_memory(cpu, since)[0] - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    since, grown = done.stdout.strip().rsplit(" ", 1)
+    if since != "since timing began":
+        pytest.skip("the system does not let the high-water mark be reset")
+    assert float(grown) < 300
