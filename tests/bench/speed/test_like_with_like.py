@@ -102,3 +102,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
         return int(subprocess.run([sys.executable, "-c", code, how], capture_output=True, text=True, check=True).stdout)
 
     assert faults("keep") < faults("default") / 10
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="of /proc")
+def test_the_peak_of_a_side_is_its_own_and_not_of_the_process_that_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    ballast = torch.ones(3 * 2**28)  # 3 GiB, here
+    assert memory.peak("vae") < 3000 < ballast.nbytes / 2**20
