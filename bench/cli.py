@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
         "speed", do.speed, "Measure what the machinery costs, beside its limits and other libraries, as ratios.",
         "bench speed\n  bench speed training sampling results=results\n\n"
         "questions: training, quality, sampling, loop, pipeline, evaluation, memory, processes, growth; all of them\n"
-        "take most of an hour. The other libraries: pip install -e '.[speed]'",
+        "take about two hours on two cores, quality one of them. The other libraries: pip install -e '.[speed]'",
     )  # fmt: skip
     command.add_argument("overrides", nargs="*", default=[], metavar="QUESTION", help="which; and results=DIR")
     command = add("list", do.listing, "What there is to choose from.", "bench list metrics")

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 import torch
 
 from bench.config import load
-from bench.evaluation import METRICS, Moments, Protocol, peak_memory, reset_peak_memory
-from bench.evaluation.feature_sets import FeatureSets
-from bench.evaluation.intervals import groups
+from bench.evaluation import METRICS, peak_memory, reset_peak_memory
 from bench.fit import resolve_precision
 from bench.run import build_model
 from bench.speed.answers import Tick
 from bench.speed.bare import BareLoop
+from bench.speed.evaluation import feature_sets
 from bench.speed.turns import now
 from datamodules import BatchStream
 from models.ddpm import DDPM
@@ -108,14 +107,11 @@ def evaluation_costs(n: int) -> tuple[float, float]:
     """Seconds for all figures of n samples against n, and the memory that they took at most, in 2^20 bytes."""
     generator = torch.Generator().manual_seed(0)
     generated, reference = torch.randn(2, n, DIM, generator=generator)
-    protocol = Protocol(
-        data="mnist", extractor="mnist-cnn", extractor_digest="0", reference_digest="0", samples=n, seed=0, chunk=250,
-    )  # fmt: skip
     cpu = torch.device("cpu")
     reset_peak_memory(cpu)
     before, _ = peak_memory(cpu, "")
     start = time.perf_counter()
-    sets = FeatureSets(1.1 * generated, reference, Moments.from_features(reference), protocol, groups(n, 0))
+    sets = feature_sets(1.1 * generated, reference)
     for metric in METRICS.values():
         if metric.applies(sets):
             metric.compute(sets)

@@ -1,7 +1,8 @@
 """How much memory do training and evaluating take? The peak of a whole process for each side, one after another.
 
 A process is this module with the side's name: it imports what the side needs, works, and ends; what counts is the most
-memory that it had resident, in 2^20 bytes, as the kernel keeps it.
+memory that it had resident, in 2^20 bytes, as the kernel keeps it. Ours has Lightning in it, others' have not, and get
+images of noise, since reading the data set would bring it.
 """
 
 import subprocess
@@ -10,6 +11,8 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from bench.speed.answers import Answer, Tick
 
@@ -32,7 +35,7 @@ def train_ours(what: str) -> None:
 
     keep_freed()
     words = AUTOENCODERS[what][1] if what in AUTOENCODERS else [f"model={what}"]
-    (config,) = load(["preset=quick", *words])
+    (config,) = load(["preset=quick", "trainer.accelerator=cpu", *words])
     config.train.images = BATCHES * config.train.batch
     data = build_data(config)
     model = build_model(config, data.image_shape)
@@ -40,39 +43,44 @@ def train_ours(what: str) -> None:
         build_trainer(config, model, Path(folder)).fit(model, datamodule=data)
 
 
+def without_lightning() -> None:
+    """Let `models.networks` be imported without the rest of `models`, which brings Lightning: no cost of others."""
+    package = ModuleType("models")
+    package.__path__ = [str(Path(__file__).parents[2] / "models")]
+    sys.modules["models"] = package
+
+
 def train_theirs(what: str) -> None:
     import torch
 
-    from bench.speed.evaluation import two_sets
-
-    images, _ = two_sets(10_000)
-    with tempfile.TemporaryDirectory() as folder:
+    without_lightning()
+    images = torch.randint(256, (10_000, 1, 28, 28), dtype=torch.uint8)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         if what == "diffusers":
             from bench.speed.peers.diffusers import Diffusers
 
-            rival = Diffusers(images, [32, 64], 64, torch.device("cpu"), bf16=False)
-            for _ in range(BATCHES):
-                rival.step()
+            rival: Any = Diffusers(images, [32, 64], 64, torch.device("cpu"), bf16=False)
         elif what == "denoising_diffusion":
             from bench.speed.peers.denoising_diffusion import DenoisingDiffusion
 
-            trainer = DenoisingDiffusion(images, Path(folder), 64, 1, 50, bf16=False)
-            for _ in range(BATCHES):
-                trainer.turn(1, 0.0)
-        else:
-            from bench.speed.peers.pythae import BATCHES as EPOCH
+            rival = DenoisingDiffusion(images, folder, 64, 1, 50, bf16=False)
+        elif what == "pythae-vae":
             from bench.speed.peers.pythae import Pythae
-            from models.networks.autoencoder import encoder_and_decoder
+            from models.networks.autoencoder import ConvDecoder, ConvEncoder
+
+            rival = Pythae(images, ConvEncoder((1, 28, 28), 32), ConvDecoder((1, 28, 28), 16), 32, folder, 16)
+        else:
+            from bench.speed.peers.pythae import Pythae
             from models.networks.grid_autoencoder import GridDecoder, GridEncoder
 
-            vae = what == "pythae-vae"
-            if vae:
-                encoder, decoder = encoder_and_decoder("conv", (1, 28, 28), 32, 16, width=32, hidden=256)
-            else:
-                encoder, decoder = GridEncoder(1, 16, 64, blocks=2), GridDecoder((1, 28, 28), 16, 64, blocks=2)
-            pythae = Pythae(images, encoder, decoder, 32 if vae else 64, Path(folder), latent_dim=16 if vae else None)
-            for _ in range(BATCHES // EPOCH):
-                pythae.turn(1, 0.0)
+            encoder, decoder = GridEncoder(1, 16, 64, blocks=2), GridDecoder((1, 28, 28), 16, 64, blocks=2)
+            rival = Pythae(images, encoder, decoder, 64, folder)
+        batch = 32 if what == "pythae-vae" else 64
+        seen = 0
+        while seen < BATCHES * batch:
+            seen += rival.turn(1, 0.0)
+    assert "lightning" not in sys.modules
 
 
 def evaluate(what: str) -> None:
@@ -80,15 +88,20 @@ def evaluate(what: str) -> None:
     from bench.memory import keep_freed
     from bench.speed import evaluation
 
-    real, generated = evaluation.two_sets(evaluation.IMAGES)
     extractor = load_extractor("mnist-cnn")
     if what == "evaluating":
         keep_freed()
-        evaluation.ours(extractor(generated), extractor(real), extractor)
-    elif what == "torch-fidelity":
+        real, generated = evaluation.two_sets(evaluation.IMAGES)
+        evaluation.ours(extractor(generated), extractor(real))
+        return
+    import torch
+
+    real, generated = torch.randint(256, (2, evaluation.IMAGES, 1, 28, 28), dtype=torch.uint8)
+    if what == "torch-fidelity":
         evaluation.by_torch_fidelity(generated, real, extractor)
     else:
         evaluation.by_prdc(extractor(generated), extractor(real))
+    assert "lightning" not in sys.modules
 
 
 SIDES: dict[str, Callable[[], None]] = {

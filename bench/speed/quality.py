@@ -1,7 +1,7 @@
 """How long until a DDPM is that good? Seconds of training to a given FID, beside the other libraries' own trainers.
 
 Ours is preset quick with a budget of IMAGES: what its FID is at the end is what the others have to reach, each with
-the settings that its project recommends (batches of 16 for diffusers; two of 16 a step for denoising-diffusion-pytorch)
+the settings that its project recommends (batches of 16 for diffusers, two of 32 a step for denoising-diffusion-pytorch)
 on networks of the same size. They are looked at whenever their training took another STEP times as long, and given up
 at GIVEN_UP times our seconds: the ratio is then at least that. FID is of SAMPLES images drawn by 50 DDIM steps from the
 averaged weights, in all three cases. Drawing and judging are not counted. One training a side, one after another.
@@ -18,12 +18,10 @@ from torch import Tensor
 
 from bench.config import load
 from bench.evaluation import METRICS, Extractor, Moments, generate, load_extractor
-from bench.evaluation import Protocol as Stated
-from bench.evaluation.feature_sets import FeatureSets
-from bench.evaluation.intervals import groups
-from bench.fit import build_trainer
+from bench.fit import build_trainer, resolve_precision
 from bench.run import build_data, build_model
 from bench.speed.answers import Answer, Tick
+from bench.speed.evaluation import feature_sets
 from datamodules import ImageDataModule
 from models.ddpm import DDPM
 
@@ -53,12 +51,7 @@ class Judge:
     def fid(self, sample: Callable[[int, torch.Generator], Tensor]) -> float:
         drawn = generate(sample, SAMPLES, chunk=CHUNK, seed=0, device=self.device)
         features = self.extractor(torch.cat([images for _, images in drawn]))
-        stated = Stated(
-            data="mnist", extractor=self.extractor.name, extractor_digest=self.extractor.digest, reference_digest="0",
-            samples=SAMPLES, seed=0, chunk=CHUNK,
-        )  # fmt: skip
-        reference = self.features[:SAMPLES]
-        sets = FeatureSets(features, reference, self.moments, stated, groups(SAMPLES, 0))
+        sets = feature_sets(features, self.features[:SAMPLES], self.moments)
         found = METRICS["fid"].compute(sets)
         assert found is not None
         return found.value
@@ -109,14 +102,15 @@ def measure(tick: Tick) -> list[Answer]:
     judge = Judge(data, device)
     seconds, goal = train_ours(data, judge)
     tick(0.2)
+    bf16 = resolve_precision(config) == "bf16-mixed"
     answers = []
     with tempfile.TemporaryDirectory() as folder:
         rivals: dict[str, Callable[[], Trained]] = {
             "diffusers' recipe": lambda: Diffusers(
-                data.train_images, config.model["channels"], 16, device, bf16=False
+                data.train_images, config.model["channels"], 16, device, bf16
             ),
             "denoising-diffusion-pytorch's Trainer": lambda: DenoisingDiffusion(
-                data.train_images, Path(folder), 16, 2, STEPS, bf16=False
+                data.train_images, Path(folder), 32, 2, STEPS, bf16
             ),
         }  # fmt: skip
         for name, build in rivals.items():

@@ -1,6 +1,6 @@
 """Two trainings that take turns: Lightning's, as `bench train` does it, and a rival's.
 
-They take turns of a third of a second inside one fit, so that whatever else the machine does falls on both; a ratio is
+They take short turns inside one fit, so that whatever else the machine does falls on both; a ratio is
 the mean over the turns, less a tenth of them at either end. The settings are those of preset quick, but that the budget
 has no end. Lightning's time has all the callbacks of `bench train` and its share of a checkpoint, which is saved every
 half minute.

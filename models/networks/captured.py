@@ -30,7 +30,8 @@ class Captured:
                 network.forward(self.x, self.t)
         torch.cuda.current_stream().wait_stream(side)
         self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):
+        # what other threads ask of the device meanwhile, as NCCL's watchdog does, is no part of it
+        with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
             self.result: Tensor = network.forward(self.x, self.t)
 
     def __call__(self, x: Tensor, t: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ def test_the_evaluators_give_equal_figures() -> None:
     real, generated = evaluation.two_sets(400)
     extractor = load_extractor("mnist-cnn")
     y, x = extractor(generated), extractor(real)
-    ours = evaluation.ours(y, x, extractor)
+    ours = evaluation.ours(y, x)
     theirs = evaluation.by_torch_fidelity(generated, real, extractor)
     theirs["coverage"] = evaluation.by_prdc(y, x)["coverage"]
     assert set(ours) == set(theirs) == set(evaluation.FIGURES)
@@ -104,6 +104,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     assert faults("keep") < faults("default") / 10
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="of /proc")
 def test_the_peak_of_a_side_is_its_own_and_not_of_the_process_that_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     ballast = torch.ones(3 * 2**28)  # 3 GiB, here

@@ -43,7 +43,7 @@ def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         def wait_stream(self, other: "Stream") -> None: ...
 
     @contextlib.contextmanager
-    def graph(made: Graph) -> Iterator[None]:
+    def graph(made: Graph, capture_error_mode: str) -> Iterator[None]:
         nonlocal recording
         recording = True
         yield
