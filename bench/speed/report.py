@@ -76,10 +76,10 @@ def write(chapters: Mapping[str, Chapter], folder: Path) -> None:
 def cells(one: Answer) -> list[str]:
     """A line of the table under HEAD."""
     sign = "≥ " if one.bound else ""
-    middle = "" if one.low is None or one.high is None else f"{one.low:.3g}–{one.high:.3g}"
+    middle = "" if one.low is None or one.high is None else f"{figure(one.low)}–{figure(one.high)}"
     target = "" if one.target is None else f"{MARKS[one.met]} {one.target:.3g}"
     return [
-        one.what, one.against, one.unit, figure(one.ours), figure(one.theirs), f"{sign}{one.ratio:.3g}", middle, target,
+        one.what, one.against, one.unit, figure(one.ours), figure(one.theirs), f"{sign}{figure(one.ratio)}", middle, target,
         one.note,
     ]  # fmt: skip
 
