@@ -1,13 +1,30 @@
 # make table: everything from a fresh clone to the table.   make test: everything from a fresh clone to the tests.
+# make results: all that results/published holds, from nothing, and whether the table came out again.
 PYTHON ?= python3
 RESULTS ?= results
+AGAIN ?= results/again
+# a folder with Fashion-MNIST in torchvision's layout; downloaded if left out
+FASHION ?=
 BIN := .venv/bin
+BESIDE := stacked_mnist fashion_mnist grid_25 ring_8
 
-.PHONY: table smoke test slow lint clean
+.PHONY: table smoke results test slow lint clean
 
 table: .venv/installed
 	$(BIN)/bench train preset=quick results=$(RESULTS)
 	$(BIN)/bench table preset=quick results=$(RESULTS)
+
+results: .venv/installed
+	$(BIN)/bench sweep families --jobs 1 results=$(AGAIN)
+	for data in $(BESIDE); do \
+	    case $$data in fashion_mnist) root="$(if $(FASHION),data.root=$(FASHION))";; *) root=;; esac; \
+	    $(BIN)/bench train preset=quick data=$$data $$root results=$(AGAIN)/$$data || exit; \
+	    $(BIN)/bench table results=$(AGAIN)/$$data || exit; \
+	done
+	$(BIN)/bench train model=vae model.latent_dim=2 train.images=140_000 results=$(AGAIN)/latent-plane
+	$(BIN)/bench table results=$(AGAIN)
+	$(BIN)/bench report results=$(AGAIN)
+	$(BIN)/bench table results=$(AGAIN) --against results/published
 
 smoke: .venv/installed
 	$(BIN)/bench train preset=smoke

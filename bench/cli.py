@@ -102,7 +102,9 @@ def add_answers(add: Add) -> None:
         metavar="key=value",
         help="preset=, data=, protocol=, evaluation.samples=, .seed= and .chunk= choose among results=DIR",
     )
-    command.add_argument("--check", action="store_true", help="write nothing; fail unless the files are up to date")
+    how = command.add_mutually_exclusive_group()
+    how.add_argument("--check", action="store_true", help="write nothing; fail unless the files are up to date")
+    how.add_argument("--against", metavar="DIR", help="write nothing; which figures are not those of another folder?")
     command = add(
         "show", do.show, "One run: what it was, its learning curves and its figures.",
         "bench show vae-mnist-0-1744cb0c results=results/published",

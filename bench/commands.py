@@ -47,7 +47,7 @@ def selftest(options: argparse.Namespace) -> None:
 def table(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from bench import render, terminal
+    from bench import against, render, terminal
     from bench.config import table_selection
     from bench.records import read_all
     from bench.selection import select
@@ -55,6 +55,11 @@ def table(options: argparse.Namespace) -> int:
 
     folder, wanted = table_selection(options.overrides)
     made = build(select(read_all(folder), wanted), folder)
+    if options.against:
+        other = Path(options.against)
+        found = against.repetition(made, build(select(read_all(other), wanted), other))
+        against.show(found, options.against, Console(highlight=False))
+        return 0
     if options.check:
         wrong = render.differing(made, folder)
         console.print("\n".join(wrong) or f"{folder}: the table is what the records give", markup=False)

@@ -15,6 +15,7 @@ from bench.grids import caption, figures_grids, lecture_grid, sections
 from bench.locks import exclusive
 from bench.records import FLOOR, write_bytes, write_text
 from bench.table import Table
+from bench.verdicts import ABOUT, TITLE, verdict_grid
 
 LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "×": r"$\times$", "✓": r"$\checkmark$",
          "±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "–": "--", "ε": r"$\varepsilon$",
@@ -37,8 +38,9 @@ def markdown(table: Table) -> str:
         for section, grid in sections(table.lines)
     )
     beside += f"\nMeasured on {table.beside}.\n" if beside else ""
+    nine = f"**{TITLE}.** {ABOUT}.\n\n{markdown_grid(verdict_grid(table), ':--')}"
     figures = "\n\n".join(f"**{title}**\n\n{markdown_grid(grid, '--:')}" for title, grid in figures_grids(table.rows))
-    return f"{stamp}{lecture}\n\n{caption(table)}\n\n{figures}\n{beside}"
+    return f"{stamp}{lecture}\n\n{caption(table)}\n\n{nine}\n\n{figures}\n{beside}"
 
 
 def latex(table: Table) -> str:
@@ -49,7 +51,8 @@ def latex(table: Table) -> str:
     environment.filters["tex"] = lambda text: "".join(LATEX.get(character, character) for character in str(text))
     template = environment.get_template("TABLE.tex.j2")
     return template.render(
-        grids=[("", lecture_grid(table, "; ")), *figures_grids(table.rows),
+        grids=[("", lecture_grid(table, "; ")), (f"{TITLE}. {ABOUT}.", verdict_grid(table)),
+               *figures_grids(table.rows),
                *((f"{section.title}. {section.about}.", grid) for section, grid in sections(table.lines))],
         beside=table.beside,
         stamp=table.stamp, caption=caption(table),

@@ -1,6 +1,7 @@
 """Tables for a person at a terminal."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from rich import box
 from rich.console import Console
@@ -10,6 +11,7 @@ from bench.columns import UNSURE
 from bench.grids import Grid, caption, figures_grids, lecture_grid, sections
 from bench.table import Row, Table
 from bench.third_block import Line
+from bench.verdicts import TITLE, verdict_grid
 
 
 def show(table: Table, console: Console) -> None:
@@ -25,6 +27,7 @@ def show(table: Table, console: Console) -> None:
         block.add_row(name, *(f"[{colours[cell[0]]}]{cell[0]}[/]{cell[1:]}" for cell in cells))
     console.print(block)
     console.print(caption(table), style="dim")
+    console.print(listed(TITLE, verdict_grid(table), justify="left"))
     show_figures(table.rows, console)
     show_sections(table.lines, console)
     if table.beside:
@@ -44,11 +47,11 @@ def show_sections(lines: Sequence[Line], console: Console) -> None:
         console.print(listed(section.title, grid))
 
 
-def listed(title: str, grid: Grid) -> RichTable:
-    """A grid with its first line as heading, the first column to the left and the others to the right."""
+def listed(title: str, grid: Grid, justify: Literal["left", "right"] = "right") -> RichTable:
+    """A grid with its first line as heading, the first column to the left and the others as `justify` says."""
     block = RichTable(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), min_width=len(title))
     for number, words in enumerate(grid[0]):
-        block.add_column(words, justify="right" if number else "left")
+        block.add_column(words, justify=justify if number else "left")
     for line in grid[1:]:
         block.add_row(*line)
     return block

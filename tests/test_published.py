@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from bench import render
 from bench.cli import main
+from bench.literature import CHECKED, LINK, SOURCE, literature_grid
 from bench.speed import report
 from bench.speed.command import QUESTIONS
 
@@ -51,12 +53,21 @@ def test_the_committed_page_is_what_the_committed_records_give(capsys: pytest.Ca
     assert capsys.readouterr().err == f"{PUBLISHED / 'report.html'}: the page is what the records give\n"
 
 
-@pytest.mark.parametrize("block", ["lecture", "figures", "beside"])
+@pytest.mark.parametrize("block", ["lecture", "nine", "figures", "beside"])
 def test_readme_shows_the_committed_tables(block: str) -> None:
     readme = (HOUSE / "README.md").read_text()
     (shown,) = re.findall(rf"<!-- table:{block} -->\n(.*?)\n<!-- /table:{block} -->", readme, re.DOTALL)
     assert shown.strip() in (PUBLISHED / "TABLE.md").read_text()
     assert shown.strip()
+
+
+def test_readme_shows_the_published_figures_of_others_as_they_are_kept() -> None:
+    readme = (HOUSE / "README.md").read_text()
+    (shown,) = re.findall(r"<!-- table:literature -->\n(.*?)\n<!-- /table:literature -->", readme, re.DOTALL)
+    assert shown == render.markdown_grid(literature_grid(), "--:")
+    words = " ".join(readme.split())
+    for said in (CHECKED, SOURCE, LINK):
+        assert said in words
 
 
 def test_readme_shows_the_committed_speeds() -> None:
@@ -67,7 +78,7 @@ def test_readme_shows_the_committed_speeds() -> None:
         r"<!-- table:speed -->\n(.*?)\n<!-- /table:speed -->", (HOUSE / "README.md").read_text(), re.DOTALL
     )
     assert shown.strip() == made.strip()
-    assert set(chapters) <= set(QUESTIONS)
+    assert set(chapters) == set(QUESTIONS)
 
 
 def test_readme_names_no_file_that_is_missing() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from bench import literature
 from bench.grids import caption
 from bench.report import curves, scatter, tables
 from bench.report.collect import Collected, Comparison, collect
@@ -33,6 +34,7 @@ class Section:
     title: str
     caption: str
     lecture: list[tables.Judged]
+    nine: list[tables.Block]
     charts: list[tuple[str, scatter.Chart]]  # class of the style sheet, chart
     blocks: list[tables.Block]
     beside: list[tables.Block]
@@ -93,6 +95,7 @@ def context(
             ("family", "Family", "all families", present(sections)),
         ],
         "style": Markup(style), "script": Markup(script),
+        "literature": literature,
         "policy": policy(style, script, served=bool(version)),
         "version": version,
         "data": data(sections),
@@ -148,7 +151,7 @@ def section(id: str, title: str, comparison: Comparison) -> Section:
     for panel in curves.panels(comparison):
         (terms if any(one.model == panel.model for one in panels) else panels).append(panel)
     if table is None:
-        return Section(id, comparison, title, "", [], [], [], [], panels, terms, galleries(comparison, []), {}, {})
+        return Section(id, comparison, title, "", [], [], [], [], [], panels, terms, galleries(comparison, []), {}, {})
     each = measured(comparison)
     rows = [(row, of_row(row, each)) for row in table.rows]
     lines = [(line, of_line(line, comparison)) for line in table.lines]
@@ -163,8 +166,8 @@ def section(id: str, title: str, comparison: Comparison) -> Section:
     measurements = [found for _, found in rows] + [found for _, found in lines]
     protocols = {source.fingerprint: source.protocol for found in measurements for source in found}
     return Section(
-        id, comparison, title, caption(table), tables.lecture(table), charts, tables.blocks(table),
-        tables.beside(table), panels, terms, galleries(comparison, rows), details, protocols,
+        id, comparison, title, caption(table), tables.lecture(table), [tables.nine(table)], charts,
+        tables.blocks(table), tables.beside(table), panels, terms, galleries(comparison, rows), details, protocols,
     )  # fmt: skip
 
 

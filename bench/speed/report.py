@@ -78,10 +78,8 @@ def cells(one: Answer) -> list[str]:
     sign = "≥ " if one.bound else ""
     middle = "" if one.low is None or one.high is None else f"{figure(one.low)}–{figure(one.high)}"
     target = "" if one.target is None else f"{MARKS[one.met]} {one.target:.3g}"
-    return [
-        one.what, one.against, one.unit, figure(one.ours), figure(one.theirs), f"{sign}{figure(one.ratio)}", middle, target,
-        one.note,
-    ]  # fmt: skip
+    values = [figure(one.ours), figure(one.theirs), f"{sign}{figure(one.ratio)}"]
+    return [one.what, one.against, one.unit, *values, middle, target, one.note]
 
 
 def figure(value: float) -> str:

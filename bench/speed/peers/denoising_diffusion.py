@@ -1,5 +1,7 @@
 """denoising-diffusion-pytorch: its Unet, its GaussianDiffusion and its Trainer, which reads a folder of PNG files."""
 
+import contextlib
+import io
 import time
 from pathlib import Path
 
@@ -34,9 +36,11 @@ class DenoisingDiffusion:
     def turn(self, batches: int, seconds: float) -> int:
         """Train for about `seconds`; how many images that took."""
         start, first = time.perf_counter(), self.trainer.step
-        while self.trainer.step == first or time.perf_counter() - start < seconds:
-            self.trainer.train_num_steps = self.trainer.step + 1
-            self.trainer.train()
+        aside = io.StringIO()  # a bar and a sentence of its own for every step
+        with contextlib.redirect_stdout(aside), contextlib.redirect_stderr(aside):
+            while self.trainer.step == first or time.perf_counter() - start < seconds:
+                self.trainer.train_num_steps = self.trainer.step + 1
+                self.trainer.train()
         return (self.trainer.step - first) * self.images_a_step
 
     @torch.no_grad()

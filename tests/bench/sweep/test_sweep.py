@@ -95,6 +95,7 @@ def test_one_failure_stops_nothing_and_the_rest_is_what_bench_train_records(
     assert "2 runs in r: 2 recorded and skipped, 0 to run" in said(capsys)
 
 
+@pytest.mark.slow
 def test_a_stopped_sweep_ends_like_the_undisturbed_one(
     write: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
