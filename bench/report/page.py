@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from bench import literature
+from bench import literature, verdicts
 from bench.grids import caption
 from bench.report import curves, scatter, tables
 from bench.report.collect import Collected, Comparison, collect
@@ -34,7 +34,7 @@ class Section:
     title: str
     caption: str
     lecture: list[tables.Judged]
-    nine: list[tables.Block]
+    cells: list[str]  # the families of the lecture's nine cells
     charts: list[tuple[str, scatter.Chart]]  # class of the style sheet, chart
     blocks: list[tables.Block]
     beside: list[tables.Block]
@@ -95,7 +95,7 @@ def context(
             ("family", "Family", "all families", present(sections)),
         ],
         "style": Markup(style), "script": Markup(script),
-        "literature": literature,
+        "literature": literature, "verdicts": verdicts,
         "policy": policy(style, script, served=bool(version)),
         "version": version,
         "data": data(sections),
@@ -165,9 +165,10 @@ def section(id: str, title: str, comparison: Comparison) -> Section:
     }
     measurements = [found for _, found in rows] + [found for _, found in lines]
     protocols = {source.fingerprint: source.protocol for found in measurements for source in found}
+    cells = [one.family for one in verdicts.verdicts(table)]
     return Section(
-        id, comparison, title, caption(table), tables.lecture(table), [tables.nine(table)], charts,
-        tables.blocks(table), tables.beside(table), panels, terms, galleries(comparison, rows), details, protocols,
+        id, comparison, title, caption(table), tables.lecture(table), cells, charts, tables.blocks(table),
+        tables.beside(table), panels, terms, galleries(comparison, rows), details, protocols,
     )  # fmt: skip
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from bench.columns import BLOCKS, UNSURE, Column
 from bench.grids import contenders, figures_grids, heading, parts, sections
 from bench.table import Table, first_with
-from bench.verdicts import ABOUT, TITLE, verdict_grid, verdicts
 
 SPOKEN = {"✓": ("yes", "yes"), "×": ("no", "no"), UNSURE: ("cannot be told", "unsure"), "–": ("not measured", "none")}
 SEPARATOR = "\n"
@@ -93,16 +92,6 @@ def lecture(table: Table) -> list[Judged]:
             )
         made.append(Judged(name.split(SEPARATOR), family, marks))
     return made
-
-
-def nine(table: Table) -> Block:
-    """The lecture's nine cells."""
-    head, *texts = verdict_grid(table)
-    lines = [
-        Line(name, one.family, "", [Entry(text) for text in rest])
-        for one, (name, *rest) in zip(verdicts(table), texts, strict=True)
-    ]
-    return Block(TITLE, ABOUT + ".", [Heading(text, "", False) for text in head], lines)
 
 
 def blocks(table: Table) -> list[Block]:

@@ -152,7 +152,7 @@ def test_a_new_record_appears_without_a_reload_and_what_was_chosen_stays(
     assert page.evaluate("window.same")
     assert page.locator("dialog").is_visible()
     page.keyboard.press("Escape")
-    assert page.evaluate("document.activeElement.closest('tr').dataset.family") == "gan"
+    page.wait_for_function("document.activeElement.closest('tr')?.dataset.family === 'gan'")  # once it is closed
     assert page.input_value("#family") == "gan"
     assert page.locator("tr[data-family=diffusion]:visible").count() == 0
     assert "of 4 rows" in page.inner_text("#status")
