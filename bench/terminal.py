@@ -27,7 +27,10 @@ def show(table: Table, console: Console) -> None:
         block.add_row(name, *(f"[{colours[cell[0]]}]{cell[0]}[/]{cell[1:]}" for cell in cells))
     console.print(block)
     console.print(caption(table), style="dim")
-    console.print(listed(TITLE, verdict_grid(table), justify="left"))
+    head, *lines = verdict_grid(table)
+    for question in dict.fromkeys(line[0] for line in lines):
+        asked = [line[1:] for line in lines if line[0] == question]
+        console.print(listed(f"{TITLE}: {question[0].lower()}{question[1:]}", [head[1:], *asked], justify="left"))
     show_figures(table.rows, console)
     show_sections(table.lines, console)
     if table.beside:
