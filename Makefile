@@ -1,5 +1,5 @@
 # make table: everything from a fresh clone to the table.   make test: everything from a fresh clone to the tests.
-# make results: all that results/published holds, from nothing, and whether the table came out again.
+# make results: every family with three seeds, the other data sets, and whether the published table came out again.
 PYTHON ?= python3
 RESULTS ?= results
 AGAIN ?= results/again

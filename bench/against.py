@@ -49,12 +49,11 @@ def repetition(here: Table, there: Table) -> Repetition:
 def figures(row: Row, other: Row) -> Iterator[tuple[Column, bool, tuple[str, str]]]:
     """For each figure that both have with an interval: its column, whether they are apart, and both as text."""
     for column in QUALITY:
-        values = [one.figures.get(column.key) for one in (row, other)]
-        margins = [one.intervals.get(column.key) for one in (row, other)]
-        if None not in values and None not in margins:
-            (a, b), (c, d) = values, margins
-            assert a is not None and b is not None and c is not None and d is not None  # noqa: PT018, for mypy
-            yield column, abs(a - b) > math.hypot(c, d), (column.show(a, c), column.show(b, d))
+        key = column.key
+        if all(key in one.figures and key in one.intervals for one in (row, other)):
+            apart = abs(row.figures[key] - other.figures[key]) > math.hypot(row.intervals[key], other.intervals[key])
+            here, there = (column.show(one.figures[key], one.intervals[key]) for one in (row, other))
+            yield column, apart, (here, there)
 
 
 def show(found: Repetition, place: str, console: Console) -> None:
