@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -125,9 +126,11 @@ def show(chapters: Mapping[str, Chapter], console: Console) -> None:
     colours = {True: "green", False: "red", None: "dim"}
     for name, part in chapters.items():
         if found := answers(part):
-            table = Table(title=name)
+            table = Table(title=name, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
             for title in HEAD[:-1]:
-                table.add_column(title, justify="left" if title in ("what", "beside", "unit") else "right")
+                words = title in ("what", "beside")  # which wrap; digits never do
+                side: Literal["left", "right"] = "left" if words or title == "unit" else "right"
+                table.add_column(title, justify=side, no_wrap=not words, overflow="fold")
             for one in found:
                 *line, target, _ = cells(one)
                 table.add_row(*line, f"[{colours[one.met]}]{target}[/]")
