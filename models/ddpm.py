@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
 import torch
-import torch.nn.functional as F
 from annotated_types import Ge, Gt, Lt, MinLen
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
@@ -28,12 +27,14 @@ TIMES = 20  # noise levels, besides the first, at which the bound is estimated f
 class DDPM(GenerativeModel):
     """Ho, Jain and Abbeel 2020, Denoising Diffusion Probabilistic Models (arXiv:2006.11239).
 
-    T steps of variance beta_1 ... beta_T, the noise predicted by a U-Net, trained on L_simple, with averaged weights.
+    T steps of variance beta_1 ... beta_T, the noise predicted by a U-Net, trained on L_simple or, by default, on
+    L_simple with the weights of Hang et al. 2023 (arXiv:2303.09556), with averaged weights.
 
     architecture: "conv", the paper's U-Net, or "linear", a `ResidualPerceptron` (fully connected). channels, patch,
     attention: see `UNet`, unused by "linear". blocks: of the U-Net at each resolution, of the perceptron in all.
-    hidden: width of the perceptron, unused by "conv". learning_rate: peak of Adam's rate, reached after `warmup`
-    batches and decayed to zero by a half cosine. ema_decay: of the weights that sample.
+    hidden: width of the perceptron, unused by "conv". snr_gamma: the signal-to-noise ratio above which errors count
+    less, see `weights` (None: L_simple as it is). learning_rate: peak of Adam's rate, reached after `warmup` batches
+    and decayed to zero by a half cosine. ema_decay: of the weights that sample.
     """
 
     family = "diffusion"
@@ -51,6 +52,7 @@ class DDPM(GenerativeModel):
         patch: PositiveInt = 2,
         attention: bool = False,
         hidden: PositiveInt = 256,
+        snr_gamma: PositiveFloat | None = 5.0,
         learning_rate: PositiveFloat = 2e-3,
         warmup: NonNegativeInt = 200,
         ema_decay: Fraction = 0.999,
@@ -66,6 +68,7 @@ class DDPM(GenerativeModel):
             )
         else:
             self.denoiser = ResidualPerceptron(image_shape, hidden, blocks)
+        self.snr_gamma = snr_gamma
         self.learning_rate = learning_rate
         self.warmup = warmup
         self.ema_decay = ema_decay
@@ -78,10 +81,21 @@ class DDPM(GenerativeModel):
         x_0, _ = batch
         t = own_share(lambda m: self.spread_times(m, x_0.device), len(x_0))
         eps = own_share(lambda m: torch.randn(m, *self.image_shape, device=x_0.device), len(x_0))
+        error = (self.denoiser(self.process.q_sample(x_0, t, eps), t) - eps).square().flatten(1).mean(1)
         # Algorithm 1 / Eq. 14, L_simple
-        loss = F.mse_loss(self.denoiser(self.process.q_sample(x_0, t, eps), t), eps)
+        loss = torch.mean(self.weights(t) * error)
         self.log_losses(loss=loss)
         return loss
+
+    def weights(self, t: Tensor) -> Tensor:
+        """What the squared error at each time of `t` (N) counts in the loss: N values in (0, 1].
+
+        min(SNR, gamma) / SNR: what predicting x_0 with weights min(SNR, gamma) is in terms of the noise (Hang et al.
+        2023, Section 3.4). Errors at low noise, where there is little to draw, otherwise steer most of the training.
+        """
+        if self.snr_gamma is None:
+            return torch.ones_like(t, dtype=torch.float32)
+        return (self.snr_gamma / self.process.snr(t)).clamp(max=1)
 
     def spread_times(self, n: int, device: torch.device) -> Tensor:
         """n times, each uniform on 1 ... T, but spread evenly over them together, so that the loss varies less.

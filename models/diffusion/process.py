@@ -33,6 +33,10 @@ class Process(nn.Module):
         # Eq. 4
         return self.signal[t].view(shape) * x_0 + self.deviation[t].view(shape) * eps
 
+    def snr(self, t: Tensor) -> Tensor:
+        """Signal-to-noise ratio alpha_bar / (1 - alpha_bar) at the times `t` (N, integers 1 ... T)."""
+        return (self.signal[t] / self.deviation[t]).square()
+
     def predict_x_0(self, x_t: Tensor, t: int, eps: Tensor) -> Tensor:
         """The x_0 that `q_sample` would have turned into x_t with this `eps`."""
         alpha_bar = self.alpha_bar[t].item()

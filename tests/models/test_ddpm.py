@@ -57,13 +57,44 @@ def test_the_loss_of_a_network_that_knows_the_noise_is_zero() -> None:
     assert model.training_step((x_0, torch.zeros(64)), 0).item() > 1
 
 
-def test_the_loss_of_a_silent_network_is_the_noises_variance() -> None:
-    """Unweighted over times and pixels (L_simple): E eps^2 = 1, within four standard errors."""
-    model = small()
+def silent_loss(n: int = 2400, **changes: Any) -> float:
+    """Of a network that answers zero to anything, as an untrained one does; every time 1 ... 12 equally often."""
+    model = small(**changes)
     model.log_losses = lambda **losses: None  # type: ignore[method-assign]
-    x_0 = torch.rand(2000, *SHAPE)
-    loss = model.training_step((x_0, torch.zeros(2000)), 0).item()
-    assert loss == pytest.approx(1, abs=4 * (2 / x_0.numel()) ** 0.5)
+    return model.training_step((torch.rand(n, *SHAPE), torch.zeros(n)), 0).item()
+
+
+def test_without_weights_the_loss_of_a_silent_network_is_the_noises_variance() -> None:
+    """L_simple: E eps^2 = 1, within four standard errors."""
+    assert silent_loss(snr_gamma=None) == pytest.approx(1, abs=4 * (2 / (2400 * 30)) ** 0.5)
+
+
+@pytest.mark.parametrize("gamma", [0.5, 5.0, 1000.0])
+def test_the_loss_of_a_silent_network_is_the_mean_of_its_weights(gamma: float) -> None:
+    """E w eps^2 = E w: min(SNR, gamma) / SNR of each time of a steep process; four standard errors, at most."""
+    alpha_bar = torch.cumprod(1 - torch.linspace(1e-4, 0.5, 12, dtype=torch.float64), 0)
+    weights = [min(snr, gamma) / snr for snr in (alpha_bar / (1 - alpha_bar)).tolist()]
+    assert min(weights) < 1
+    mean = sum(weights) / 12
+    assert silent_loss(snr_gamma=gamma, beta_T=0.5) == pytest.approx(mean, abs=4 * (2 / (2400 * 30)) ** 0.5)
+
+
+def test_the_weights_are_those_of_an_x_0_prediction_with_a_capped_ratio() -> None:
+    """Hang et al. 2023: w |eps - eps'|^2 is min(SNR, gamma) |x_0 - x_0'|^2, of whatever is predicted."""
+    model = small(T=1000, snr_gamma=5.0)
+    x_0, eps, predicted = torch.randn(3, 1, *SHAPE, dtype=torch.float64)
+    for t in (1, 10, 100, 250, 500, 1000):
+        alpha_bar = model.process.alpha_bar[t].item()
+        x_t = alpha_bar**0.5 * x_0 + (1 - alpha_bar) ** 0.5 * eps
+        of_x_0 = (x_0 - model.process.predict_x_0(x_t, t, predicted)).square().sum().item()
+        of_eps = (eps - predicted).square().sum().item() * model.weights(torch.tensor([t])).item()
+        assert of_eps == pytest.approx(min(alpha_bar / (1 - alpha_bar), 5.0) * of_x_0, rel=1e-4)
+
+
+def test_a_cap_that_no_time_reaches_leaves_the_loss_as_it_is() -> None:
+    every = torch.arange(1, 13)
+    assert torch.equal(small(snr_gamma=1e5).weights(every), small(snr_gamma=None).weights(every))
+    assert small(snr_gamma=1.0).weights(every)[0] < 1
 
 
 def test_every_time_from_1_to_T_is_trained_equally_often() -> None:
@@ -163,7 +194,8 @@ def test_the_fully_connected_network_does_not_mind_the_u_nets_settings() -> None
 
 def test_the_fully_connected_network_learns_two_points_of_the_plane(fit: Callable[..., L.Trainer]) -> None:
     """Samples lie at one of them, half at each: the distribution, not its mean; five standard errors."""
-    model = DDPM((2, 1, 1), T=50, beta_T=0.3, architecture="linear", hidden=64, blocks=2, learning_rate=5e-3, warmup=10)
+    network = {"architecture": "linear", "hidden": 64, "blocks": 2, "learning_rate": 5e-3, "warmup": 10}
+    model = DDPM((2, 1, 1), T=50, beta_T=0.3, snr_gamma=None, **network)  # type: ignore[arg-type]
     points = torch.tensor([[-0.6, 0.2], [0.6, -0.2]]).view(2, 2, 1, 1)
     fit(model, [(points.repeat(64, 1, 1, 1), torch.zeros(128))] * 300)
     drawn = model.sample(1000, torch.Generator().manual_seed(0))
