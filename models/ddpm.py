@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from models.base import GenerativeModel, ImageShape, inference, noise, sampling
 from models.diffusion.bound import variational_bound
-from models.diffusion.process import Process, linear_beta
+from models.diffusion.process import Process, cosine_beta, linear_beta
 from models.diffusion.samplers import ancestral, ancestral_path, ddim, times
 from models.losses import bits_per_dim
 from models.networks.autoencoder import Architecture
@@ -27,14 +27,15 @@ TIMES = 20  # noise levels, besides the first, at which the bound is estimated f
 class DDPM(GenerativeModel):
     """Ho, Jain and Abbeel 2020, Denoising Diffusion Probabilistic Models (arXiv:2006.11239).
 
-    T steps of variance beta_1 ... beta_T, the noise predicted by a U-Net, trained on L_simple or, by default, on
-    L_simple with the weights of Hang et al. 2023 (arXiv:2303.09556), with averaged weights.
+    T steps of variance beta_1 ... beta_T, the noise predicted by a U-Net, trained on L_simple, with averaged weights.
+    The defaults are the paper's process and loss; two later changes to them are settings.
 
+    schedule: "linear", from beta_1 to beta_T, or "cosine", Nichol and Dhariwal's, which has no use for these two.
+    snr_gamma: the signal-to-noise ratio above which errors count less in the loss, see `weights` (None: L_simple).
     architecture: "conv", the paper's U-Net, or "linear", a `ResidualPerceptron` (fully connected). channels, patch,
     attention: see `UNet`, unused by "linear". blocks: of the U-Net at each resolution, of the perceptron in all.
-    hidden: width of the perceptron, unused by "conv". snr_gamma: the signal-to-noise ratio above which errors count
-    less, see `weights` (None: L_simple as it is). learning_rate: peak of Adam's rate, reached after `warmup` batches
-    and decayed to zero by a half cosine. ema_decay: of the weights that sample.
+    hidden: width of the perceptron, unused by "conv". learning_rate: peak of Adam's rate, reached after `warmup`
+    batches and decayed to zero by a half cosine. ema_decay: of the weights that sample.
     """
 
     family = "diffusion"
@@ -44,15 +45,16 @@ class DDPM(GenerativeModel):
         image_shape: ImageShape,
         *,
         T: Annotated[int, Ge(2)] = 1000,
+        schedule: Literal["linear", "cosine"] = "linear",
         beta_1: Fraction = 1e-4,
         beta_T: Fraction = 0.02,
+        snr_gamma: PositiveFloat | None = None,
         architecture: Architecture = "conv",
         channels: Annotated[list[PositiveInt], MinLen(1)] = [32, 64],  # noqa: B006, never changed
         blocks: PositiveInt = 1,
         patch: PositiveInt = 2,
         attention: bool = False,
         hidden: PositiveInt = 256,
-        snr_gamma: PositiveFloat | None = 5.0,
         learning_rate: PositiveFloat = 2e-3,
         warmup: NonNegativeInt = 200,
         ema_decay: Fraction = 0.999,
@@ -60,7 +62,7 @@ class DDPM(GenerativeModel):
         super().__init__(image_shape)
         if architecture == "conv" and channels[0] % 2:
             raise ValueError(f"channels={channels}: the first entry must be even, for sines and cosines of the time")
-        self.process = Process(linear_beta(T, beta_1, beta_T))
+        self.process = Process(linear_beta(T, beta_1, beta_T) if schedule == "linear" else cosine_beta(T))
         self.denoiser: nn.Module
         if architecture == "conv":
             self.denoiser = UNet(image_shape[0], channels, blocks, patch, attention).to(

@@ -1,5 +1,7 @@
 """The forward process of denoising diffusion models, in closed form (Ho, Jain and Abbeel 2020, arXiv:2006.11239)."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -7,6 +9,18 @@ from torch import Tensor, nn
 def linear_beta(T: int, beta_1: float = 1e-4, beta_T: float = 0.02) -> Tensor:
     """Section 4: variances rising linearly; float64, T values, beta_1 first."""
     return torch.linspace(beta_1, beta_T, T, dtype=torch.float64)
+
+
+def cosine_beta(T: int, offset: float = 0.008, most: float = 0.999) -> Tensor:
+    """Variances that make alpha_bar fall as a squared cosine, none above `most`; float64, T values, beta_1 first.
+
+    Nichol and Dhariwal 2021, Improved Denoising Diffusion Probabilistic Models (arXiv:2102.09672), Section 3.2: small
+    images are noise well before the end of the linear schedule.
+    """
+    t = torch.arange(T + 1, dtype=torch.float64) / T
+    # Eq. 17
+    alpha_bar = torch.cos((t + offset) / (1 + offset) * math.pi / 2).square()
+    return (1 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=most)
 
 
 class Process(nn.Module):

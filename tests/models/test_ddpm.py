@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from models.ddpm import DDPM, TIMES
 from models.diffusion.bound import borders, decoder_term, prior_term, step_term, variational_bound
-from models.diffusion.process import Process
+from models.diffusion.process import Process, cosine_beta
 from models.diffusion.samplers import ancestral, ddim, times
 from models.losses import bits_per_dim
 from models.networks.perceptron import ResidualPerceptron
@@ -66,7 +66,7 @@ def silent_loss(n: int = 2400, **changes: Any) -> float:
 
 def test_without_weights_the_loss_of_a_silent_network_is_the_noises_variance() -> None:
     """L_simple: E eps^2 = 1, within four standard errors."""
-    assert silent_loss(snr_gamma=None) == pytest.approx(1, abs=4 * (2 / (2400 * 30)) ** 0.5)
+    assert silent_loss() == pytest.approx(1, abs=4 * (2 / (2400 * 30)) ** 0.5)
 
 
 @pytest.mark.parametrize("gamma", [0.5, 5.0, 1000.0])
@@ -93,7 +93,7 @@ def test_the_weights_are_those_of_an_x_0_prediction_with_a_capped_ratio() -> Non
 
 def test_a_cap_that_no_time_reaches_leaves_the_loss_as_it_is() -> None:
     every = torch.arange(1, 13)
-    assert torch.equal(small(snr_gamma=1e5).weights(every), small(snr_gamma=None).weights(every))
+    assert torch.equal(small(snr_gamma=1e5).weights(every), small().weights(every))
     assert small(snr_gamma=1.0).weights(every)[0] < 1
 
 
@@ -163,6 +163,11 @@ def test_the_papers_process_is_the_default() -> None:
     assert model.process.alpha_bar[-1].item() == pytest.approx(4.04e-5, rel=1e-2)
 
 
+def test_the_cosine_schedule_is_nichol_and_dhariwals() -> None:
+    model = small(T=100, schedule="cosine")
+    torch.testing.assert_close(model.process.alpha_bar, Process(cosine_beta(100)).alpha_bar, rtol=0, atol=0)
+
+
 def test_the_process_is_made_from_the_constructors_variances() -> None:
     model = small(T=7, beta_1=0.1, beta_T=0.4)
     alpha_bar = torch.cumprod(1 - torch.linspace(0.1, 0.4, 7, dtype=torch.float64), 0)
@@ -195,7 +200,7 @@ def test_the_fully_connected_network_does_not_mind_the_u_nets_settings() -> None
 def test_the_fully_connected_network_learns_two_points_of_the_plane(fit: Callable[..., L.Trainer]) -> None:
     """Samples lie at one of them, half at each: the distribution, not its mean; five standard errors."""
     network = {"architecture": "linear", "hidden": 64, "blocks": 2, "learning_rate": 5e-3, "warmup": 10}
-    model = DDPM((2, 1, 1), T=50, beta_T=0.3, snr_gamma=None, **network)  # type: ignore[arg-type]
+    model = DDPM((2, 1, 1), T=50, beta_T=0.3, **network)  # type: ignore[arg-type]
     points = torch.tensor([[-0.6, 0.2], [0.6, -0.2]]).view(2, 2, 1, 1)
     fit(model, [(points.repeat(64, 1, 1, 1), torch.zeros(128))] * 300)
     drawn = model.sample(1000, torch.Generator().manual_seed(0))

@@ -2,12 +2,13 @@
 
 import itertools
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor
 
-from models.diffusion.process import Process, linear_beta
+from models.diffusion.process import Process, cosine_beta, linear_beta
 
 T = 1000
 STEPS = [(1, 0), (2, 1), (10, 3), (500, 499), (500, 0), (1000, 999), (1000, 400), (1000, 0)]
@@ -29,6 +30,27 @@ def test_the_schedule_is_the_papers() -> None:
     assert beta.dtype == torch.float64
     assert (beta[0].item(), beta[-1].item(), len(beta)) == (1e-4, 0.02, T)
     torch.testing.assert_close(beta.diff(), torch.full((T - 1,), (0.02 - 1e-4) / (T - 1)).double(), rtol=1e-6, atol=0)
+
+
+def test_the_cosine_schedule_is_the_papers() -> None:
+    """Nichol and Dhariwal 2021, Eq. 17: alpha_bar is f(t) / f(0) but for the last step, whose variance is cut off."""
+    alpha_bar = Process(cosine_beta(T)).alpha_bar
+    f = [math.cos((t / T + 0.008) / 1.008 * math.pi / 2) ** 2 for t in range(T)]
+    torch.testing.assert_close(alpha_bar[:-1], torch.tensor(f, dtype=torch.float64) / f[0], rtol=1e-9, atol=0)
+    assert alpha_bar[-1].item() == pytest.approx(alpha_bar[-2].item() * 0.001)
+
+
+def test_the_cosine_schedule_is_diffusers() -> None:
+    diffusers = pytest.importorskip("diffusers")
+    theirs = diffusers.DDPMScheduler(T, beta_schedule="squaredcos_cap_v2").alphas_cumprod
+    torch.testing.assert_close(Process(cosine_beta(T)).alpha_bar[1:].float(), theirs, rtol=2e-4, atol=1e-9)
+
+
+@pytest.mark.parametrize("schedule", [linear_beta, cosine_beta])
+def test_the_signal_to_noise_ratio_is_that_of_the_two_factors(schedule: Callable[[int], Tensor]) -> None:
+    alpha_bar = torch.cumprod(1 - schedule(T), 0)
+    ratios = Process(schedule(T)).snr(torch.arange(1, T + 1))
+    torch.testing.assert_close(ratios.double(), alpha_bar / (1 - alpha_bar), rtol=1e-5, atol=0)
 
 
 def test_time_zero_is_the_data(process: Process) -> None:
