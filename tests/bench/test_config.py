@@ -91,10 +91,10 @@ def test_samplers_are_not_part_of_the_identity_and_add_up() -> None:
 
 
 def test_later_layers_win() -> None:
-    quick, smoke = load(["model=ddpm", "preset=quick"])[0], load(["model=ddpm", "preset=smoke"])[0]
+    quick, smoke = load(["model=vae", "preset=quick"])[0], load(["model=vae", "preset=smoke"])[0]
     assert smoke.train.images < quick.train.images
     assert smoke.train.batch == quick.train.batch  # the preset does not speak of it: the model's own
-    assert load(["model=ddpm", "preset=smoke", "train.images=77"])[0].train.images == 77
+    assert load(["model=vae", "preset=smoke", "train.images=77"])[0].train.images == 77
 
 
 @pytest.mark.parametrize("preset", names("preset"))
