@@ -25,8 +25,7 @@ class Loop:
         self, title: str, missing: list[Planned], total: int, recorded: int, costs: Costs, typical: Planned
     ) -> None:
         self.costs, self.typical = costs, typical
-        # the longest first, so that none of them is left alone at the end; what nobody knows may be longest
-        self.waiting = sorted(missing, key=lambda one: -self.expected(one, unknown=float("inf")))
+        self.waiting = list(missing)
         self.running: dict[str, Planned] = {}
         self.state = State(title, total, recorded)
 
@@ -37,6 +36,10 @@ class Loop:
     def run(self, executor: Executor, propose: Propose | None = None) -> None:
         """Run all, and what `propose` gives when there is room; its cells are stopped before an error is raised on."""
         self.executor = executor
+        if self.places != 1:
+            # the longest first, so that none of them is left alone at the end; what nobody knows may be longest. One by
+            # one the end is the same in any order, and the file's order gives a table of the first seed soonest
+            self.waiting.sort(key=lambda one: -self.expected(one, unknown=float("inf")))
         with View(self.state, self.left, executor.said) as view:
             try:
                 while self.step(view, propose):

@@ -81,6 +81,13 @@ def test_the_longest_start_first_and_before_them_those_that_nobody_knows(made: C
     assert executor.told.index("-d") < executor.told.index("+c"), "one place"
 
 
+def test_one_by_one_they_start_in_the_files_order(made: Callable[..., Loop]) -> None:
+    executor, one = Pretended(1), made({"b": 5, "a": 1, "d": None, "c": 9})
+    one.places = 1
+    one.run(executor)
+    assert starts(executor) == ["b", "a", "d", "c"]
+
+
 def test_what_another_process_is_at_work_on_comes_last_but_it_comes(made: Callable[..., Loop]) -> None:
     executor = Pretended(1)
     made({"held-1": 9, "a": 2, "held-2": 5, "b": 1}).run(executor)
