@@ -93,7 +93,8 @@ class DDPM(GenerativeModel):
         """What the squared error at each time of `t` (N) counts in the loss: N values in (0, 1].
 
         min(SNR, gamma) / SNR: what predicting x_0 with weights min(SNR, gamma) is in terms of the noise (Hang et al.
-        2023, Section 3.4). Errors at low noise, where there is little to draw, otherwise steer most of the training.
+        2023, Efficient Diffusion Training via Min-SNR Weighting Strategy, arXiv:2303.09556). Errors at little noise,
+        where the image stands already, otherwise take as much of the training as those that decide what it shows.
         """
         if self.snr_gamma is None:
             return torch.ones_like(t, dtype=torch.float32)
