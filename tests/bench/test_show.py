@@ -10,7 +10,7 @@ from bench.records import Failure, write_failure
 from bench.show import BARS, POINTS, drawn
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "results" / "published"
-RUN = "ddpm-mnist-0-20fa9523"
+RUN = "ddpm-mnist-0-c711f576"
 
 
 @pytest.fixture(autouse=True)

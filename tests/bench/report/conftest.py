@@ -93,10 +93,10 @@ def published(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def change(published: Path) -> Callable[..., str]:
-    """A function that writes a changed copy of a record of `published`, and returns its run id."""
+    """A function that writes a changed copy of the first record of such a name, and returns its run id."""
 
     def changed(pattern: str, run_id: str, edit: Callable[[dict[str, Any]], None], folder: str = ".") -> str:
-        (file,) = (published / folder / "records").glob(pattern)
+        file = min((published / folder / "records").glob(pattern))
         record = json.loads(file.read_text())
         record["run_id"] = run_id
         edit(record)

@@ -59,7 +59,7 @@ def test_a_result_without_timing_stays_with_its_own_run(published: Path, change:
         untimed["timing"] = {}
         untimed["hardware"]["cpu"] = "Another CPU"
 
-    change("ddpm-*.json", "ddpm-mnist-0-20fa9523", edit)
+    change("ddpm-*.json", "ddpm-mnist-0-c711f576", edit)
     made = collect(published).comparisons
     assert len(made) == 4
     assert len([row for row in made[0].table.rows if row.model == "ddpm"]) == 3

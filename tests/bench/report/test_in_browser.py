@@ -131,7 +131,7 @@ def test_names_sort_too_and_only_one_column_at_a_time(page_file: Path, visit: Vi
 
 
 def test_a_figures_details_are_the_records(page_file: Path, visit: Visit) -> None:
-    record = json.loads((PUBLISHED / "records" / "ddpm-mnist-0-20fa9523.json").read_text())
+    record = json.loads((PUBLISHED / "records" / "ddpm-mnist-0-c711f576.json").read_text())
     fingerprint, result = next((k, one) for k, one in record["results"].items() if "fid" in one["metrics"])
     page = visit(page_file.as_uri())
     name = f"ddpm, {result['protocol']['sampler']}"
@@ -208,10 +208,10 @@ def test_a_curve_says_the_value_nearest_to_the_pointer(
     published: Path, change: Callable[..., str], visit: Visit
 ) -> None:
     curves = {"images_seen": [1000.0 * k for k in range(1, 11)], "loss": [10.0 - k for k in range(10)]}
-    change("gan-*.json", "gan-mnist-0-21a026bf", lambda record: record.update(curves=curves))
+    change("gan-*.json", "gan-mnist-0-b149754e", lambda record: record.update(curves=curves))
     (published / "page.html").write_text(render(published))
     page = visit((published / "page.html").as_uri())
-    curve = page.locator("svg.curve")
+    curve = page.locator("svg.curve[aria-label^='gan, loss']")
     curve.scroll_into_view_if_needed()
     x, y = map(float, curve.locator(".course").get_attribute("data-points").split(";")[6].split()[:2])
     place = curve.evaluate(

@@ -37,7 +37,7 @@ def test_a_written_page_is_checked_against_the_records(
     written = page.read_bytes()
     assert main(["report", "--check", f"results={published}"]) == 0
     assert capsys.readouterr().err == f"{page}: the page is what the records give\n"
-    change("gan-*.json", "gan-mnist-0-21a026bf", lambda record: record.update(images_seen=1))
+    change("gan-*.json", "gan-mnist-0-b149754e", lambda record: record.update(images_seen=1))
     assert main(["report", "--check", f"results={published}"]) == 1
     assert "not what the records give; write it anew with `bench report" in capsys.readouterr().err
     assert page.read_bytes() == written
@@ -117,8 +117,8 @@ def test_what_does_not_fit_is_named_and_the_more_important_kinds_stay(
 
 
 def test_a_file_that_is_no_picture_is_named(published: Path) -> None:
-    (published / "pictures" / "gan-mnist-0-21a026bf" / "samples.png").write_bytes(b"half")
-    assert "Not a picture that can be read: <code>pictures/gan-mnist-0-21a026bf/samples.png</code>" in " ".join(
+    (published / "pictures" / "gan-mnist-0-b149754e" / "samples.png").write_bytes(b"half")
+    assert "Not a picture that can be read: <code>pictures/gan-mnist-0-b149754e/samples.png</code>" in " ".join(
         render(published).split()
     )
 

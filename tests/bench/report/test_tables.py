@@ -118,7 +118,7 @@ def test_details_name_run_protocol_and_figures_of_every_seed(
 
         return edit  # fmt: skip
 
-    runs = ["gan-mnist-0-21a026bf"]
+    runs = ["gan-mnist-0-b149754e"]
     runs += [change(f"{runs[0]}.json", f"gan-mnist-{seed}-00000000", reseeded(seed)) for seed in (1, 2)]
     text = render(published)
     table = build(read_all(published), published)

@@ -82,7 +82,7 @@ def test_each_record_is_a_run_once_and_the_table_comes_from_them(
     for one in server.kind("record"):
         assert one.made_by == {one.name.removesuffix("-record")}
     (data,) = (one for one in server.kind("dataset") if "vae-mnist-0-1744cb0c" in one.used_by)
-    assert {"gan-mnist-0-21a026bf", "ddpm-mnist-0-20fa9523"} <= data.used_by, "one version for all runs on equal images"
+    assert {"gan-mnist-0-b149754e", "ddpm-mnist-0-c711f576"} <= data.used_by, "one version for all runs on equal images"
 
     before = state(server)
     assert main(["wandb", "push", "results=r"]) == 0
