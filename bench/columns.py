@@ -9,6 +9,7 @@ REFERENCE = {"autoencoder": "Autoencoders", "outside": "Other programs"}
 
 UNSURE = "≈"  # the figure and the rule's bound are not distinguishable
 SIGNIFICANT = "three significant digits"
+SET = ("nfe", "parameters", "images_seen", "features")  # by the settings, whatever the seed: without an interval
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 
+from bench.columns import SET
 from bench.evaluation import half_width
 from bench.records import Record
 
@@ -38,8 +39,8 @@ def names(records: Sequence[Record]) -> dict[str, str]:
 
 
 def over_seeds(each: Sequence[Figures]) -> tuple[Figures, Figures]:
-    """Means, and half widths of their 95% intervals (none for one seed), of the figures that all have."""
+    """Means of the figures that all have, and half widths of their 95% intervals; those of what is SET have none."""
     keys = [key for key in each[0] if all(key in one for one in each)]
     means = {key: statistics.fmean(one[key] for one in each) for key in keys}
-    intervals = {key: half_width([one[key] for one in each]) for key in keys} if len(each) > 1 else {}
-    return means, intervals
+    varying = [key for key in keys if key not in SET] if len(each) > 1 else []
+    return means, {key: half_width([one[key] for one in each]) for key in varying}

@@ -55,7 +55,7 @@ def test_a_run_that_failed_says_its_cause(tmp_path: Path, capsys: pytest.Capture
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["show", "ddpm"], "run=ddpm: unknown; choose from ae-mnist-0-2ffb9ee9, dae-"),
+        (["show", "ddpm"], "run=ddpm: unknown; choose from ae-mnist-0-2ffb9ee9, ae-mnist-1-"),
         (["show", RUN, "seed=1"], "seed: `bench show` takes results=DIR only"),
         (["compare", RUN, RUN + "4"], f"run={RUN}4: unknown (did you mean {RUN}?); choose from ae-mnist-0"),
         (["compare", RUN, RUN, "preset=quick"], "preset: `bench compare` takes results=DIR only"),

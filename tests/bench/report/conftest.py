@@ -12,7 +12,6 @@ import pytest
 
 from bench.report.page import render
 
-PUBLISHED = Path(__file__).resolve().parents[3] / "results" / "published"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -86,9 +85,9 @@ def parse() -> Callable[[str], Node]:
 
 
 @pytest.fixture
-def published(tmp_path: Path) -> Path:
-    """A copy of the committed records and pictures that a test may change."""
-    return Path(shutil.copytree(PUBLISHED, tmp_path / "published", ignore=shutil.ignore_patterns("report.html")))
+def published(one_seed: Path, tmp_path: Path) -> Path:
+    """A copy of these records and pictures that a test may change."""
+    return Path(shutil.copytree(one_seed, tmp_path / "published"))
 
 
 @pytest.fixture
@@ -107,10 +106,10 @@ def change(published: Path) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of the committed records."""
+def page_file(one_seed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of these records."""
     file = tmp_path_factory.mktemp("page") / "report.html"
-    file.write_text(render(PUBLISHED))
+    file.write_text(render(one_seed))
     return file
 
 

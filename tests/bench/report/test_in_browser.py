@@ -12,7 +12,6 @@ from bench.records import read_all
 from bench.report.page import render
 from bench.table import build
 
-PUBLISHED = Path(__file__).resolve().parents[3] / "results" / "published"
 ROWS = "tr[data-row*=-row]"  # of block two
 
 Visit = Callable[..., Any]
@@ -55,12 +54,12 @@ def test_what_the_policy_forbids_does_not_run(page_file: Path, browser: Any) -> 
     ("choice", "value"), [("family", "gan"), ("family", "data"), ("data-set", "ring_8"), ("preset", "quick")]
 )
 def test_filters_show_precisely_the_rows_of_what_is_chosen(
-    choice: str, value: str, page_file: Path, visit: Visit
+    choice: str, value: str, one_seed: Path, page_file: Path, visit: Visit
 ) -> None:
     expected, everything = set(), set()
     for number, place in enumerate(("", "grid_25", "latent-plane", "ring_8")):
-        records = read_all(PUBLISHED / place)
-        for k, row in enumerate(build(records, PUBLISHED / place).rows):
+        records = read_all(one_seed / place)
+        for k, row in enumerate(build(records, one_seed / place).rows):
             facts = {"family": row.family, "data-set": records[-1].config["data"]["name"], "preset": "quick"}
             everything.add(f"c{number}-row{k}")
             if facts[choice] == value:
@@ -130,8 +129,8 @@ def test_names_sort_too_and_only_one_column_at_a_time(page_file: Path, visit: Vi
     assert table.locator("th[aria-sort=ascending]").count() == 1
 
 
-def test_a_figures_details_are_the_records(page_file: Path, visit: Visit) -> None:
-    record = json.loads((PUBLISHED / "records" / "ddpm-mnist-0-c711f576.json").read_text())
+def test_a_figures_details_are_the_records(one_seed: Path, page_file: Path, visit: Visit) -> None:
+    record = json.loads((one_seed / "records" / "ddpm-mnist-0-c711f576.json").read_text())
     fingerprint, result = next((k, one) for k, one in record["results"].items() if "fid" in one["metrics"])
     page = visit(page_file.as_uri())
     name = f"ddpm, {result['protocol']['sampler']}"

@@ -15,8 +15,6 @@ from bench.report.collect import collect
 from bench.report.page import render
 from bench.table import Table, build
 
-HOUSE = Path(__file__).resolve().parents[3]
-PUBLISHED = HOUSE / "results" / "published"
 PLACES = {"c0": "", "c1": "grid_25", "c2": "latent-plane", "c3": "ring_8"}
 
 
@@ -25,8 +23,8 @@ def document(page_file: Path, parse: Callable[[str], Any]) -> Any:
     return parse(page_file.read_text())
 
 
-def table_of(place: str) -> Table:
-    return build(read_all(PUBLISHED / place), PUBLISHED / place)
+def table_of(folder: Path) -> Table:
+    return build(read_all(folder), folder)
 
 
 def part(document: Any, id: str) -> Any:
@@ -43,8 +41,8 @@ def figure(document: Any, details: str, key: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("id", PLACES)
-def test_every_figure_is_the_tables_as_shown_and_at_full_precision(id: str, document: Any) -> None:
-    table, here = table_of(PLACES[id]), part(document, id)
+def test_every_figure_is_the_tables_as_shown_and_at_full_precision(one_seed: Path, id: str, document: Any) -> None:
+    table, here = table_of(one_seed / PLACES[id]), part(document, id)
     expected = {
         (f"{id}-row{k}", column.key): (
             column.show(row.figures[column.key], row.intervals.get(column.key)), row.figures[column.key]
@@ -69,17 +67,19 @@ def test_every_figure_is_the_tables_as_shown_and_at_full_precision(id: str, docu
 
 
 @pytest.mark.parametrize("id", PLACES)
-def test_rows_stand_in_the_tables_order_under_the_tables_names(id: str, document: Any) -> None:
+def test_rows_stand_in_the_tables_order_under_the_tables_names(one_seed: Path, id: str, document: Any) -> None:
     block = part(document, id).all("table", class_="figures")[0]
     (body,) = block.all("tbody")
-    rows = [row for row in table_of(PLACES[id]).rows if "precision" in row.figures]
+    rows = [row for row in table_of(one_seed / PLACES[id]).rows if "precision" in row.figures]
     assert [line.all("th")[0].text for line in body.all("tr")] == [called(row) for row in rows]
     assert [line.attributes["data-family"] for line in body.all("tr")] == [row.family for row in rows]
 
 
 @pytest.mark.parametrize("id", PLACES)
-def test_every_mark_is_the_tables_with_its_word_for_readers_and_the_lectures(id: str, document: Any) -> None:
-    table, here = table_of(PLACES[id]), part(document, id)
+def test_every_mark_is_the_tables_with_its_word_for_readers_and_the_lectures(
+    one_seed: Path, id: str, document: Any
+) -> None:
+    table, here = table_of(one_seed / PLACES[id]), part(document, id)
     (block,) = here.all("table", class_="lecture")
     lines = block.all("tbody")[0].all("tr")
     spoken = {"✓": "yes", "×": "no", "≈": "cannot be told", "–": "not measured"}
@@ -93,8 +93,8 @@ def test_every_mark_is_the_tables_with_its_word_for_readers_and_the_lectures(id:
     assert here.all("p", class_="caption")[0].text == caption(table)
 
 
-def test_a_marks_button_leads_to_the_figure_that_the_mark_was_made_of(document: Any) -> None:
-    here, table = part(document, "c0"), table_of("")
+def test_a_marks_button_leads_to_the_figure_that_the_mark_was_made_of(one_seed: Path, document: Any) -> None:
+    here, table = part(document, "c0"), table_of(one_seed)
     (block,) = here.all("table", class_="lecture")
     for button in block.all("button"):
         row = table.rows[int(button.attributes["data-details"].removeprefix("c0-row"))]
@@ -139,12 +139,12 @@ def test_details_name_run_protocol_and_figures_of_every_seed(
 
 
 def test_each_protocol_is_told_field_by_field_under_its_own_fingerprint(
-    page_file: Path, parse: Callable[[str], Any]
+    one_seed: Path, page_file: Path, parse: Callable[[str], Any]
 ) -> None:
     data = details(page_file.read_text(), parse)
     known = {}
     for place in PLACES.values():
-        for record in read_all(PUBLISHED / place):
+        for record in read_all(one_seed / place):
             for result in record.results.values():
                 protocol = Protocol.from_dict(result.protocol)
                 known[protocol.fingerprint()] = protocol
@@ -155,10 +155,10 @@ def test_each_protocol_is_told_field_by_field_under_its_own_fingerprint(
         assert set(told) - {"in words"} == {name.replace("_", " ") for name in protocol.to_dict()}
 
 
-def test_every_line_of_every_table_has_sources_for_each_of_its_figures() -> None:
+def test_every_line_of_every_table_has_sources_for_each_of_its_figures(one_seed: Path) -> None:
     from bench.report.details import measured, of_line, of_row
 
-    for comparison in collect(PUBLISHED).comparisons:
+    for comparison in collect(one_seed).comparisons:
         assert comparison.table
         each = measured(comparison)
         for row in comparison.table.rows:

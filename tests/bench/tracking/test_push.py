@@ -16,15 +16,13 @@ from bench.table import build
 from bench.tracking.session import Identity, Session
 from bench.tracking.telling import HEADINGS, digest
 
-PUBLISHED = Path(__file__).resolve().parents[3] / "results" / "published"
-
 
 @pytest.fixture
-def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def results(one_seed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three published runs with what they are compared with, as if made elsewhere."""
     for part in ("records", "pictures"):
         shutil.copytree(
-            PUBLISHED / part, tmp_path / "r" / part, ignore=shutil.ignore_patterns("ae-*", "dae-*", "pixel*", "vqvae-*")
+            one_seed / part, tmp_path / "r" / part, ignore=shutil.ignore_patterns("ae-*", "dae-*", "pixel*", "vqvae-*")
         )
     monkeypatch.chdir(tmp_path)
     return tmp_path / "r"

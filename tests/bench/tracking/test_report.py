@@ -14,15 +14,13 @@ from bench.records import read_all
 from bench.render import markdown
 from bench.table import build
 
-PUBLISHED = Path(__file__).resolve().parents[3] / "results" / "published"
-
 
 @pytest.fixture
-def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def results(one_seed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three of the published runs with what they are compared with, in a folder that may be written to."""
     others = shutil.ignore_patterns("ae-*", "dae-*", "pixel*", "vqvae-*")
     for part in ("records", "pictures"):
-        shutil.copytree(PUBLISHED / part, tmp_path / "r" / part, ignore=others)
+        shutil.copytree(one_seed / part, tmp_path / "r" / part, ignore=others)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "r"
 
