@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     command = add(
         "extractor", do.extractor, "Train the small classifier whose features judge a data set's samples.",
-        "bench extractor data=fashion_mnist data.root=~/datasets",
+        "bench extractor data=cifar10 data.root=~/datasets",
     )  # fmt: skip
     command.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="data=NAME and data.*")
     command = add(

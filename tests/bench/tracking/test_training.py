@@ -49,6 +49,16 @@ def curve(history: list[dict[str, Any]], name: str) -> list[tuple[float, float]]
 def check(server: Any, record: Record, results: Path) -> None:
     """Every key, picture, table and artifact of the run, against its record and the files beside it."""
     run = server.runs[record.run_id]
+    drawn = {file.stem: file.read_bytes() for file in (results / "pictures" / record.run_id).glob("*.png")}
+    check_settings(run, record)
+    check_curves(run, record, results)
+    check_pictures(run, record, drawn)
+    check_table(server, record, drawn)
+    check_summary(run, record)
+    check_artifacts(server, record, results)
+
+
+def check_settings(run: Any, record: Record) -> None:
     config = record.config
     assert run.told["displayName"] == record.run_id
     assert run.told["project"] == "generative-trilemma"
@@ -61,6 +71,8 @@ def check(server: Any, record: Record, results: Path) -> None:
     (everything,) = (one for one in definitions if one.get("2") == "*")
     assert definitions[everything["5"] - 1]["1"] == "images_seen"
 
+
+def check_curves(run: Any, record: Record, results: Path) -> None:
     names = [name for name in record.curves if name != "images_seen"]
     assert "loss" in names
     for name in names:
@@ -73,7 +85,8 @@ def check(server: Any, record: Record, results: Path) -> None:
     assert [run.files[image["path"]] for _, image in moments] == kept
     assert len(set(kept)) > 1, "the samples change as the model learns"
 
-    drawn = {file.stem: file.read_bytes() for file in (results / "pictures" / record.run_id).glob("*.png")}
+
+def check_pictures(run: Any, record: Record, drawn: dict[str, bytes]) -> None:
     last = run.history[-1]
     assert last["images_seen"] == record.images_seen
     told = {key.removeprefix("pictures/"): value for key, value in last.items() if key.startswith("pictures/")}
@@ -81,6 +94,8 @@ def check(server: Any, record: Record, results: Path) -> None:
     captions = {picture.name: picture.caption for picture in PICTURES}
     assert {name: value.get("caption") for name, value in told.items()} == {name: captions.get(name) for name in drawn}
 
+
+def check_table(server: Any, record: Record, drawn: dict[str, bytes]) -> None:
     (logged,) = server.kind("run_table")
     table = json.loads(logged.files["comparison.table.json"])
     assert table["columns"] == ["run", *HEADINGS, "samples"]
@@ -93,6 +108,9 @@ def check(server: Any, record: Record, results: Path) -> None:
     assert all(row[column.key] is None for column in COLUMNS if column.key == "high_quality")
     assert logged.files[row["samples"]["path"]] == drawn["samples"]
 
+
+def check_summary(run: Any, record: Record) -> None:
+    (result,) = record.results.values()
     expected = summary(record) | intervals(record)
     assert expected["quality/fid"] == result.metrics["fid"]
     assert expected["quality/fid_95"] == result.intervals["fid"]
@@ -100,6 +118,8 @@ def check(server: Any, record: Record, results: Path) -> None:
     assert run.summary["record"] == digest(record)
     assert run.exit_code == 0
 
+
+def check_artifacts(server: Any, record: Record, results: Path) -> None:
     kept_as = {one.kind: one for one in server.artifacts.values()}
     assert kept_as["dataset"].used_by == {record.run_id}
     assert kept_as["dataset"].made_by == set()
