@@ -26,6 +26,12 @@ def test_classes_are_modes_only_where_the_classifier_was_taught_them(small_mnist
     assert modes(data, "fashion_mnist", extractor) is None  # ten classes as well, but not these
 
 
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "stacked_mnist"])
+def test_images_of_28_pixels_are_judged_by_a_classifier_taught_on_them(name: str) -> None:
+    extractor = load(["model=vae", f"data={name}"])[0].evaluation.extractor
+    assert load_extractor(extractor).taught_by == name
+
+
 @pytest.mark.parametrize(("name", "count"), [("grid_25", 25), ("ring_8", 8)])
 def test_a_mixtures_modes_are_its_components(name: str, count: int) -> None:
     data = DATAMODULES[name]()
