@@ -14,6 +14,6 @@ def one_seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(
         shutil.copytree(
             PUBLISHED, tmp_path_factory.mktemp("one") / "published",
-            ignore=shutil.ignore_patterns("report.html", "*-mnist-[1-9]-*", "fashion_mnist", "stacked_mnist"),
+            ignore=shutil.ignore_patterns("report.html", "*-[1-9]-*", "fashion_mnist", "stacked_mnist"),
         )
     )  # fmt: skip
