@@ -122,9 +122,10 @@ def figure(table: Table, target: Path) -> None:
     texts = [axes.text(row.figures["seconds_per_100"], row.figures["fid"], row.name) for row in points]
     if texts:  # names beside their dots, moved until none covers another
         picture.canvas.draw()
-        adjust_text(
-            texts, x, y, ax=axes, objects=dots, expand=(1.3, 1.6), arrowprops={"arrowstyle": "-", "color": "grey"}
-        )
+        adjust_text(  # its own limit is one second, which would make the figure depend on the machine's load
+            texts, x, y, ax=axes, objects=dots, expand=(1.3, 1.6), iter_lim=200,
+            arrowprops={"arrowstyle": "-", "color": "grey"},
+        )  # fmt: skip
     content = io.BytesIO()
     picture.savefig(content, format="png", dpi=150)
     pyplot.close(picture)
