@@ -40,7 +40,7 @@ def train_each_cut_to_two_batches(results: Path, *overrides: str) -> None:
     cut = ["train.images=32", "train.batch=16", "evaluation.samples=32", "evaluation.chunk=16"]
     cut += ["evaluation.timed_images=2", "evaluation.repeats=1", "trainer.accelerator=cpu", f"results={results}"]
     for model in MODELS:
-        sampler = ["samplers=[ddim-10]"] if model == "ddpm" else []
+        sampler = ["samplers=[ddim-10]", "model.T=20"] if model == "ddpm" else []
         assert main(["train", "preset=full", f"model={model}", *cut, *overrides, *sampler]) == 0
     runs = {run.config["model"]["name"]: run for run in read_all(results) if run.images_seen}
     assert set(runs) == set(MODELS)
