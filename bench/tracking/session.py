@@ -167,7 +167,8 @@ def settle(place: Path, run_id: str, digest: str, known: float) -> bool:
     `wandb sync` of several overwrites each by the next (wandb/wandb issues 3841 and 5865). A session holds all that
     earlier ones held once it was told a record, or a training's points: what was told before is told again.
     """
-    others = [other for other in place.parent.glob(f"offline-run-*-{run_id}") if other != place]
+    # W&B appends -1 where two sessions began within a second
+    others = [other for other in place.parent.glob(f"offline-run-*-{run_id}*") if other != place]
     if not digest and (not known or any((other / DIGEST).exists() for other in others)) and others:
         shutil.rmtree(place, ignore_errors=True)
         return False
@@ -181,7 +182,7 @@ def settle(place: Path, run_id: str, digest: str, known: float) -> bool:
 
 def kept_offline(folder: Path, run_id: str, digest: str) -> bool:
     """Whether the offline files below a run's folder hold all of the record with this digest."""
-    return any(file.read_text() == digest for file in folder.glob(f"wandb/offline-run-*-{run_id}/{DIGEST}"))
+    return any(file.read_text() == digest for file in folder.glob(f"wandb/offline-run-*-{run_id}*/{DIGEST}"))
 
 
 def first_line(error: BaseException) -> str:
