@@ -216,3 +216,17 @@ def test_a_recorded_run_of_an_agents_sweep_is_told_again_under_the_sweeps_id(
     assert "quality/high_quality" in server.runs["x7q2"].summary
     assert main(["train", "preset=smoke"]) == 2
     assert "`wandb agent` makes one run at a time" in capsys.readouterr().err
+
+
+def test_offline_files_of_two_sessions_begun_within_a_second_are_one_set_in_the_end(tmp_path: Path) -> None:
+    # W&B's folder names hold the second, and -1 where that is taken
+    first = tmp_path / "wandb" / "offline-run-20261125_214149-r1"
+    second = first.with_name(f"{first.name}-1")
+    first.mkdir(parents=True)
+    second.mkdir()
+    assert session.settle(second, "r1", "a digest", 0.0)
+    assert [first.exists(), second.exists()] == [False, True]
+    assert session.kept_offline(tmp_path, "r1", "a digest")
+    first.mkdir()
+    assert not session.settle(first, "r1", "", 0.0), "a session that was told nothing leaves what is there"
+    assert [first.exists(), second.exists()] == [False, True]
