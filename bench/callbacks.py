@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import lightning as L
-import numpy as np
 import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
+from bench.evaluation import key
 from bench.progress import Bar
 from models import GenerativeModel
 from models.base import LOG_EVERY
@@ -109,7 +109,7 @@ class RandomState(L.Callback):
     """Seeds the training's noise, alike on every rank, and keeps its state in the checkpoint for the resumed run."""
 
     def __init__(self, seed: int) -> None:
-        self.seed = int(np.random.SeedSequence([seed, 0]).generate_state(1)[0])  # 0: the stream of training
+        self.seed = key("training", seed)
         self.loaded: dict[str, Any] = {}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

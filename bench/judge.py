@@ -63,7 +63,7 @@ def evaluate_rows(
             protocol=stated.to_dict(), timing=dataclasses.asdict(timing), hardware=hardware(by.device)
         )
         if name not in config.evaluation.timed_only:
-            judged = sample_row(draw, label, steps, stated, model, by)
+            judged = sample_row(draw, label, steps, stated, config.seed, model, by)
             result = judged_result(result, judged, label)
             folder = Path(config.results) / "pictures" / record.run_id
             ranks.on_first(partial(draw_row, judged, data, name, folder))
@@ -71,13 +71,15 @@ def evaluate_rows(
         ranks.on_first(partial(records.write, record, Path(config.results)))
 
 
-def sample_row(draw: Any, label: str, steps: int, stated: Protocol, model: GenerativeModel, by: Standard) -> Evaluation:
-    """The figures of one row, with a bar counted in images that pass the network."""
+def sample_row(
+    draw: Any, label: str, steps: int, stated: Protocol, seed: int, model: GenerativeModel, by: Standard
+) -> Evaluation:
+    """The figures of one row of the model of a training seed, with a bar counted in images that pass the network."""
     with (
         Bar(f"sample {label}", stated.samples * steps // ranks.world_size(), "image passes") as bar,
         counted(model, bar),
     ):
-        return evaluate(draw, by.against, stated, device=by.device)
+        return evaluate(draw, by.against, stated, training_seed=seed, device=by.device)
 
 
 def time_row(draw: Any, label: str, steps: int, config: Config, model: GenerativeModel, by: Standard) -> Timing:

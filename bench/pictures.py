@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
-from bench.evaluation import quantise
+from bench.evaluation import quantise, seeded
 from bench.sheets import Sheet, codebook_bars, in_rows, plane_and_scatter, save
 from datamodules.stream import to_unit
 from models import GenerativeModel
@@ -34,7 +34,7 @@ class HeldOut:
 
     def generator(self) -> torch.Generator:
         """A new one for each picture, so that no picture depends on which others are drawn."""
-        return torch.Generator(self.x.device).manual_seed(self.seed)
+        return seeded(self.x.device, "pictures", self.seed)
 
 
 def shown(x: Tensor) -> Tensor:

@@ -105,7 +105,7 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     model.check_sampler(**arguments)
     draw = autocast(lambda n, generator: model.sample(n, generator, **arguments), by)
     label, steps = f"{config.model['name']}, {stated.sampler}", model.passes(**arguments)
-    judged = sample_row(draw, label, steps, stated, model, by)
+    judged = sample_row(draw, label, steps, stated, config.seed, model, by)
     known = record.results.get(stated.fingerprint())
     if known and known.metrics:
         compare(known, judged, stated)

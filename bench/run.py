@@ -9,7 +9,7 @@ import torch
 from bench import live, pictures, records
 from bench.beside import is_images, measure_abilities, measure_baselines, missing_abilities
 from bench.config import run_id, without_name
-from bench.evaluation import check_extractor, ranks
+from bench.evaluation import check_extractor, key, ranks
 from bench.fit import resolve_precision, train
 from bench.judge import evaluate_floor, evaluate_rows, missing_rows
 from bench.launch import launch
@@ -37,7 +37,7 @@ def build_data(config: Config) -> ImageDataModule:
 
 def build_model(config: Config, image_shape: tuple[int, int, int]) -> GenerativeModel:
     """The configured model with the initial weights of its seed."""
-    L.seed_everything(config.seed, verbose=False)
+    L.seed_everything(key("initial weights", config.seed), verbose=False)
     try:
         return MODELS[config.model["name"]](image_shape, **without_name(config.model))
     except ValueError as error:

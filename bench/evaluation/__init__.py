@@ -8,6 +8,7 @@ from bench.evaluation.feature_sets import FeatureSets, Modes
 from bench.evaluation.features import Extractor, Moments, Progress
 from bench.evaluation.harness import check_protocol, evaluate, evaluate_images
 from bench.evaluation.intervals import Estimate, groups, half_width
+from bench.evaluation.keys import key, seeded
 from bench.evaluation.metrics import METRICS, Metric
 from bench.evaluation.modes import by_centres, by_classifier
 from bench.evaluation.png_folder import read_images
@@ -15,7 +16,7 @@ from bench.evaluation.pretrained import save_classifier
 from bench.evaluation.probe import BASELINES, baseline_features, encoded_features, probe_accuracies
 from bench.evaluation.protocol import Protocol, difference
 from bench.evaluation.reference import HeldOut, Reference, held_out, reference, subset
-from bench.evaluation.samples import generate, quantise, seeded
+from bench.evaluation.samples import generate, quantise
 from bench.evaluation.scoring import Against, Closest, Evaluation
 from bench.evaluation.timing import Timing, hardware, peak_memory, reset_peak_memory, time_sampling
 
@@ -55,6 +56,7 @@ __all__ = [
     "hardware",
     "held_out",
     "image_quality",
+    "key",
     "known_extractors",
     "load_extractor",
     "peak_memory",

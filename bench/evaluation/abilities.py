@@ -15,7 +15,8 @@ from torch import Tensor
 
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.features import Progress, check_images, full_float32
-from bench.evaluation.samples import quantise, seeded
+from bench.evaluation.keys import seeded
+from bench.evaluation.samples import quantise
 
 PSNR_CAP = 54.15  # dB, 20 log10(255 / 0.5): an error of half a grey level everywhere, as rounding to 8 bits may leave
 SSIM_RADIUS = 5  # of the Gaussian window in pixels, with a deviation of 1.5: 11 x 11, Wang et al. 2004
@@ -105,7 +106,7 @@ def denoising(
     for i, level in enumerate(levels):
         noisy, clean = [], []
         for k, x in chunks(images, chunk, device, f"denoise {level:g}", progress):
-            y = corrupt(x, level, seeded(device, seed, i, k))
+            y = corrupt(x, level, seeded(device, "corruption", seed, i, k))
             noisy.append(quantise(checked("denoise (its corruption)", y, x.shape)))
             clean.append(quantise(checked("denoise", denoise(y), x.shape)))
         before, after = (image_quality(torch.cat(parts), images) for parts in (noisy, clean))
@@ -132,7 +133,7 @@ def bits(
     """
     parts: dict[tuple[str, str | None], list[Tensor]] = defaultdict(list)  # by (bound, term); None: the bound itself
     for k, x in chunks(images, chunk, device, "bits_per_dim", progress):
-        for found in bound(x, seeded(device, seed, k)):
+        for found in bound(x, seeded(device, "likelihood", seed, k)):
             parts[found.name, None].append(checked("bits_per_dim", found.bits, (len(x),)))
             for term, share in found.terms.items():
                 parts[found.name, term].append(checked("bits_per_dim", share, (len(x),)))

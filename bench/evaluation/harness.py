@@ -19,10 +19,13 @@ def evaluate(
     against: Against,
     protocol: Protocol,
     *,
+    training_seed: int = 0,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> Evaluation:
     """Every metric of `protocol.samples` images from `sample`, which is given generators on `device`.
+
+    training_seed: of the model that is sampled; a part of the generators' keys.
 
     Inside an initialised torch.distributed group the chunks are dealt to the ranks and every rank returns the same
     Evaluation, equal to one process's. Raises EvaluationError if the samples are not images like the reference's, or if
@@ -39,6 +42,7 @@ def evaluate(
             protocol.samples,
             chunk=protocol.chunk,
             seed=protocol.seed,
+            training_seed=training_seed,
             quantisation=protocol.quantisation,
             device=device,
             rank=ranks.rank(),

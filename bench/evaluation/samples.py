@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.features import Progress
+from bench.evaluation.keys import seeded
 
 Sample = Callable[[int, torch.Generator], Tensor]  # (n, generator) -> float32 n x C x H x W in [-1, 1]
 
@@ -38,6 +38,7 @@ def generate(
     *,
     chunk: int,
     seed: int,
+    training_seed: int = 0,
     quantisation: str = "uint8",
     device: torch.device | str = "cpu",
     rank: int = 0,
@@ -47,23 +48,18 @@ def generate(
     """(k, images) for the chunks k of n samples that fall to `rank`: k = rank modulo `world_size`.
 
     The images are uint8, or float32 as they were drawn for quantisation "none". Chunk k has a generator of its own,
-    seeded by (seed, k) through numpy's SeedSequence, so the images depend on the chunk size but not on how many ranks
-    share the work. The last chunk may be smaller.
+    seeded by a key of (seed, training_seed, k), so the images depend on the chunk size but not on how many ranks share
+    the work, and models of different training seeds are sampled from different noise: from the same noise their samples
+    would be alike, and their spread would miss part of the chance of sampling. The last chunk may be smaller.
     """
     mine = range(rank, -(-n // chunk), world_size)
     for done, k in enumerate(mine):
         if progress:
             progress("sampling", done, len(mine))
         size = min(chunk, n - k * chunk)
-        x = sample(size, seeded(device, seed, k))
+        x = sample(size, seeded(device, "samples", seed, training_seed, k))
         if len(x) != size:
             raise EvaluationError(f"sample({size}) returned {len(x)} images.")
         yield k, QUANTISATIONS[quantisation](x)
     if progress:
         progress("sampling", len(mine), len(mine))
-
-
-def seeded(device: torch.device | str, *keys: int) -> torch.Generator:
-    """A generator on `device` of these keys' own, mixed by numpy's SeedSequence."""
-    mixed = int(np.random.SeedSequence(keys).generate_state(1, np.uint64)[0])
-    return torch.Generator(device).manual_seed(mixed)

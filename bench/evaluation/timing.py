@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.features import Progress
 from bench.evaluation.intervals import half_width
+from bench.evaluation.keys import seeded
 
 PROC = Path("/proc/self")
 SETTLED = 2.0  # seconds of calls that a fast sampler is timed for, since a single one may be disturbed
@@ -63,7 +64,7 @@ def time_sampling(
 
     def seconds(n: int) -> float:
         nonlocal done
-        generator = torch.Generator(device).manual_seed(0)
+        generator = seeded(device, "timing")
         _synchronise(device)
         start = time.perf_counter()
         sample(n, generator)

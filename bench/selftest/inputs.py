@@ -172,7 +172,7 @@ def blurred(deviation: float, inputs: Inputs) -> Evaluation:
 
 
 def noisy(deviation: float, inputs: Inputs) -> Evaluation:
-    noise = torch.randn(inputs.real.shape, generator=seeded("cpu", SEED))
+    noise = torch.randn(inputs.real.shape, generator=seeded("cpu", "selftest", SEED))
     return inputs.digits.evaluate((inputs.real + 255 * deviation * noise).round().clamp(0, 255).to(torch.uint8))
 
 
@@ -183,7 +183,7 @@ def mean(inputs: Inputs) -> Evaluation:
 
 def gaussians(inputs: Inputs) -> Evaluation:
     """Points whose mean and covariance are GAUSSIANS' to float32's last digits."""
-    generator = seeded("cpu", SEED)
+    generator = seeded("cpu", "selftest", SEED)
     sets = []
     for mean, covariance in GAUSSIANS:
         z = torch.randn(POINTS, 2, generator=generator, dtype=torch.float64)

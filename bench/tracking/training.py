@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
 from lightning.pytorch.callbacks import WeightAveraging
 
 from bench.callbacks import Curves, at_point
-from bench.evaluation import quantise
+from bench.evaluation import quantise, seeded
 from bench.judge import samplers
 from bench.pictures import save_grid
 from bench.row_pictures import scatter
@@ -85,7 +84,7 @@ class Tracked(L.Callback):
     def draw(self, model: GenerativeModel, data: Any, file: Path) -> None:
         """Write the samples of this moment."""
         settings = min(samplers(self.config).values(), key=lambda one: model.passes(**one))
-        generator = torch.Generator(model.device).manual_seed(self.config.evaluation.seed)
+        generator = seeded(model.device, "pictures", self.config.evaluation.seed)
         if isinstance(data, Mixture):
             save(scatter(model.sample(POINTS, generator, **settings).cpu(), data), file)
         else:
