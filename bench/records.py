@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-SCHEMA = 4
+SCHEMA = 5
 LIBRARIES = ("torch", "lightning", "torch-fidelity", "torchmetrics", "scikit-learn", "numpy")
 HOUSE = Path(__file__).resolve().parent.parent
 FLOOR = "data"  # the family of real images
@@ -28,12 +28,14 @@ class Result(BaseModel):
 
     protocol: dict[str, Any]
     metrics: dict[str, float] = {}
-    intervals: dict[str, float] = {}  # half widths of 95% intervals over samples, of the metrics that have one
+    versions: dict[str, int] = {}  # of every metric that was computed, also of those that gave no figure
+    intervals: dict[str, tuple[float, float]] = {}  # ends of 95% intervals over samples, of the metrics that have one
     fid_by_count: dict[int, float] = {}  # number of samples -> FID
     flags: list[str] = []  # sentences about what makes the metrics doubtful
     seconds: dict[str, float] = {}  # what each stage of the evaluation cost
     timing: dict[str, Any] = {}
     hardware: dict[str, Any]
+    code: dict[str, Any] = {}  # commit and clean, of what measured; the record's own is of what trained
 
 
 class Ability(BaseModel):

@@ -159,9 +159,9 @@ def by_count(result: Result) -> list[float]:
 
 def own_intervals(result: Result) -> Figures:
     """Half widths of the 95% intervals of one result, over samples and over repeated timings."""
-    intervals = in_units(result.intervals)
-    if result.timing.get("seconds_per_100_95") is not None:
-        intervals["seconds_per_100"] = result.timing["seconds_per_100_95"]
+    intervals = in_units({name: (high - low) / 2 for name, (low, high) in result.intervals.items()})
+    if interval := result.timing.get("seconds_per_100_interval"):
+        intervals["seconds_per_100"] = (interval[1] - interval[0]) / 2
     return intervals
 
 

@@ -34,6 +34,12 @@ class Estimate:
         variance = (G - 1) / G * (self.without - self.without.mean()).square().sum()
         return float(t.ppf(0.975, G - 1) * variance.sqrt())
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The ends of the 95% interval over samples; None without `without`."""
+        half = self.half_width
+        return None if half is None else (self.value - half, self.value + half)
+
 
 def groups(n: int, seed: int) -> Tensor:
     """The group of each of n >= 2 samples, int64 in 0 .. min(GROUPS, n) - 1: dealt at random, evenly."""

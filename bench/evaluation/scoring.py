@@ -64,7 +64,7 @@ class Evaluation:
 
     images: Tensor  # the first ones, N x C x H x W: 64 of uint8, or 2,500 points
     metrics: dict[str, float]  # by the names in METRICS
-    intervals: dict[str, float]  # half widths of the 95% intervals over samples, of the metrics that have one
+    intervals: dict[str, tuple[float, float]]  # ends of the 95% intervals over samples, of the metrics that have one
     fid_by_count: dict[int, float]
     flags: tuple[str, ...]
     seconds: dict[str, float]  # wall-clock by stage: sampling, features, nearest, each metric; of the first rank
@@ -104,7 +104,7 @@ def score(
     ordered = [parts[k] for k in sorted(parts)]
     sets = together(ordered, against, protocol)
     values: dict[str, float] = {}
-    intervals: dict[str, float] = {}
+    intervals: dict[str, tuple[float, float]] = {}
     chosen = [metric for metric in METRICS.values() if metric.applies(sets)]
     for done, metric in enumerate(chosen, start=1):
         start = time.perf_counter()
@@ -112,8 +112,8 @@ def score(
             estimate = metric.compute(sets)
         if estimate is not None:
             values[metric.name] = estimate.value
-            if (half_width := estimate.half_width) is not None:
-                intervals[metric.name] = half_width
+            if (interval := estimate.interval) is not None:
+                intervals[metric.name] = interval
         seconds[metric.name] = time.perf_counter() - start
         if progress:
             progress("metrics", done, len(chosen))

@@ -29,7 +29,7 @@ class Timing:
     """Medians over calls after one warm-up call; compares only on equal hardware."""
 
     seconds_per_100: float
-    seconds_per_100_95: float | None  # half of the 95% interval of the mean of the calls, under Student's t
+    seconds_per_100_interval: tuple[float, float] | None  # 95%, of the mean of the calls, under Student's t
     images_per_second: float
     latency: float  # seconds for one image
     nfe: int | None  # network function evaluations: forward calls for one call of sample; None without a network
@@ -83,10 +83,13 @@ def time_sampling(
     while sum(each) < SETTLED and len(each) < MOST_REPEATS:
         each.append(seconds(images))
     batch = statistics.median(each)
+    half = half_width(each) if len(each) > 1 else None
     memory, of = peak_memory(device, since_start)
     return Timing(
         seconds_per_100=100 * batch / images,
-        seconds_per_100_95=100 * half_width(each) / images if len(each) > 1 else None,
+        seconds_per_100_interval=None
+        if half is None
+        else (100 * (batch - half) / images, 100 * (batch + half) / images),
         images_per_second=images / batch,
         latency=latency,
         nfe=len(counted) if networks else None,

@@ -20,6 +20,7 @@ from bench.selftest.kinds import (
     figures,
     flagged,
     frechet,
+    half,
     monotone,
     near,
     occupied,
@@ -38,8 +39,8 @@ NEIGHBOURS = 5  # of coverage
 
 
 def precision_and_recall(inputs: Inputs) -> tuple[float, ...]:
-    halves = inputs[REAL].intervals
-    return *figures(REAL, ("precision", "recall"), inputs), math.hypot(halves["precision"], halves["recall"])
+    halves = (half(inputs, REAL, figure) for figure in ("precision", "recall"))
+    return *figures(REAL, ("precision", "recall"), inputs), math.hypot(*halves)
 
 
 def drawn(inputs: Inputs, plus: str, minus: str | None = None) -> list[float]:
@@ -53,14 +54,14 @@ def covered(n: int) -> tuple[float, str]:
 
 
 def not_fallen(inputs: Inputs, about: str) -> tuple[float, ...]:
-    return inputs[about].metrics["precision"], inputs[REAL].metrics["precision"], inputs[REAL].intervals["precision"]
+    return inputs[about].metrics["precision"], inputs[REAL].metrics["precision"], half(inputs, REAL, "precision")
 
 
 def kl_of_the_rest(inputs: Inputs, about: str, kept: int) -> tuple[float, ...]:
     modes = inputs.digits.against.modes
     assert modes is not None
     share = float(modes.probabilities[:kept].sum())
-    return inputs[about].metrics["mode_kl"], -math.log(share), inputs[about].intervals["mode_kl"]
+    return inputs[about].metrics["mode_kl"], -math.log(share), half(inputs, about, "mode_kl")
 
 
 def modes_dropped(count: int) -> list[Case]:

@@ -43,11 +43,17 @@ def near(about: str, figure: str, value: float, tolerance: float, words: str) ->
     return Case(about, figure, words, partial(figures, about, (figure,)), check, "{:.6g}")
 
 
+def half(inputs: Inputs, about: str, figure: str) -> float:
+    """Half of the length of a figure's 95% interval."""
+    low, high = inputs[about].intervals[figure]
+    return (high - low) / 2
+
+
 def within(about: str, figure: str, value: float, why: str = "") -> Case:
     """A figure whose expectation is known, and whose interval is measured."""
 
     def measure(inputs: Inputs) -> tuple[float, ...]:
-        return inputs[about].metrics[figure], inputs[about].intervals[figure]
+        return inputs[about].metrics[figure], half(inputs, about, figure)
 
     def check(found: float, half: float) -> bool:
         return abs(found - value) <= WIDTHS * half
