@@ -21,7 +21,7 @@ def test_a_study_leaves_its_figures_its_tables_and_its_picture(tmp_path: Path, m
     folder = tmp_path / "studies"
     content = json.loads((folder / "coin.json").read_text())
     assert (content["figures"], content["seed"], content["study"]) == ({"heads": 0.5}, 3, "coin")
-    assert "| heads |   0.5 |" in (folder / "coin.md").read_text()
+    assert "| heads | 0.5   |" in (folder / "coin.md").read_text()
     assert "bench selftest --study coin" in (folder / "coin.md").read_text()
     assert (folder / "coin.png").read_bytes() == b"picture"
 
