@@ -2,61 +2,21 @@
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor
 
 from bench import records
-from bench.evaluation import (
-    BASELINES,
-    AbilityProtocol,
-    Progress,
-    baseline_features,
-    bits,
-    denoising,
-    encoded_features,
-    probe_accuracies,
-    reconstruction,
-    subset,
-)
+from bench.abilities import ABILITIES, Task
+from bench.evaluation import BASELINES, AbilityProtocol, Progress, baseline_features, probe_accuracies, subset
 from bench.progress import Bar, console
 from bench.schema import Config
 from datamodules import ImageDataModule
 from models import GenerativeModel
-from models.protocols import BoundsLikelihood, Denoises, Encodes, Reconstructs
 
 PROBE_SHARE = 5  # training images a probe learns from, for each held-out image it is asked about
 MOST_CLASSES = 100  # that a probe is asked to tell: the 1000 of Stacked MNIST would take it hours
-
-
-@dataclass(frozen=True, eq=False)
-class Task:
-    """The images that every model is asked about, and how."""
-
-    images: Tensor  # held out
-    labels: Tensor
-    train_images: Tensor
-    train_labels: Tensor
-    seed: int
-    chunk: int
-    device: torch.device
-    progress: Progress | None = None
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        return {"chunk": self.chunk, "device": self.device, "progress": self.progress}
-
-    def passes(self, ability: str, model: GenerativeModel) -> int:
-        """Images that measuring an ability shows to the model."""
-        if ability == "encode":
-            return len(self.train_images) + len(self.images)
-        return len(self.images) * (
-            len(model.noise_levels) if isinstance(model, Denoises) and ability == "denoise" else 1
-        )
 
 
 def is_images(data: ImageDataModule) -> bool:
@@ -80,37 +40,10 @@ def task(config: Config, data: ImageDataModule, device: torch.device) -> Task:
     )  # fmt: skip
 
 
-def encode(model: Encodes, asked: Task) -> dict[str, Any]:
-    train, test = (
-        encoded_features(model.encode, images, **asked.settings) for images in (asked.train_images, asked.images)
-    )
-    return probe_accuracies(train, asked.train_labels, test, asked.labels)
-
-
-def denoise(model: Denoises, asked: Task) -> dict[str, Any]:
-    levels = denoising(
-        model.corrupt, model.denoise, model.noise_levels, asked.images, seed=asked.seed, **asked.settings
-    )
-    return {"levels": levels}
-
-
-Measure = Callable[[Any, Task], dict[str, Any]]
-ABILITIES: Mapping[str, tuple[type, Measure]] = {
-    "reconstruct": (
-        Reconstructs, lambda model, asked: reconstruction(model.reconstruct, asked.images, **asked.settings)
-    ),
-    "encode": (Encodes, encode),
-    "bits_per_dim": (
-        BoundsLikelihood, lambda model, asked: bits(model.bits_per_dim, asked.images, seed=asked.seed, **asked.settings)
-    ),
-    "denoise": (Denoises, denoise),
-}  # fmt: skip
-
-
 def protocol(ability: str, config: Config, data: ImageDataModule, weights: str) -> AbilityProtocol:
     """What the figures of one ability depend on beside the model."""
     settings = config.evaluation
-    learned = learned_from(config, data) if ability == "encode" else 0
+    learned = learned_from(config, data) if ABILITIES[ability].labelled else 0
     return AbilityProtocol(
         ability=ability,
         data=config.data["name"],
@@ -125,29 +58,33 @@ def protocol(ability: str, config: Config, data: ImageDataModule, weights: str) 
     )
 
 
-def missing_abilities(
-    record: records.Record, config: Config, data: ImageDataModule, model: GenerativeModel
-) -> dict[str, AbilityProtocol]:
-    """What the model can do that is not recorded under these settings."""
+def ability_protocols(config: Config, data: ImageDataModule, model: GenerativeModel) -> dict[str, AbilityProtocol]:
+    """Ability -> its protocol, for each that the model has and these data can be asked for."""
     weights = "ema" if model.ema_decay else "raw"
-    wanted = {
+    return {
         name: protocol(name, config, data, weights)
-        for name, (able, _) in ABILITIES.items()
-        if isinstance(model, able) and is_images(data) and (name != "encode" or learned_from(config, data))
+        for name, entry in ABILITIES.items()
+        if isinstance(model, entry.protocol) and is_images(data) and (not entry.labelled or learned_from(config, data))
     }
-    return {name: stated for name, stated in wanted.items() if stated.fingerprint() not in record.abilities}
 
 
 def measure_abilities(
-    record: records.Record, config: Config, data: ImageDataModule, model: GenerativeModel, device: torch.device
+    record: records.Record,
+    names: Iterable[str],
+    config: Config,
+    data: ImageDataModule,
+    model: GenerativeModel,
+    device: torch.device,
 ) -> None:
-    """Measure and record what is missing, each as soon as it is known."""
+    """Measure and record the named abilities, each as soon as it is known."""
     model.to(device).eval()
     asked = task(config, data, device)
-    for name, stated in missing_abilities(record, config, data, model).items():
-        with Bar(f"{name} {config.model['name']}", asked.passes(name, model), "images") as bar:
-            figures = ABILITIES[name][1](model, dataclasses.replace(asked, progress=advancing(bar)))
-        record.abilities[stated.fingerprint()] = records.Ability(protocol=stated.to_dict(), figures=figures)
+    stated = ability_protocols(config, data, model)
+    for name in names:
+        entry = ABILITIES[name]
+        with Bar(f"{name} {config.model['name']}", entry.passes(model, asked), "images") as bar:
+            figures = entry.measure(model, dataclasses.replace(asked, progress=advancing(bar)))
+        record.abilities[stated[name].fingerprint()] = records.Ability(protocol=stated[name].to_dict(), figures=figures)
         records.write(record, Path(config.results))
 
 

@@ -2,6 +2,7 @@
 
 import io
 import signal
+import threading
 import time
 import zipfile
 from pathlib import Path
@@ -47,24 +48,28 @@ class Checkpoints(Checkpoint):
 
     def __init__(self, folder: Path, seconds: float) -> None:
         self.folder, self.seconds = folder, seconds
-        self.asked = False
+        self.number: int | None = None  # of the signal that asks for a stop, on any rank
+        self.previous: dict[int, Any] = {}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.saved = time.monotonic()
+        if threading.current_thread() is not threading.main_thread():  # where Python handles no signals
+            return
         self.previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         for number in self.previous:  # of SIGTERM, Lightning's by now, which would end without saving
             signal.signal(number, self.ask)
 
     def ask(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
+        self.number = number
         if number == signal.SIGINT:
             signal.signal(signal.SIGINT, self.previous[signal.SIGINT])
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         if trainer.world_size > 1 and not (at_point(trainer) or trainer.is_last_batch):
             return
-        votes = ranks.on_each(lambda: (self.asked, time.monotonic() - self.saved >= self.seconds))
-        stop, due = any(asked for asked, _ in votes), votes[0][1]
+        votes = ranks.on_each(lambda: (self.number, time.monotonic() - self.saved >= self.seconds))
+        self.number = self.number or next((number for number, _ in votes if number), None)
+        stop, due = any(number for number, _ in votes), votes[0][1]
         if stop or due:
             save(trainer, self.folder / f"{pl_module.images_seen:012}.ckpt")
             ranks.on_first(lambda: remove_older(self.folder, KEPT))
@@ -73,7 +78,9 @@ class Checkpoints(Checkpoint):
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         # a signal since the last batch; from here on they act as they did, and Lightning puts all back at its end
-        trainer.should_stop = trainer.should_stop or any(ranks.on_each(lambda: self.asked))
+        numbers = ranks.on_each(lambda: self.number)
+        self.number = self.number or next((number for number in numbers if number), None)
+        trainer.should_stop = trainer.should_stop or any(numbers)
         for number, handler in self.previous.items():
             signal.signal(number, handler)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from bench import commands as do
 from bench.memory import keep_freed
 from bench.progress import console
+from bench.signals import raised, status
 
 Add = Callable[[str, object, str, str], argparse.ArgumentParser]  # name, function, summary, example -> its own parser
 OVERRIDES = "settings as key=value; model=, data= and preset= pick files of configs/"
@@ -155,19 +156,23 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 when it worked, 1 if a run of a sweep failed, 2 for a user's mistake, 130 after Ctrl-C."""
+    """Run one command, and return its exit status.
+
+    0 when it worked, 1 if a run of a sweep failed, 2 for a user's mistake, 130 after Ctrl-C, 143 after SIGTERM.
+    """
     options = parse(arguments)
     keep_freed()
     try:
-        status: int | None = options.function(options)
-    except KeyboardInterrupt:
-        console.print("[yellow]interrupted; the same command goes on from the last checkpoint[/]")
-        return 130
+        with raised():
+            code: int | None = options.function(options)
+    except KeyboardInterrupt as stop:
+        console.print("[yellow]stopped; what is measured is recorded, and the same command goes on from there[/]")
+        return status(stop)
     except Exception as error:
         from bench.explain import explain
 
         return explain(error)
-    return status or 0
+    return code or 0
 
 
 if __name__ == "__main__":

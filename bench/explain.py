@@ -19,10 +19,10 @@ LOST = ("gloo", "NCCL", "Connection", "Socket")  # words of the backends about a
 
 
 def explain(error: Exception) -> int:
-    """Say it in one sentence: 2 for a user's mistake, 1 for a lost rank, 130 for a stop; our own faults are raised."""
+    """Say it in one sentence: 2 for a user's mistake, 1 for a lost rank, 130 or 143 for a stop; raise our faults."""
     if isinstance(error, Interrupted):
         console.print(f"[yellow]{error}[/]")
-        return 130
+        return error.status
     if isinstance(error, MISTAKES):
         said, status = str(error), 2
     elif isinstance(error, OSError) and error.errno in DISK:

@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import signal
 import warnings
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +22,7 @@ from bench.config import run_id
 from bench.evaluation import hardware, ranks
 from bench.progress import console
 from bench.schema import Config
+from bench.signals import status
 from bench.tracking import Session
 from bench.tracking.training import Tracked
 from datamodules import ImageDataModule
@@ -33,7 +35,14 @@ Callback = TypeVar("Callback", bound=L.Callback)
 
 
 class Interrupted(Exception):
-    """Training stopped by the user; the message says how to go on."""
+    """Training stopped by a signal; the message says how to go on, `status` is the exit status that it means."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message, status)
+        self.message, self.status = message, status
+
+    def __str__(self) -> str:
+        return self.message
 
 
 def train(
@@ -63,10 +72,15 @@ def fit(config: Config, model: GenerativeModel, data: ImageDataModule, trainer: 
             warnings.filterwarnings("ignore", module="lightning")  # hints for users of Lightning, not of bench
             trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
     except SystemExit as stop:  # what Lightning makes of a second Ctrl-C, and of signals before the first batch
-        raise Interrupted("stopped at once; the same command goes on from the last checkpoint") from stop
+        raise Interrupted(
+            "stopped at once; the same command goes on from the last checkpoint", status(stop.__context__)
+        ) from stop
     if trainer.should_stop or trainer.received_sigterm:
-        raise Interrupted(f"stopped after {model.images_seen:,} of {budget(config):,} images; "
-                          "the same command goes on from there")  # fmt: skip
+        number = signal.SIGTERM if trainer.received_sigterm else callback(trainer, Checkpoints).number
+        raise Interrupted(
+            f"stopped after {model.images_seen:,} of {budget(config):,} images; the same command goes on from there",
+            128 + (number or signal.SIGINT),
+        )
     if not all(parameter.isfinite().all() for parameter in model.parameters()):
         raise Diverged(
             f"the weights are no numbers any more after {model.images_seen:,} images; "

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from bench.abilities import TERM
 from bench.columns import BLOCKS, FAMILIES, SECTIONS, UNSURE, Column, Section
 from bench.table import Cell, Row, Table
-from bench.third_block import TERM, Line
+from bench.third_block import Line
 
 Grid = list[list[str]]
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from bench import records
 from bench.evaluation import Evaluation, Protocol, Timing, evaluate, evaluate_images, hardware, ranks, time_sampling
+from bench.plan import Step, missing_metrics, samplers
 from bench.progress import Bar, console
 from bench.row_pictures import draw_row
 from bench.schema import Config
@@ -19,10 +20,7 @@ from bench.standard import Standard, protocol
 from datamodules import ImageDataModule
 from models import GenerativeModel
 
-
-def samplers(config: Config) -> dict[str, dict[str, Any]]:
-    """The rows that a run fills: its samplers by name, or the model's one way to sample."""
-    return config.samplers or {"default": {}}
+ROW_STEPS = ("sampler", "metrics", "timing")  # of bench.plan
 
 
 def row_protocol(config: Config, by: Standard, model: GenerativeModel, name: str) -> Protocol:
@@ -32,54 +30,79 @@ def row_protocol(config: Config, by: Standard, model: GenerativeModel, name: str
     )
 
 
-def missing_rows(record: records.Record, config: Config, by: Standard, model: GenerativeModel) -> list[str]:
-    """The samplers whose result is not recorded, or only its timing where figures are asked for."""
-    missing = []
-    for name in samplers(config):
-        result = record.results.get(row_protocol(config, by, model, name).fingerprint())
-        if result is None or not result.timing or not (result.metrics or name in config.evaluation.timed_only):
-            missing.append(name)
-    return missing
-
-
 def evaluate_rows(
     record: records.Record,
-    names: Sequence[str],
+    steps: Sequence[Step],
     config: Config,
     model: GenerativeModel,
     data: ImageDataModule,
     by: Standard,
 ) -> None:
-    """Time and judge the named rows; each is recorded as soon as it is known."""
+    """Time and judge rows as the steps of their samplers say."""
     model.to(by.device).eval()
-    for name in names:
-        settings = samplers(config)[name]
-        label = config.model["name"] if name == "default" else f"{config.model['name']}, {name}"
-        draw = autocast(partial(model.sample, **settings), by)
-        steps = model.passes(**settings)
-        timing = ranks.on_first(partial(time_row, draw, label, steps, config, model, by))
-        stated = row_protocol(config, by, model, name)
-        result = records.Result(
-            protocol=stated.to_dict(), timing=dataclasses.asdict(timing), hardware=hardware(by.device)
-        )
-        if name not in config.evaluation.timed_only:
-            judged = sample_row(draw, label, steps, stated, config.seed, model, by)
-            result = judged_result(result, judged, label)
-            folder = Path(config.results) / "pictures" / record.run_id
-            ranks.on_first(partial(draw_row, judged, data, name, folder))
+    for name in samplers(config):
+        if own := [step for step in steps if step.name == name and step.what in ROW_STEPS]:
+            evaluate_row(record, name, own, config, model, data, by)
+
+
+def evaluate_row(
+    record: records.Record,
+    name: str,
+    steps: Sequence[Step],
+    config: Config,
+    model: GenerativeModel,
+    data: ImageDataModule,
+    by: Standard,
+) -> None:
+    """Time and judge one row; its timing and its figures are recorded as soon as they are known."""
+    settings, results = samplers(config)[name], Path(config.results)
+    label = config.model["name"] if name == "default" else f"{config.model['name']}, {name}"
+    draw = autocast(partial(model.sample, **settings), by)
+    passes = model.passes(**settings)
+    stated = row_protocol(config, by, model, name)
+
+    def keep(result: records.Result) -> records.Result:
         record.results[stated.fingerprint()] = result
-        ranks.on_first(partial(records.write, record, Path(config.results)))
+        ranks.on_first(partial(records.write, record, results))
+        return result
+
+    result = record.results.get(stated.fingerprint()) or unmeasured(stated, by)
+    if any(step.what != "metrics" for step in steps):
+        timing = dataclasses.asdict(ranks.on_first(partial(time_row, draw, label, passes, config, model, by)))
+        result = keep(result.model_copy(update={"timing": timing, **provenance(by)}))
+    if metrics := [metric for step in steps for metric in step.metrics]:
+        judged = sample_row(draw, label, passes, stated, config.seed, model, by, metrics)
+        # before the figures are recorded, so that a stop here leaves something missing
+        ranks.on_first(partial(draw_row, judged, data, name, results / "pictures" / record.run_id))
+        keep(judged_result(result, judged, label))
+
+
+def unmeasured(stated: Protocol, by: Standard) -> records.Result:
+    """The result of a protocol by which nothing is measured yet."""
+    return records.Result(protocol=stated.to_dict(), **provenance(by))
+
+
+def provenance(by: Standard) -> dict[str, Any]:
+    """On what machine, and by which code, a result is measured."""
+    return {"hardware": hardware(by.device), "code": records.code_version()}
 
 
 def sample_row(
-    draw: Any, label: str, steps: int, stated: Protocol, seed: int, model: GenerativeModel, by: Standard
+    draw: Any,
+    label: str,
+    steps: int,
+    stated: Protocol,
+    seed: int,
+    model: GenerativeModel,
+    by: Standard,
+    metrics: Sequence[str] | None = None,
 ) -> Evaluation:
-    """The figures of one row of the model of a training seed, with a bar counted in images that pass the network."""
+    """The figures (None: all) of one row of the model of a training seed, with a bar counted in image passes."""
     with (
         Bar(f"sample {label}", stated.samples * steps // ranks.world_size(), "image passes") as bar,
         counted(model, bar),
     ):
-        return evaluate(draw, by.against, stated, training_seed=seed, device=by.device)
+        return evaluate(draw, by.against, stated, training_seed=seed, device=by.device, metrics=metrics)
 
 
 def time_row(draw: Any, label: str, steps: int, config: Config, model: GenerativeModel, by: Standard) -> Timing:
@@ -97,13 +120,17 @@ def evaluate_floor(config: Config, data: ImageDataModule, by: Standard) -> None:
     stated = protocol(config, by, weights="none", sampler="held-out")
     name = f"held-out-{config.data['name']}-{stated.setting()}"
     results = Path(config.results)
-    if records.find(results, name):
+    record = records.find(results, name)
+    known = record.results.get(stated.fingerprint()) if record else None
+    missing = missing_metrics(known)
+    if known and not missing:
         return
     console.print(f"  the floor: {stated.samples:,} held-out images judged like samples")
-    judged = evaluate_images(data.test_images, by.against, stated)
-    result = records.Result(protocol=stated.to_dict(), hardware=hardware(by.device))
-    record = records.reference(name, "held-out", config.model_dump(), data.digest("test"))
-    record.results[stated.fingerprint()] = judged_result(result, judged, "held-out images")
+    if known:
+        console.print(f"  missing: {'; '.join(dict.fromkeys(missing.values()))}")
+    judged = evaluate_images(data.test_images, by.against, stated, metrics=missing)
+    record = record or records.reference(name, "held-out", config.model_dump(), data.digest("test"))
+    record.results[stated.fingerprint()] = judged_result(known or unmeasured(stated, by), judged, "held-out images")
     if by.against.held_out and not by.against.held_out.apart:  # the same images: 0 by construction
         for figure in ("c_t", "near_copies"):
             record.results[stated.fingerprint()].metrics.pop(figure, None)
@@ -112,20 +139,27 @@ def evaluate_floor(config: Config, data: ImageDataModule, by: Standard) -> None:
 
 
 def judged_result(result: records.Result, judged: Evaluation, label: str) -> records.Result:
-    """Say a row's figures, what they cost and what makes them doubtful, and keep them in its result."""
+    """Say a row's figures, what they cost and what makes them doubtful, and put them in its result.
+
+    Figures of metrics that were not computed now stay as they are.
+    """
     figures = "  ".join(f"{name} {value:.4g}" for name, value in judged.metrics.items())
     console.print(f"  {label}: {figures}")
     dear = {stage: seconds for stage, seconds in judged.seconds.items() if seconds >= 0.1}
     console.print("  [dim]seconds: " + ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in dear.items()) + "[/]")
     for flag in judged.flags:
         console.print(f"  [yellow]{label}: {flag}[/]")
+    others = {name: value for name, value in result.metrics.items() if name not in judged.versions}
+    other_ends = {name: ends for name, ends in result.intervals.items() if name not in judged.versions}
     return result.model_copy(
         update={
-            "metrics": judged.metrics,
-            "intervals": judged.intervals,
-            "fid_by_count": judged.fid_by_count,
+            "metrics": others | judged.metrics,
+            "versions": result.versions | judged.versions,
+            "intervals": other_ends | judged.intervals,
+            "fid_by_count": judged.fid_by_count or result.fid_by_count,
             "flags": list(judged.flags),
-            "seconds": {stage: round(seconds, 3) for stage, seconds in judged.seconds.items()},
+            "seconds": result.seconds | {stage: round(seconds, 3) for stage, seconds in judged.seconds.items()},
+            "code": records.code_version(),
         }
     )
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench.beside import ABILITIES
+from bench.abilities import ABILITIES
 from bench.config import names, read
 from bench.evaluation import METRICS
 from bench.schema import check_name
@@ -25,7 +25,7 @@ def models() -> Lines:
     """Each with its family and with what it can do beside sampling."""
     lines = []
     for name, model in MODELS.items():
-        able = [ability for ability in ABILITIES if hasattr(model, ability)]
+        able = [ability for ability, entry in ABILITIES.items() if entry.offered_by(model)]
         lines.append((name, f"{summary(inspect.getmodule(model))}  [{', '.join([model.family, *able])}]"))
     return lines
 

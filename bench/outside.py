@@ -11,9 +11,10 @@ from torch import Tensor
 from bench import records
 from bench.beside import is_images
 from bench.config import load
-from bench.evaluation import EvaluationError, Protocol, evaluate_images, hardware, read_images, storage
-from bench.judge import judged_result
+from bench.evaluation import EvaluationError, Protocol, evaluate_images, read_images, storage
+from bench.judge import judged_result, unmeasured
 from bench.locks import exclusive
+from bench.plan import missing_metrics
 from bench.progress import Bar, console
 from bench.repeat import as_stated, settings, stored_protocol
 from bench.row_pictures import draw_row
@@ -51,16 +52,19 @@ def evaluate_folder(
     record = records.find(results, run_id)
     if record and record.data_digest != digest:
         raise ConfigError(f"--name={called}: {records.path(results, run_id)} is of other images; choose another --name")
-    if record and wanted.fingerprint() in record.results:
+    known = record.results.get(wanted.fingerprint()) if record else None
+    missing = missing_metrics(known)
+    if known and not missing:
         console.print(f"[bold]{run_id}[/] is evaluated, nothing to do: {records.path(results, run_id)}")
         return
+    if known:
+        console.print(f"  [bold]{run_id}[/], missing: {'; '.join(dict.fromkeys(missing.values()))}")
     with Bar(f"judge {called}", wanted.samples, "images") as bar:
         judged = evaluate_images(
             images, against, wanted,
-            lambda stage, done, total: bar.advance(done - bar.done) if stage == "features" else None,
+            lambda stage, done, total: bar.advance(done - bar.done) if stage == "features" else None, missing,
         )  # fmt: skip
-    measured = records.Result(protocol=wanted.to_dict(), hardware=hardware(by.device))
-    result = judged_result(measured, judged, called)
+    result = judged_result(known or unmeasured(wanted, by), judged, called)
     with exclusive(results, run_id):
         new = records.reference(run_id, called, config.model_dump(), digest, records.OUTSIDE)
         record = records.find(results, run_id) or new

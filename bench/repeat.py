@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,11 @@ from rich.table import Table
 
 from bench import records
 from bench.config import check_parts, merge, split
-from bench.evaluation import Against, Evaluation, EvaluationError, Protocol, check_protocol, hardware
-from bench.judge import autocast, judged_result, sample_row, time_row
+from bench.evaluation import Against, Evaluation, EvaluationError, Protocol, check_protocol
+from bench.judge import autocast, judged_result, sample_row, time_row, unmeasured
 from bench.locks import exclusive
+from bench.plan import missing_metrics, samplers
+from bench.progress import console
 from bench.run import build_data, build_model, load_weights, run_config
 from bench.schema import Config, ConfigError, check, check_name
 from bench.standard import standard
@@ -25,7 +27,27 @@ def reevaluate(run: str, overrides: Sequence[str]) -> None:
     if wrong := [key for key in [*picks, *changes] if key not in ("evaluation", "samplers", "results")]:
         raise ConfigError(f"{wrong[0]}: `bench evaluate` changes evaluation.*, samplers.* and results only")
     results = Path(changes.get("results", "results"))
-    run_config(recorded_config(run, results, {**changes, "results": str(results)})[1])
+    _, config, _ = recorded_config(run, results, {**changes, "results": str(results)})
+    if "timed_only" not in changes.get("evaluation", {}):  # a sampler that is named is judged, too
+        rest = [name for name in config.evaluation.timed_only if name not in changes.get("samplers", ())]
+        config = config.model_copy(update={"evaluation": config.evaluation.model_copy(update={"timed_only": rest})})
+    if not run_config(config):
+        console.print(f"  nothing new: {'; '.join(nothing_new(config, changes))}")
+
+
+def nothing_new(config: Config, changes: dict[str, Any]) -> list[str]:
+    """Why changes of a run's evaluation come to nothing that is not recorded."""
+    settings, timed = changes.get("evaluation", {}), config.evaluation.timed_only
+    reasons = [
+        f"evaluation.{key}={settings[key]} is how rows are timed, and a timing is kept"
+        for key in ("repeats", "timed_images")
+        if key in settings
+    ]
+    if judged := [name for name in samplers(config) if name not in timed]:
+        reasons.append(f"every metric of {', '.join(judged)} is recorded under these settings")
+    if rest := [name for name in samplers(config) if name in timed]:
+        reasons.append(f"{', '.join(rest)} is recorded, and timed only by evaluation.timed_only")
+    return reasons
 
 
 def recorded_config(run: str, results: Path, changes: dict[str, Any]) -> tuple[records.Record, Config, Path]:
@@ -86,9 +108,9 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     results = Path(changes.get("results", "results"))
     stated = stored_protocol(name, results)
     evaluation = settings(stated) | changes.get("evaluation", {})
-    samplers = {} if stated.sampler == "default" else {stated.sampler: dict(stated.sampler_settings)}
+    row = {} if stated.sampler == "default" else {stated.sampler: dict(stated.sampler_settings)}
     record, config, weights = recorded_config(
-        run, results, {"evaluation": evaluation, "samplers": samplers, "results": str(results)}
+        run, results, {"evaluation": evaluation, "samplers": row, "results": str(results)}
     )
     data = build_data(config)
     model = build_model(config, data.image_shape)
@@ -107,11 +129,16 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     label, steps = f"{config.model['name']}, {stated.sampler}", model.passes(**arguments)
     judged = sample_row(draw, label, steps, stated, config.seed, model, by)
     known = record.results.get(stated.fingerprint())
+    missing = missing_metrics(known) if known and known.versions else {}  # of unknown versions all are compared
     if known and known.metrics:
-        compare(known, judged, stated)
-        return
-    timing = dataclasses.asdict(time_row(draw, label, steps, config, model, by))
-    result = known or records.Result(protocol=stated.to_dict(), timing=timing, hardware=hardware(by.device))
+        compare(known, judged, stated, missing)
+        if not missing:
+            return
+        console.print(f"  added: {'; '.join(dict.fromkeys(missing.values()))}")
+    result = known or unmeasured(stated, by)
+    if not result.timing:
+        timing = dataclasses.asdict(time_row(draw, label, steps, config, model, by))
+        result = result.model_copy(update={"timing": timing})
     judged_as = judged_result(result, judged, run)
     with exclusive(results, run):
         record = records.find(results, run) or record  # to which others may have added
@@ -119,8 +146,11 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
         records.write(record, results)
 
 
-def compare(known: records.Result, judged: Evaluation, stated: Protocol) -> None:
-    """Print the recorded figures beside the repeated ones; raises EvaluationError if any differs in six digits."""
+def compare(known: records.Result, judged: Evaluation, stated: Protocol, missing: Collection[str]) -> None:
+    """Print the recorded figures beside the repeated ones; raises EvaluationError if any differs in six digits.
+
+    missing: metrics that were recorded in another version, or not at all, and need not repeat.
+    """
     table = Table("figure", title=stated.line())
     for heading in ("recorded", "repeated", "difference"):
         table.add_column(heading, justify="right")
@@ -131,11 +161,12 @@ def compare(known: records.Result, judged: Evaluation, stated: Protocol) -> None
     Console(highlight=False).print(table)
     moved = [
         name for name, before in known.metrics.items()
-        if f"{judged.metrics.get(name, float('nan')):.6g}" != f"{before:.6g}"
+        if name not in missing
+        and f"{judged.metrics.get(name, float('nan')):.6g}" != f"{before:.6g}"
     ]  # fmt: skip
     if moved:
         raise EvaluationError(
             f"{', '.join(moved)} of protocol {stated.fingerprint()} did not repeat: recorded on "
             f"{known.hardware['gpu'] or known.hardware['cpu']} with {known.hardware['threads']} threads"
         )
-    Console(highlight=False).print("every figure repeats to six digits")
+    Console(highlight=False).print(f"every figure {'of these versions ' if missing else ''}repeats to six digits")

@@ -7,13 +7,14 @@ import lightning as L
 import torch
 
 from bench import live, pictures, records
-from bench.beside import is_images, measure_abilities, measure_baselines, missing_abilities
+from bench.beside import ability_protocols, is_images, measure_abilities, measure_baselines
 from bench.config import run_id, without_name
 from bench.evaluation import check_extractor, key, ranks
 from bench.fit import resolve_precision, train
-from bench.judge import evaluate_floor, evaluate_rows, missing_rows
+from bench.judge import evaluate_floor, evaluate_rows, row_protocol
 from bench.launch import launch
 from bench.locks import exclusive
+from bench.plan import Step, Targets, plan, samplers, sentence
 from bench.progress import console
 from bench.records import Record
 from bench.schema import Config, ConfigError
@@ -71,17 +72,17 @@ def check_evaluation(config: Config, data: ImageDataModule) -> None:
         )
 
 
-def run_config(config: Config) -> None:
-    """Train one model unless that is done, then evaluate and record what is not recorded yet."""
+def run_config(config: Config) -> list[Step]:
+    """Train one model unless that is done, then evaluate and record what is not recorded yet; returns what was done."""
     launch(config.trainer)
     data = build_data(config)
     model = build_model(config, data.image_shape)
     ranks.on_each(lambda: preflight(config, data, model))
     with exclusive(Path(config.results), run_id(config)):
-        run(config, data, model)
+        return run(config, data, model)
 
 
-def run(config: Config, data: ImageDataModule, model: GenerativeModel) -> None:
+def run(config: Config, data: ImageDataModule, model: GenerativeModel) -> list[Step]:
     """`run_config`, of what it has built and checked."""
     name, results = run_id(config), Path(config.results)
     file, weights = records.path(results, name), results / "runs" / name / "final.ckpt"
@@ -94,21 +95,37 @@ def run(config: Config, data: ImageDataModule, model: GenerativeModel) -> None:
         started = time.monotonic()
         by = references(config, data)
         judging = time.monotonic() - started
-    if record and record.finished and not missing(record, config, data, model, by):
+    goal = targets(config, data, model, by)
+    steps = plan(config, record, goal)
+    if record and not steps:
         console.print(f"[bold]{name}[/] is trained and evaluated, nothing to do: {file}")
         if by_agent():  # whose sweep waits for the figures
             with open_session(config, weights.parent) as told:
                 told.tell(lambda run: whole(run, told, record, results))
-        return
+        return steps
     if record and not ranks.on_first(weights.exists):
-        raise ConfigError(f"{weights}: missing, so what {file} lacks cannot be measured; move that away to train again")
+        raise ConfigError(
+            f"{weights}: missing, so what {file} lacks cannot be measured ({sentence(steps)}); "
+            "move that away to train again"
+        )
+    if record:
+        console.print(f"  [bold]{name}[/], missing: {sentence(steps)}")
     with open_session(config, weights.parent) as told, live.shown(name, config.model_dump(), weights.parent):
-        complete(record, config, data, model, by, told, judging)
+        complete(record, goal, config, data, model, by, told, judging)
     console.print(f"  recorded: {file}")
+    return steps
+
+
+def targets(config: Config, data: ImageDataModule, model: GenerativeModel, by: Standard) -> Targets:
+    """Fingerprints of all that the run's record will hold."""
+    rows = {name: row_protocol(config, by, model, name).fingerprint() for name in samplers(config)}
+    abilities = ability_protocols(config, data, model)
+    return Targets(rows, {name: stated.fingerprint() for name, stated in abilities.items()})
 
 
 def complete(
     record: Record | None,
+    goal: Targets,
     config: Config,
     data: ImageDataModule,
     model: GenerativeModel,
@@ -125,21 +142,19 @@ def complete(
     record = record or train(config, model, data, weights.parent, told)
     started = time.monotonic()
     load_weights(model, weights)
-    evaluate_rows(record, missing_rows(record, config, by, model), config, model, data, by)
+    steps = plan(config, record, goal)
+    evaluate_rows(record, steps, config, model, data, by)
 
     def finish() -> None:
-        draw_pictures(config, data, model)  # before the abilities, so that a stop here leaves something missing
-        measure_abilities(record, config, data, model, by.device)
+        if any(step.what != "metrics" for step in steps):
+            draw_pictures(config, data, model)  # before the abilities, so that a stop here leaves something missing
+        names = [step.name for step in steps if step.what == "ability"]
+        measure_abilities(record, names, config, data, model, by.device)
         record.evaluate_seconds = round(record.evaluate_seconds + judging + time.monotonic() - started, 3)
         records.write(record, results)
         told.tell(lambda run: whole(run, told, record, results))
 
     ranks.on_first(finish)
-
-
-def missing(record: Record, config: Config, data: ImageDataModule, model: GenerativeModel, by: Standard) -> list[str]:
-    """The rows and abilities that the record has not got."""
-    return [*missing_rows(record, config, by, model), *missing_abilities(record, config, data, model)]
 
 
 def references(config: Config, data: ImageDataModule) -> Standard:

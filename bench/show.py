@@ -11,8 +11,9 @@ from rich.table import Table as RichTable
 from bench.columns import FAMILIES, REFERENCE
 from bench.config import split
 from bench.evaluation import Protocol
+from bench.plan import missing_metrics, plan, sentence
 from bench.records import FLOOR, Record, failures, find
-from bench.schema import ConfigError, check_name
+from bench.schema import Config, ConfigError, check, check_name
 from bench.seeds import names
 from bench.selection import describe, narrowed
 from bench.table import gather
@@ -53,7 +54,7 @@ def show(run: str, overrides: Sequence[str]) -> None:
     console = Console(highlight=False)
     console.rule(f"[bold]{record.run_id}")
     facts = RichTable(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for name, text in (said(record) | files(record, results)).items():
+    for name, text in (said(record) | files(record, results) | missing(record)).items():
         facts.add_row(f"[dim]{name}[/]", escape(text))
     console.print(facts)
     if record.curves:
@@ -104,6 +105,21 @@ def files(record: Record, results: Path) -> dict[str, str]:
         **({"checkpoint": str(weights)} if weights.exists() else {}),
         **({"pictures": f"{drawn[0].parent} ({', '.join(file.stem for file in drawn)})"} if drawn else {}),
     }
+
+
+def missing(record: Record) -> dict[str, str]:
+    """What the next call of the run's command would do, as far as that is known without its data and its model."""
+    if not record.images_seen:  # real images, or another program's
+        reasons = dict.fromkeys(
+            reason for result in record.results.values() for reason in missing_metrics(result).values()
+        )
+        return {"missing": "; ".join(reasons)} if reasons else {}
+    try:
+        config: Config = check(Config, record.config)
+    except ConfigError as error:
+        return {"missing": f"unknown, because its configuration is of another version: {error}"}
+    steps = plan(config, record)
+    return {"missing": sentence(steps)} if steps else {}
 
 
 def curves(kept: dict[str, list[float]]) -> list[list[str]]:

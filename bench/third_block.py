@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.abilities import ABILITIES
 from bench.records import FLOOR, Ability, Record
+from bench.schema import check_name
 from bench.seeds import Figures, identity, over_seeds
-
-TERM = "term: "  # keys of a bound's terms among its figures
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,10 @@ def lines(records: Sequence[Record], called: Mapping[str, str]) -> list[Line]:
 
 
 def entries(name: str, model: Mapping[str, str], ability: Ability) -> Iterator[tuple[str, str, Figures]]:
-    """(section, line, figures under the columns' keys and in their units) of one ability's result."""
-    figures = ability.figures
-    match ability.protocol["ability"]:
-        case "reconstruct":
-            yield "compression", name, figures | {"mse": figures["mse"] * 1000}
-        case "encode":
-            yield "compression", name, figures
-        case "bits_per_dim":
-            for bound, bits in figures["bounds"].items():
-                error = {"standard_error": figures["standard_error"]} if bound == figures["bound"] else {}
-                terms = {f"{TERM}{term}": value for term, value in figures["terms"].get(bound, {}).items()}
-                yield "likelihood", f"{name}: {bound}", {"bits_per_dim": bits} | error | terms
-        case "denoise":
-            for level in figures["levels"]:
-                noise = f"{model.get('corruption', 'noise').replace('_', ' ')} {level['level']:g}"
-                yield "denoising", f"{name}: {noise}", {key: level[key] for key in level if key != "level"}
+    """(section, line, figures under the columns' keys and in their units) of one ability's result.
+
+    Raises ConfigError for an ability that is not registered, as a newer bench may have recorded it.
+    """
+    entry = ABILITIES[check_name("ability", ability.protocol["ability"], ABILITIES)]
+    for line, figures in entry.lines(name, model, ability.figures):
+        yield entry.section, line, figures

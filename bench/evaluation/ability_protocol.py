@@ -5,9 +5,8 @@ from dataclasses import dataclass, fields
 from bench.evaluation.errors import EvaluationError, unknown
 from bench.evaluation.protocol import CHOICES, Stated
 
-ABILITIES = ("reconstruct", "denoise", "encode", "bits_per_dim")
 LEAST = {"images": 1, "train_images": 0, "seed": 0, "chunk": 1}  # the smallest integer that makes sense
-ALLOWED = {"ability": ABILITIES, "weights": CHOICES["weights"], "precision": ("float32",)}
+ALLOWED = {"weights": CHOICES["weights"], "precision": ("float32",)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,12 +18,12 @@ class AbilityProtocol(Stated):
 
     WHAT = "ability protocol"
 
-    ability: str  # one of ABILITIES
+    ability: str
     data: str
     test_digest: str  # sha256 of the held-out images
-    train_digest: str = ""  # sha256 of the images that a probe learns from; empty but for encode
+    train_digest: str = ""  # sha256 of the images that a probe learns from; empty where none does
     images: int  # held-out images used
-    train_images: int = 0  # images that a probe learns from; 0 but for encode
+    train_images: int = 0  # images that a probe learns from; 0 where none does
     seed: int = 0  # of the choice of images, of the noise and of a bound's draws
     chunk: int  # images a call; noise and draws depend on it, because each chunk has its own generator
     weights: str = "ema"  # "raw" without the average, "none" where no model is asked
@@ -34,15 +33,11 @@ class AbilityProtocol(Stated):
         for field in fields(self):
             if field.name != "train_digest":
                 _check(field.name, getattr(self, field.name))
-        learns = self.ability == "encode"
-        if not isinstance(self.train_digest, str) or bool(self.train_digest) != learns:
-            wanted = "a digest" if learns else "empty"
+        if not isinstance(self.train_digest, str) or bool(self.train_digest) != (self.train_images > 0):
+            wanted = "a digest" if self.train_images else "empty"
             raise EvaluationError(
-                f"train_digest={self.train_digest!r} is not {wanted}, as ability={self.ability} needs."
+                f"train_digest={self.train_digest!r} is not {wanted}, as train_images={self.train_images} needs."
             )
-        if (self.train_images > 0) != learns:
-            wanted = "above 0" if learns else "0"
-            raise EvaluationError(f"train_images={self.train_images} is not {wanted}, as ability={self.ability} needs.")
 
     def line(self) -> str:
         """What models were asked about, for the table's caption; of two abilities it may be the same."""

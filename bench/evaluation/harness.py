@@ -1,6 +1,7 @@
 """Chunks -> samples -> features -> metrics, on one process or many with the same result."""
 
 import time
+from collections.abc import Collection
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from bench.evaluation.features import Progress, check_images
 from bench.evaluation.protocol import Protocol
 from bench.evaluation.reference import subset
 from bench.evaluation.samples import Sample, generate
-from bench.evaluation.scoring import Against, Evaluation, Part, measure, score
+from bench.evaluation.scoring import Against, Evaluation, Part, measure, score, selected
 
 
 def evaluate(
@@ -22,16 +23,19 @@ def evaluate(
     training_seed: int = 0,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
+    metrics: Collection[str] | None = None,
 ) -> Evaluation:
     """Every metric of `protocol.samples` images from `sample`, which is given generators on `device`.
 
     training_seed: of the model that is sampled; a part of the generators' keys.
+    metrics: names of those to compute; None: all. The samples do not depend on it.
 
     Inside an initialised torch.distributed group the chunks are dealt to the ranks and every rank returns the same
     Evaluation, equal to one process's. Raises EvaluationError if the samples are not images like the reference's, or if
     the protocol speaks of something else than `against`.
     """
     check_protocol(against, protocol)
+    selected(metrics)  # refuses an unknown one before the sampling
     seconds = {"sampling": 0.0, "features": 0.0, "nearest": 0.0}
 
     def own() -> dict[int, Part]:
@@ -55,7 +59,7 @@ def evaluate(
         return parts
 
     shares = ranks.gathered(own)
-    return ranks.on_first(lambda: score(merged(shares), against, protocol, seconds, progress))
+    return ranks.on_first(lambda: score(merged(shares), against, protocol, seconds, progress, metrics))
 
 
 def merged(shares: list[dict[int, Part]]) -> dict[int, Part]:
@@ -64,11 +68,16 @@ def merged(shares: list[dict[int, Part]]) -> dict[int, Part]:
 
 
 def evaluate_images(
-    images: Tensor, against: Against, protocol: Protocol, progress: Progress | None = None
+    images: Tensor,
+    against: Against,
+    protocol: Protocol,
+    progress: Progress | None = None,
+    metrics: Collection[str] | None = None,
 ) -> Evaluation:
     """The same figures for images that are there already, N x C x H x W: a held-out split, another program's.
 
     `protocol.samples` of them are chosen by its seed, without repetition; raises EvaluationError if there are fewer.
+    metrics: as for `evaluate`.
     """
     check_images(images, against.extractor.dtype)
     check_protocol(against, protocol)
@@ -81,7 +90,7 @@ def evaluate_images(
         parts[k] = measure(chunk, k * protocol.chunk, against, seconds)
         if progress:
             progress("features", min((k + 1) * protocol.chunk, len(chosen)), len(chosen))
-    return score(parts, against, protocol, seconds, progress)
+    return score(parts, against, protocol, seconds, progress, metrics)
 
 
 def check_protocol(against: Against, protocol: Protocol) -> None:

@@ -17,7 +17,8 @@ from bench.evaluation.modes import high_quality, mode_kl, modes_found
 class Metric:
     """`compute` maps feature sets to the figure, None where it has none; `direction` says which figures are better.
 
-    `applies` says whether feature sets hold what the metric is made of.
+    `applies` says whether feature sets hold what the metric is made of. `version` rises by one whenever a change of the
+    code changes the figure, its interval or where it applies: what is recorded of an older version is computed again.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Metric:
     source: str
     compute: Callable[[FeatureSets], Estimate | None]
     applies: Callable[[FeatureSets], bool] = lambda sets: True
+    version: int = 1
 
 
 def of_images(sets: FeatureSets) -> bool:

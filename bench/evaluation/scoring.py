@@ -2,19 +2,19 @@
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from bench.evaluation.errors import EvaluationError
+from bench.evaluation.errors import EvaluationError, unknown
 from bench.evaluation.feature_sets import FeatureSets, ModeCount, Modes, Nearest
 from bench.evaluation.features import Extractor, Progress, full_float32
 from bench.evaluation.frechet import fid_by_count
 from bench.evaluation.intervals import groups
 from bench.evaluation.memorisation import cell_of, copying_alarm, nearest
-from bench.evaluation.metrics import METRICS
+from bench.evaluation.metrics import METRICS, Metric
 from bench.evaluation.protocol import Protocol
 from bench.evaluation.reference import HeldOut, Reference
 
@@ -65,10 +65,11 @@ class Evaluation:
     images: Tensor  # the first ones, N x C x H x W: 64 of uint8, or 2,500 points
     metrics: dict[str, float]  # by the names in METRICS
     intervals: dict[str, tuple[float, float]]  # ends of the 95% intervals over samples, of the metrics that have one
-    fid_by_count: dict[int, float]
+    fid_by_count: dict[int, float]  # number of samples -> FID; empty where FID was not asked for
     flags: tuple[str, ...]
     seconds: dict[str, float]  # wall-clock by stage: sampling, features, nearest, each metric; of the first rank
     closest: Closest | None
+    versions: dict[str, int]  # of every metric that was asked for, also of those without a figure here
 
 
 def measure(images: Tensor, first: int, against: Against, seconds: dict[str, float]) -> Part:
@@ -99,13 +100,15 @@ def score(
     protocol: Protocol,
     seconds: dict[str, float],
     progress: Progress | None = None,
+    metrics: Collection[str] | None = None,
 ) -> Evaluation:
-    """Every metric that applies to all the parts, in the order of their numbers."""
+    """Every metric of the selection (None: all) that applies to all the parts, in the order of their numbers."""
+    selection = selected(metrics)
     ordered = [parts[k] for k in sorted(parts)]
     sets = together(ordered, against, protocol)
     values: dict[str, float] = {}
     intervals: dict[str, tuple[float, float]] = {}
-    chosen = [metric for metric in METRICS.values() if metric.applies(sets)]
+    chosen = [metric for metric in selection if metric.applies(sets)]
     for done, metric in enumerate(chosen, start=1):
         start = time.perf_counter()
         with full_float32():
@@ -120,9 +123,25 @@ def score(
     distinct = len({h for part in ordered for h in part.hashes})
     pairs = [part.closest for part in ordered if part.closest]
     return Evaluation(
-        torch.cat([part.shown for part in ordered]), values, intervals, fid_by_count(sets),
-        flags(sets, distinct), seconds, join(pairs) if pairs else None,
-    )  # fmt: skip
+        images=torch.cat([part.shown for part in ordered]),
+        metrics=values,
+        intervals=intervals,
+        fid_by_count=fid_by_count(sets) if METRICS["fid"] in selection else {},
+        flags=flags(sets, distinct),
+        seconds=seconds,
+        closest=join(pairs) if pairs else None,
+        versions={metric.name: metric.version for metric in selection},
+    )
+
+
+def selected(names: Collection[str] | None) -> list[Metric]:
+    """The metrics of these names, all for None, in the registry's order. Raises EvaluationError for an unknown one."""
+    if names is None:
+        return list(METRICS.values())
+    for name in names:
+        if name not in METRICS:
+            raise unknown("metric", name, METRICS)
+    return [metric for metric in METRICS.values() if metric.name in names]
 
 
 def together(parts: list[Part], against: Against, protocol: Protocol) -> FeatureSets:

@@ -6,6 +6,7 @@ has no end. Lightning's time has all the callbacks of `bench train` and its shar
 half minute.
 """
 
+import signal
 import statistics
 import tempfile
 import time
@@ -19,9 +20,11 @@ import lightning as L
 import torch
 
 from bench import progress
-from bench.fit import SECONDS_BETWEEN_CHECKPOINTS, build_trainer
+from bench.checkpoints import Checkpoints
+from bench.fit import SECONDS_BETWEEN_CHECKPOINTS, build_trainer, callback
 from bench.run import build_data, build_model
 from bench.schema import Config
+from bench.signals import Terminated
 from datamodules import ImageDataModule
 from models import GenerativeModel
 
@@ -141,21 +144,21 @@ def compare(
 ) -> tuple[Speeds, GenerativeModel, Rival]:
     """Both speeds over so many turns of so many seconds, and what both trained; `each` is called after every turn.
 
-    `build` makes the rival when the training has begun. KeyboardInterrupt if the user stops it.
+    `build` makes the rival when the training has begun. KeyboardInterrupt if the user stops it, Terminated by SIGTERM.
     """
     data = build_data(config)
     model = build_model(config, data.image_shape)
     speeds = Speeds(config.train.batch)
-    callback = Turns(lambda trainer: build(data, trainer), speeds, seconds, turns, each)
+    turning = Turns(lambda trainer: build(data, trainer), speeds, seconds, turns, each)
     quiet, progress.console.quiet = progress.console.quiet, True  # the training's own bar, which would have no end
     try:
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="lightning")  # as in bench.fit
             trainer = build_trainer(config, model, Path(folder))
-            trainer.callbacks.append(callback)  # type: ignore[attr-defined]
+            trainer.callbacks.append(turning)  # type: ignore[attr-defined]
             trainer.fit(model, datamodule=data)
     finally:
         progress.console.quiet = quiet
     if len(speeds.turns) < turns:
-        raise KeyboardInterrupt
-    return speeds, model, callback.rival
+        raise Terminated if callback(trainer, Checkpoints).number == signal.SIGTERM else KeyboardInterrupt
+    return speeds, model, turning.rival

@@ -1,6 +1,5 @@
 """`bench sweep`: many runs from one file in W&B's format, none of them lost, none done twice."""
 
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from bench.locks import exclusive
 from bench.progress import console
 from bench.records import failures
 from bench.schema import ConfigError
+from bench.signals import status
 from bench.sweep.bayes import Proposals
 from bench.sweep.estimate import Costs
 from bench.sweep.executor import Executor
@@ -35,7 +35,6 @@ def sweep(where: str, overrides: Sequence[str], machines: Machines) -> int:
     check_options(machines)
     file, planned, results = checked(where, overrides)
     with ExitStack() as stack:
-        stack.enter_context(stopped_by_sigterm())
         total, typical, proposals = len(planned), planned[0], None
         if file.method == "bayes":
             proposals = stack.enter_context(kept_proposals(file, Path(where).stem, overrides, results))
@@ -50,9 +49,9 @@ def sweep(where: str, overrides: Sequence[str], machines: Machines) -> int:
                 warn(timed_otherwise(recorded, executor.threads, executor.jobs))
             try:
                 loop.run(executor, proposals.next if proposals else None)
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as stop:
                 console.print("[yellow]stopped; what ran has saved its state, and the same command goes on from it[/]")
-                return 130
+                return status(stop)
         else:
             announce(loop, results, "")
         return show_result(proposals.cells() if proposals else planned, loop.state.failed, results)
@@ -125,13 +124,3 @@ def announce(loop: Loop, results: Path, where_they_run: str) -> None:
 def warn(sentence: str) -> None:
     if sentence:
         console.print(f"  {sentence}", style="yellow", markup=False)
-
-
-@contextmanager
-def stopped_by_sigterm() -> Iterator[None]:
-    """SIGTERM, by which clusters end a job, stops a sweep as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

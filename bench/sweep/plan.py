@@ -4,11 +4,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bench import records
 from bench.config import load, run_id
-from bench.judge import samplers
+from bench.plan import plan
 from bench.schema import Config, ConfigError
 from bench.sweep.command import expand, template
 from bench.sweep.executor import Cell
@@ -109,31 +108,4 @@ def complete(one: Planned) -> bool:
 
     Where this says no, it may say yes in a few seconds.
     """
-    record = records.find(one.results, run_id(one.config))
-    if record is None or not record.finished:
-        return False
-    rows = samplers(one.config).items()
-    found = [result for result in record.results.values() if same_setting(result.protocol, one.config)]
-    known = {ability.protocol["ability"] for ability in record.abilities.values()}
-    there = {ability.protocol["ability"] for ability in record.abilities.values()
-             if same_ability_setting(ability.protocol, one.config)}  # fmt: skip
-    return there == known and all(
-        any(fills(result, name, settings, one) for result in found) for name, settings in rows
-    )
-
-
-def fills(result: records.Result, name: str, settings: dict[str, Any], one: Planned) -> bool:
-    stated = result.protocol
-    measured = bool(result.metrics) or name in one.config.evaluation.timed_only
-    same = stated["sampler"] == name and dict(stated["sampler_settings"]) == settings
-    return same and measured and bool(result.timing)
-
-
-def same_setting(stated: dict[str, Any], config: Config) -> bool:
-    wanted = config.evaluation
-    return all(stated[key] == getattr(wanted, key) for key in ("samples", "seed", "chunk", "extractor"))
-
-
-def same_ability_setting(stated: dict[str, Any], config: Config) -> bool:
-    wanted = config.evaluation
-    return (stated["images"], stated["seed"], stated["chunk"]) == (wanted.samples, wanted.seed, wanted.chunk)
+    return not plan(one.config, records.find(one.results, run_id(one.config)))

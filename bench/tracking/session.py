@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.progress import console
+from bench.signals import status
 
 if TYPE_CHECKING:
     from wandb import Run
@@ -73,7 +74,7 @@ class Session:
     ) -> None:
         if not self.on:
             return
-        self.code = int(kind is not None)  # W&B shows the run as failed
+        self.code = status(error) if kind else 0  # W&B shows the run as failed
         self.jobs.put(None)
         patience = SECONDS_TO_STOP if kind else SECONDS_TO_OPEN + SECONDS_TO_END
         self.thread.join(None if self.asked else patience)

@@ -9,8 +9,8 @@ from lightning.pytorch.callbacks import WeightAveraging
 
 from bench.callbacks import Curves, at_point
 from bench.evaluation import quantise, seeded
-from bench.judge import samplers
 from bench.pictures import save_grid
+from bench.plan import samplers
 from bench.row_pictures import scatter
 from bench.schema import Config
 from bench.sheets import save

@@ -1,5 +1,6 @@
 """A stored protocol is repeated to the last figure, and what cannot be is refused with what differs."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from bench.cli import main
-from bench.evaluation import Protocol
+from bench.evaluation import METRICS, Protocol
 
 RUN = ["train", "model=gan", "preset=smoke", "train.images=64", "model.width=4", "evaluation.samples=64", "results=r",
        "trainer.accelerator=cpu"]  # fmt: skip
@@ -129,3 +130,40 @@ def test_weights_of_another_version_are_refused(trained: tuple[str, str], capsys
     torch.save(content, file)
     assert main(["evaluate", trained[0], "--protocol", trained[1], "results=r"]) == 2
     assert "weights of another version of the model; train it again" in capsys.readouterr().err
+
+
+def test_a_sampler_that_a_user_names_is_judged_though_its_preset_only_times_it(
+    small_mnist: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*RUN[:1], "model=ddpm", *RUN[2:4], *RUN[5:], "model.channels=[8,8]", "model.T=20", "samplers=[ddim-10]"]
+    assert main([*words, "evaluation.timed_only=[ddim-10]", "evaluation.timed_images=4"]) == 0
+    (record,) = Path("r/records").glob("ddpm-*.json")
+    ((key, before),) = json.loads(record.read_text())["results"].items()
+    assert before["metrics"] == {}
+    assert main(["evaluate", record.stem, "results=r"]) == 0
+    assert "nothing new: ddim-10 is recorded, and timed only" in capsys.readouterr().err
+    assert main(["evaluate", record.stem, "results=r", "samplers.ddim-10.steps=10"]) == 0
+    assert "ddim-10: it was only timed" in capsys.readouterr().err
+    after = json.loads(record.read_text())["results"][key]
+    assert after["metrics"]["fid"] > 0
+    assert after["timing"] == before["timing"]
+
+
+def test_changes_that_come_to_nothing_say_why(
+    trained: tuple[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, fingerprint = trained
+    before = Path(f"r/records/{run}.json").read_bytes()
+    assert main(["evaluate", run, "results=r", "evaluation.repeats=9"]) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "nothing to do" in said
+    assert "nothing new: evaluation.repeats=9 is how rows are timed, and a timing is kept" in said
+    assert "every metric of default is recorded under these settings" in said
+    assert Path(f"r/records/{run}.json").read_bytes() == before
+
+    monkeypatch.setitem(METRICS, "fid", dataclasses.replace(METRICS["fid"], version=99))
+    monkeypatch.setitem(METRICS, "toy", dataclasses.replace(METRICS["fid"], name="toy"))
+    assert main(["evaluate", run, "results=r", "--protocol", fingerprint]) == 0
+    assert "every figure of these versions repeats to six digits" in capsys.readouterr().out
+    result = json.loads(Path(f"r/records/{run}.json").read_text())["results"][fingerprint]
+    assert (result["versions"]["fid"], result["metrics"]["toy"]) == (99, result["metrics"]["fid"])

@@ -1,5 +1,6 @@
 """The pipeline from a command to its record: done once, never overwritten, mistakes in one sentence."""
 
+import dataclasses
 import errno
 import json
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bench import beside
+from bench.abilities import ABILITIES
 from bench.cli import main
 
 TINY = {  # overrides that make a model cheap
@@ -132,17 +133,16 @@ def test_a_stop_between_abilities_loses_none_and_measures_none_twice(
     small_mnist: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     results = small_mnist / "results"
-    kind, measure = beside.ABILITIES["encode"]
 
     def stopped(model: object, asked: object) -> dict:
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(beside.ABILITIES, "encode", (kind, stopped))
-    assert main(words("vae", results)) == 130
+    with monkeypatch.context() as patched:
+        patched.setitem(ABILITIES, "encode", dataclasses.replace(ABILITIES["encode"], measure=stopped))
+        assert main(words("vae", results)) == 130
     before = record(results, "vae")
     assert {one["protocol"]["ability"] for one in before["abilities"].values()} == {"reconstruct"}
-    monkeypatch.setitem(beside.ABILITIES, "encode", (kind, measure))
-    monkeypatch.setitem(beside.ABILITIES, "reconstruct", (beside.ABILITIES["reconstruct"][0], stopped))
+    monkeypatch.setitem(ABILITIES, "reconstruct", dataclasses.replace(ABILITIES["reconstruct"], measure=stopped))
     assert main(words("vae", results)) == 0
     after = record(results, "vae")
     assert after["results"] == before["results"]

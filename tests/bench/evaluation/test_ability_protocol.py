@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bench.evaluation import EvaluationError
-from bench.evaluation.ability_protocol import ABILITIES, AbilityProtocol
+from bench.evaluation.ability_protocol import AbilityProtocol
 from bench.evaluation.protocol import ROW_FIELDS
 
 VALUES: dict[str, Any] = {
@@ -55,8 +55,9 @@ def test_every_field_changes_the_fingerprint_and_all_but_the_rows_the_setting(na
 
 
 def test_no_two_abilities_share_a_column() -> None:
-    each = [AbilityProtocol.from_dict(VALUES | {"ability": a} | (UNTAUGHT if a != "encode" else {})) for a in ABILITIES]
-    assert len({protocol.setting() for protocol in each}) == len(ABILITIES)
+    names = ("reconstruct", "denoise", "bits_per_dim", "encode")
+    each = [AbilityProtocol.from_dict(VALUES | UNTAUGHT | {"ability": name}) for name in names]
+    assert len({protocol.setting() for protocol in each}) == len(names)
 
 
 def test_it_cannot_be_changed() -> None:
@@ -68,7 +69,7 @@ def test_it_cannot_be_changed() -> None:
     ("change", "message"),
     [
         ({"image": 5}, r"ability protocol key=image is unknown \(did you mean images\?\)"),
-        ({"ability": "denoises"}, r"ability=denoises is unknown \(did you mean denoise\?\)"),
+        ({"ability": ""}, "ability='' is not a name"),
         ({"images": 0}, "images=0 is not an integer of at least 1"),
         ({"images": True}, "images=True is not an integer"),
         ({"seed": "0"}, "seed='0' is not an integer of at least 0"),
@@ -77,10 +78,8 @@ def test_it_cannot_be_changed() -> None:
         ({"test_digest": None}, "test_digest=None is not a name"),
         ({"weights": "EMA"}, "weights=EMA is unknown"),
         ({"precision": "bfloat16"}, "the choices are float32"),
-        ({"train_digest": ""}, "train_digest='' is not a digest, as ability=encode needs"),
-        ({"train_images": 0}, "train_images=0 is not above 0, as ability=encode needs"),
-        ({"ability": "reconstruct"}, "train_digest='3434.* is not empty, as ability=reconstruct needs"),
-        ({"ability": "denoise", "train_digest": ""}, "train_images=10000 is not 0, as ability=denoise needs"),
+        ({"train_digest": ""}, "train_digest='' is not a digest, as train_images=10000 needs"),
+        ({"train_images": 0}, "train_digest='3434.* is not empty, as train_images=0 needs"),
     ],
 )
 def test_bad_values_are_refused_in_one_sentence(change: dict[str, Any], message: str) -> None:

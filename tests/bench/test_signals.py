@@ -1,0 +1,135 @@
+"""A stop by a signal is a clean end wherever a command is: one sentence, the right status, what is measured kept."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench import cli, signals
+from bench.fit import Interrupted
+
+PATIENCE = 300  # seconds, for a machine that others use, too
+
+
+@pytest.fixture(autouse=True)
+def default_handlers() -> None:
+    """A shell starts what it puts in the background with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_any_command_in_one_sentence(
+    number: signal.Signals, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+    monkeypatch.setattr("bench.commands.listing", lambda options: os.kill(os.getpid(), number))
+    assert cli.main(["list"]) == status
+    assert capsys.readouterr().err.count("\n") == 1
+    assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_a_second_signal_breaks_off_the_clean_end_and_a_repeated_one_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[str] = []
+
+    def wait(kill: Callable[[], None], name: str) -> None:
+        try:
+            kill()
+            time.sleep(30)
+        finally:
+            kill()
+            ended.append(name)
+
+    def kill() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(signals.Terminated), signals.raised():
+        wait(kill, "the same signal again, as timeout(1) sends it")
+    monkeypatch.setattr(signals, "SAME", 0.0)
+    with pytest.raises(signals.Terminated), signals.raised():
+        wait(kill, "never")
+    assert ended == ["the same signal again, as timeout(1) sends it"]
+
+
+def test_what_is_ignored_stays_ignored_and_another_thread_changes_nothing() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with signals.raised():
+        os.kill(os.getpid(), signal.SIGINT)
+    before = signal.getsignal(signal.SIGTERM)
+    status: list[int] = []
+    thread = threading.Thread(target=lambda: status.append(cli.main(["list", "metrics"])))
+    thread.start()
+    thread.join()
+    assert status == [0]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_the_status_of_a_stop_is_the_signals() -> None:
+    assert signals.status(KeyboardInterrupt()) == 130
+    assert signals.status(signals.Terminated()) == 143
+    assert signals.status(Interrupted("stopped", 143)) == 143
+    assert signals.status(ValueError()) == signals.status(None) == 1
+
+
+def command(digits: Path, *words: str) -> list[str]:
+    data = ["data=image_folder", f"data.root={digits}", "data.size=28", "evaluation.extractor=mnist-cnn"]
+    budget = ["preset=smoke", "trainer.accelerator=cpu", "train.images=64", "train.batch=32", "results=r"]
+    return [sys.executable, "-m", "bench.cli", "train", *data, *budget, *words]
+
+
+def stopped_when(words: list[str], spoken: tuple[str, ...], number: signal.Signals) -> tuple[int, str]:
+    """Start a command, signal it when it says something, and return its status and what it says after that."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HOME": str(Path.cwd()), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if all(part in line for part in spoken):
+            process.send_signal(number)
+            break
+    rest = process.stderr.read()
+    return process.wait(PATIENCE), rest
+
+
+def test_a_kill_in_the_evaluation_keeps_what_is_measured_and_the_next_call_goes_on(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGTERM while the second row is timed, Ctrl-C while it is sampled, and the same command once more."""
+    monkeypatch.chdir(tmp_path)
+    model = ["model=ddpm", "model.channels=[8,8]", "model.T=1000", "samplers=[ddim-10, ancestral-1000]"]
+    words = command(digits, *model, "evaluation.samples=64", "evaluation.timed_images=32", "wandb.mode=offline")
+    code, rest = stopped_when(words, ("ddpm, ddim-10:",), signal.SIGTERM)
+    assert code == 143, rest
+    assert "stopped; what is measured is recorded" in rest
+    assert "Traceback" not in rest
+    (file,) = Path("r/records").glob("ddpm-*.json")
+    first = json.loads(file.read_text())
+    ((key, row),) = first["results"].items()
+    assert row["protocol"]["sampler"] == "ddim-10"
+    assert row["metrics"]["fid"] > 0
+    assert not list(Path("r").glob("runs/*/live.json"))
+    assert len(list(Path("r").glob("runs/*/wandb/offline-run-*/*.wandb"))) == 1
+
+    code, rest = stopped_when(words, ("time ddpm, ancestral-1000", " image passes in "), signal.SIGINT)
+    assert code == 130, rest
+    assert "Traceback" not in rest
+    second = json.loads(file.read_text())["results"]
+    assert second[key] == row
+    (timed,) = (result for other, result in second.items() if other != key)
+    assert timed["metrics"] == {}
+
+    done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, "HOME": str(tmp_path)})
+    assert done.returncode == 0, done.stderr
+    assert "ancestral-1000: it was only timed; " in " ".join(done.stderr.split())
+    third = json.loads(file.read_text())
+    assert {one["timing"]["nfe"] for one in third["results"].values()} == {10, 1000}
+    assert all(one["metrics"]["fid"] > 0 for one in third["results"].values())
+    assert {name: one["timing"] for name, one in third["results"].items()} == {
+        name: one["timing"] for name, one in second.items()
+    }
+    assert third["train_seconds"] == first["train_seconds"]
