@@ -1,25 +1,39 @@
-"""CONTRIBUTING's worked example does what it says."""
+"""CONTRIBUTING's worked examples do what they say."""
 
 import importlib.util
 import json
 import re
 import shutil
 import sys
+import textwrap
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+import bench.abilities
+import models.protocols
+from bench.abilities import ABILITIES
 from bench.cli import main
+from bench.columns import SECTIONS
 from models import MODELS
 
 DOCUMENT = (Path(__file__).resolve().parent.parent / "CONTRIBUTING.md").read_text()
 
 
-def test_a_model_is_one_file_one_line_and_one_yaml(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module_text, line = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
-    (yaml,) = re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
+def blocks(heading: str, language: str = "python") -> list[str]:
+    """The code of one section of the document."""
+    (section,) = (part for part in DOCUMENT.split("\n## ") if part.startswith(heading))
+    return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
+
+
+@pytest.fixture
+def pixel_gaussian(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of the document's model, registered as the document says."""
+    module_text, line = blocks("Add a model")
+    (yaml,) = blocks("Add a model", "yaml")
     file = small_mnist / "pixel_gaussian.py"
     file.write_text(module_text)
     spec = importlib.util.spec_from_file_location("pixel_gaussian", file)
@@ -34,7 +48,11 @@ def test_a_model_is_one_file_one_line_and_one_yaml(small_mnist: Path, monkeypatc
     shutil.copytree(str(files("configs")), configs)
     (configs / "model" / f"{name}.yaml").write_text(yaml)
     monkeypatch.setattr("bench.config.CONFIGS", configs)
+    return name
 
+
+def test_a_model_is_one_file_one_line_and_one_yaml(pixel_gaussian: str, small_mnist: Path) -> None:
+    name = pixel_gaussian
     words = [f"model={name}", "preset=smoke", "results=r", "train.images=51200", "evaluation.samples=256"]
     assert main(["train", *words, "trainer.accelerator=cpu"]) == 0
     assert main(["table", "preset=smoke", "results=r"]) == 0
@@ -54,3 +72,44 @@ def test_a_model_is_one_file_one_line_and_one_yaml(small_mnist: Path, monkeypatc
     varied = pixels.std(0) > 0.3
     torch.testing.assert_close(state["mean"][varied], pixels.mean(0)[varied], atol=0.05, rtol=0)
     torch.testing.assert_close(state["log_deviation"].exp()[varied], pixels.std(0)[varied], atol=0.05, rtol=0.05)
+
+
+def test_an_ability_is_a_protocol_an_entry_and_its_columns(
+    pixel_gaussian: str, small_mnist: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [f"model={pixel_gaussian}", "preset=smoke", "results=r", "train.images=640", "evaluation.samples=64"]
+    train = ["train", *words, "evaluation.timed_images=4", "trainer.accelerator=cpu"]
+    assert main(train) == 0
+
+    protocol, method, section, functions, entry = blocks("Add an ability")
+    names: dict[str, Any] = dict(vars(models.protocols))
+    exec(protocol, names)
+    model = MODELS[pixel_gaussian]
+    own: dict[str, Any] = {**vars(sys.modules["pixel_gaussian"]), "inference": models.base.inference}
+    exec(textwrap.dedent(method), own)
+    monkeypatch.setattr(model, "inpaint", own["inpaint"], raising=False)
+    names = {**vars(bench.abilities), "Inpaints": names["Inpaints"]}
+    exec(functions, names)
+    with pytest.raises(ValueError, match=r"section=inpainting: none of bench.columns.SECTIONS, which are compression"):
+        eval(f"{{{entry}}}", names)
+    (added,) = eval(f"({section})", dict(vars(sys.modules["bench.columns"])))
+    for module in [module for key, module in sys.modules.items() if key.startswith("bench.")]:
+        if getattr(module, "SECTIONS", None) is SECTIONS:
+            monkeypatch.setattr(module, "SECTIONS", (*SECTIONS, added))
+    for name, one in eval(f"{{{entry}}}", names).items():
+        monkeypatch.setitem(ABILITIES, name, one)
+
+    capsys.readouterr()
+    assert main(train) == 0
+    assert "missing: ability inpaint was not measured" in " ".join(capsys.readouterr().err.split())
+    (record,) = (json.loads(file.read_text()) for file in Path("r/records").glob(f"{pixel_gaussian}-*.json"))
+    (figures,) = (one["figures"] for one in record["abilities"].values() if one["protocol"]["ability"] == "inpaint")
+    assert main(["table", "preset=smoke", "results=r"]) == 0
+    text = Path("r/TABLE.md").read_text()
+    assert f"{figures['psnr']:.1f}" in text.split("Inpainting")[1]
+    assert main(["list", "models"]) == 0
+    assert "inpaint]" in " ".join(capsys.readouterr().out.split())
+    assert main(train) == 0
+    assert "nothing to do" in capsys.readouterr().err
+    assert main(["report", "results=r"]) == 0
+    assert "Inpainting" in Path("r/report.html").read_text()

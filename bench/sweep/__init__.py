@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.locks import exclusive
+from bench.plan import sentence
 from bench.progress import console
 from bench.records import failures
 from bench.schema import ConfigError
@@ -15,7 +16,7 @@ from bench.sweep.estimate import Costs
 from bench.sweep.executor import Executor
 from bench.sweep.local import LocalExecutor, in_words, places, visible_gpus
 from bench.sweep.loop import Loop
-from bench.sweep.plan import Planned, all_cells, complete, one_folder, probes
+from bench.sweep.plan import Planned, all_cells, complete, missing, one_folder, probes
 from bench.sweep.result import show_result, timed_otherwise
 from bench.sweep.space import SweepFile, read
 
@@ -40,8 +41,8 @@ def sweep(where: str, overrides: Sequence[str], machines: Machines) -> int:
             proposals = stack.enter_context(kept_proposals(file, Path(where).stem, overrides, results))
             planned, total = proposals.cells(), file.run_cap or 0
         recorded = [one for one in planned if complete(one)]
-        missing = [one for one in planned if one not in recorded]
-        loop = Loop(file.name or Path(where).stem, missing, total, len(recorded), Costs(results), typical)
+        unfinished = [one for one in planned if one not in recorded]
+        loop = Loop(file.name or Path(where).stem, unfinished, total, len(recorded), Costs(results), typical)
         if loop.state.waiting:
             executor, loop.places, where_they_run = start(machines, [*planned, typical], total, results)
             announce(loop, results, where_they_run)
@@ -114,6 +115,8 @@ def announce(loop: Loop, results: Path, where_they_run: str) -> None:
         f"[bold]{state.title}[/]: {state.total} runs in {results}: {state.recorded} recorded and skipped, "
         f"{state.waiting} to run{again}"
     )
+    if lacks := [step for one in loop.waiting for step in missing(one) if step.what != "training"]:
+        console.print(f"  missing of recorded runs: {sentence(lacks)}")
     if state.waiting:
         costs = [loop.costs.of(one.config) for one in [*loop.waiting, loop.typical]]
         machines = sorted({machine for cost in costs if cost for machine in cost.machines})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench import records
 from bench.config import load, run_id
-from bench.plan import plan
+from bench.plan import Step, plan
 from bench.schema import Config, ConfigError
 from bench.sweep.command import expand, template
 from bench.sweep.executor import Cell
@@ -108,4 +108,9 @@ def complete(one: Planned) -> bool:
 
     Where this says no, it may say yes in a few seconds.
     """
-    return not plan(one.config, records.find(one.results, run_id(one.config)))
+    return not missing(one)
+
+
+def missing(one: Planned) -> list[Step]:
+    """What `bench train` would do for the cell, as far as that is known without loading images."""
+    return plan(one.config, records.find(one.results, run_id(one.config)))

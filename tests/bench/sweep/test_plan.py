@@ -120,7 +120,12 @@ def test_a_run_is_complete_when_all_of_it_is_recorded_under_these_settings(
     } | {
         "stopped before the last of it was measured": whole.model_copy(update={"evaluate_seconds": 0.0}),
         "no row": whole.model_copy(update={"results": {}}),
-        "a row without figures": whole.model_copy(update={"results": {row: result.model_copy(update={"metrics": {}})}}),
+        "a row without figures": whole.model_copy(
+            update={"results": {row: result.model_copy(update={"metrics": {}, "versions": {}})}}
+        ),
+        "a metric that was added since": whole.model_copy(
+            update={"results": {row: result.model_copy(update={"versions": dict(list(result.versions.items())[1:])})}}
+        ),
         "a row without timing": whole.model_copy(update={"results": {row: result.model_copy(update={"timing": {}})}}),
     }
     for what, part in parts.items():

@@ -74,7 +74,7 @@ def test_nothing_runs_on_when_the_sweep_is_gone_and_the_cell_has_saved_its_state
         time.sleep(3)
         job.send_signal(number)
         code = job.wait(PATIENCE)
-        assert code == (130 if number in (signal.SIGTERM, signal.SIGINT) else -number)
+        assert code == {signal.SIGTERM: 143, signal.SIGINT: 130}.get(number, -number)
         until(lambda: not processes())
     assert len(list(Path("r").glob("runs/*/checkpoints/*.ckpt"))) == 1
 
