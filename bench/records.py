@@ -139,7 +139,7 @@ def write_bytes(target: Path, content: bytes) -> None:
         os.chmod(aside, 0o644)
         os.replace(aside, target)
     except BaseException as error:
-        os.unlink(aside)
+        Path(aside).unlink(missing_ok=True)  # a signal may have come right after the renaming
         if isinstance(error, OSError):
             error.filename = str(target)
         raise

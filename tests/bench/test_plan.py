@@ -14,7 +14,8 @@ from bench.config import load
 from bench.evaluation import METRICS, Estimate, FeatureSets
 from bench.plan import missing_metrics, plan, sentence
 from bench.records import Ability, Record, Result
-from bench.schema import Config
+from bench.schema import Config, ConfigError
+from bench.third_block import entries
 from models import MODELS
 
 WORDS = ["model=ddpm", "data=mnist", "preset=smoke", "evaluation.samples=64"]
@@ -115,6 +116,11 @@ def test_a_class_offers_the_abilities_that_its_instances_have(name: str, tiny: d
     model = build_model(config, (1, 28, 28))
     for ability, entry in ABILITIES.items():
         assert isinstance(model, entry.protocol) == entry.offered_by(type(model)), ability
+
+
+def test_an_ability_that_is_not_registered_is_named_where_a_record_holds_it() -> None:
+    with pytest.raises(ConfigError, match=r"ability=denoises: unknown \(did you mean denoise\?\)"):
+        list(entries("ddpm", {}, Ability(protocol={"ability": "denoises"}, figures={})))
 
 
 TINY = ["preset=smoke", "trainer.accelerator=cpu", "train.images=64", "train.batch=32", "model.width=4",

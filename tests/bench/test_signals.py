@@ -14,6 +14,7 @@ import pytest
 
 from bench import cli, signals
 from bench.fit import Interrupted
+from bench.records import write_text
 
 PATIENCE = 300  # seconds, for a machine that others use, too
 
@@ -75,6 +76,21 @@ def test_the_status_of_a_stop_is_the_signals() -> None:
     assert signals.status(signals.Terminated()) == 143
     assert signals.status(Interrupted("stopped", 143)) == 143
     assert signals.status(ValueError()) == signals.status(None) == 1
+
+
+def test_a_signal_right_after_a_file_has_its_name_leaves_it_whole_and_is_still_that_signal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = os.replace
+
+    def stopped(source: str, target: Path) -> None:
+        replace(source, target)
+        raise signals.Terminated
+
+    monkeypatch.setattr(os, "replace", stopped)
+    with pytest.raises(signals.Terminated):
+        write_text(tmp_path / "record.json", "whole")
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["whole"]
 
 
 def command(digits: Path, *words: str) -> list[str]:

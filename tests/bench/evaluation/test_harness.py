@@ -98,6 +98,29 @@ def test_an_evaluation_repeats_exactly_and_says_what_it_cost(against: Against, m
     assert set(stages) == {"sampling", "metrics"}
 
 
+def test_a_selection_gives_the_figures_that_all_metrics_give_and_says_what_it_computed(
+    against: Against, make_protocol: MakeProtocol
+) -> None:
+    protocol = make_protocol(against)
+    whole = evaluate(noise, against, protocol)
+    assert whole.versions == {name: metric.version for name, metric in METRICS.items()}
+    for chosen in (["recall", "modes"], ["fid"]):
+        part = evaluate(noise, against, protocol, metrics=chosen)
+        assert set(part.versions) == set(chosen), "modes are computed, and have no figure here"
+        assert part.metrics == {name: value for name, value in whole.metrics.items() if name in chosen}
+        assert part.intervals == {name: ends for name, ends in whole.intervals.items() if name in chosen}
+        assert part.fid_by_count == (whole.fid_by_count if "fid" in chosen else {})
+        assert part.flags == whole.flags
+
+
+def test_an_unknown_metric_is_refused_before_any_sample_is_drawn(against: Against, make_protocol: MakeProtocol) -> None:
+    def draw(n: int, generator: torch.Generator) -> Tensor:
+        raise AssertionError("drawn")
+
+    with pytest.raises(EvaluationError, match=r"metric=recal is unknown \(did you mean recall\?\)"):
+        evaluate(draw, against, make_protocol(against), metrics=["recal"])
+
+
 def test_the_reference_evaluated_against_itself_is_perfect(
     against: Against, images: Callable[..., Tensor], make_protocol: MakeProtocol
 ) -> None:

@@ -71,6 +71,7 @@ def test_a_run_gone_on_with_is_one_run_with_each_point_once(
             patch.setattr(fit, "SECONDS_BETWEEN_CHECKPOINTS", 0)
             at_images(patch, images, stop)
             assert main([*WORDS, f"wandb.mode={mode}"]) == 130
+        assert [one.exit_code for one in server.runs.values()] == ([130] if mode == "online" else [])
         kept = sorted(Path("r").glob("runs/*/checkpoints/*"), key=lambda file: file.stat().st_mtime)
         kept[-1].unlink()  # what a kill loses: everything since an older checkpoint
     assert main([*WORDS, f"wandb.mode={mode}"]) == 0
