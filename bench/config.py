@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -50,9 +50,20 @@ def load(overrides: Sequence[str]) -> list[Config]:
     else:
         chosen = [model for model in by_model if model in able]
     return [
-        resolve(preset_name, model, data_name, [preset, by_model.get(model) or {}, for_data.get(model, {}), rest])
+        judged_where_named(
+            resolve(preset_name, model, data_name, [preset, by_model.get(model) or {}, for_data.get(model, {}), rest]),
+            rest,
+        )
         for model in chosen
     ]
+
+
+def judged_where_named(config: Config, overrides: Mapping[str, Any]) -> Config:
+    """The configuration in which no sampler that the user's overrides name is only timed, unless they say so, too."""
+    if "timed_only" in overrides.get("evaluation", {}):
+        return config
+    rest = [name for name in config.evaluation.timed_only if name not in overrides.get("samplers", ())]
+    return config.model_copy(update={"evaluation": config.evaluation.model_copy(update={"timed_only": rest})})
 
 
 def resolve(preset: str, model: str, data: str, layers: list[dict[str, Any]]) -> Config:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import records
-from bench.config import check_parts, merge, split
+from bench.config import check_parts, judged_where_named, merge, split
 from bench.evaluation import Against, Evaluation, EvaluationError, Protocol, check_protocol
 from bench.judge import autocast, judged_result, sample_row, time_row, unmeasured
 from bench.locks import exclusive
@@ -28,9 +28,7 @@ def reevaluate(run: str, overrides: Sequence[str]) -> None:
         raise ConfigError(f"{wrong[0]}: `bench evaluate` changes evaluation.*, samplers.* and results only")
     results = Path(changes.get("results", "results"))
     _, config, _ = recorded_config(run, results, {**changes, "results": str(results)})
-    if "timed_only" not in changes.get("evaluation", {}):  # a sampler that is named is judged, too
-        rest = [name for name in config.evaluation.timed_only if name not in changes.get("samplers", ())]
-        config = config.model_copy(update={"evaluation": config.evaluation.model_copy(update={"timed_only": rest})})
+    config = judged_where_named(config, changes)
     if not run_config(config):
         console.print(f"  nothing new: {'; '.join(nothing_new(config, changes))}")
 

@@ -119,3 +119,15 @@ def test_what_a_model_is_and_can_do_is_listed(capsys: pytest.CaptureFixture[str]
     assert "[autoregressive-vae, reconstruct, encode, bits_per_dim]" in said
     assert "[autoencoder, reconstruct, encode, denoise]" in said
     assert "[gan]" in said
+
+
+def test_a_sampler_that_is_named_is_judged_though_the_preset_only_times_it() -> None:
+    words = ["preset=quick", "model=ddpm", "data=mnist"]
+    (usual,) = load(words)
+    (named,) = load([*words, "samplers.ancestral-1000.steps=1000"])
+    assert usual.evaluation.timed_only == ["ancestral-1000"]
+    assert named.evaluation.timed_only == []
+    assert named.samplers == usual.samplers
+    assert run_id(named) == run_id(usual)
+    (said,) = load([*words, "samplers.ancestral-1000.steps=1000", "evaluation.timed_only=[ancestral-1000]"])
+    assert said == usual

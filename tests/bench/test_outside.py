@@ -1,5 +1,6 @@
 """Another program's images: measured as our own are, recorded under their name, and refused where they do not fit."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from bench.cli import main
+from bench.evaluation import METRICS
 from datamodules import DATAMODULES
 
 WORDS = ["evaluation.samples=64", "evaluation.chunk=25", "results=r"]
@@ -57,6 +59,21 @@ def test_a_protocol_is_repeated_on_other_images(held_out: Path, capsys: pytest.C
     assert figures(recorded("a-mnist-images")) == figures(recorded("b-mnist-images"))
     capsys.readouterr()
     assert main(["evaluate", "--images", str(held_out), "--name", "b", "--protocol", fingerprint[:8], "results=r"]) == 0
+    assert "nothing to do" in capsys.readouterr().err
+
+
+def test_a_metric_added_later_reaches_a_recorded_folder(
+    held_out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["evaluate", "--images", str(held_out), "--name", "a", *WORDS]
+    assert main(command) == 0
+    before = figures(recorded("a-mnist-images"))
+    monkeypatch.setitem(METRICS, "toy", dataclasses.replace(METRICS["vendi"], name="toy"))
+    capsys.readouterr()
+    assert main(command) == 0
+    assert "missing: metric toy was not computed" in " ".join(capsys.readouterr().err.split())
+    assert figures(recorded("a-mnist-images")) == before | {"toy": before["vendi"]}
+    assert main(command) == 0
     assert "nothing to do" in capsys.readouterr().err
 
 

@@ -133,7 +133,7 @@ def files(kind: str) -> dict[str, Any]:
     return json.loads(file.read_text())
 
 
-def test_a_metric_added_later_reaches_a_recorded_run_its_baseline_and_a_folder_of_images(
+def test_a_metric_added_later_reaches_a_recorded_run_and_its_baseline(
     small_mnist: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train = ["train", "model=gan", *TINY]

@@ -93,6 +93,42 @@ def test_a_signal_right_after_a_file_has_its_name_leaves_it_whole_and_is_still_t
     assert [file.read_text() for file in tmp_path.iterdir()] == ["whole"]
 
 
+STAGES = {  # what is called in each stage of a command, in their order
+    "reference features": "bench.standard.reference",
+    "real images": "bench.judge.evaluate_images",
+    "timing": "bench.judge.time_sampling",
+    "samples": "bench.judge.evaluate",
+    "pictures": "bench.pictures.draw",
+    "abilities": "bench.beside.task",
+}
+
+
+def test_each_stage_of_the_evaluation_may_be_stopped_and_the_same_command_goes_on(
+    small_mnist: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def kill(*arguments: object, **settings: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(30)
+
+    tiny = ["train.images=64", "model.width=4", "evaluation.samples=64", "evaluation.timed_images=4"]
+    words = ["train", "model=gan", "preset=smoke", "trainer.accelerator=cpu", "results=r", *tiny]
+    trained = []
+    for stage, name in STAGES.items():
+        with monkeypatch.context() as patched:
+            patched.setattr(name, kill)
+            assert cli.main(words) == 143, stage
+        said = capsys.readouterr().err
+        assert "stopped; what is measured is recorded, and the same command goes on from there" in said, stage
+        trained += [line for line in said.splitlines() if line.strip().startswith("train gan")]
+    assert len(trained) == 1
+    (file,) = Path("r/records").glob("gan-*.json")
+    (stopped,) = json.loads(file.read_text())["results"].values()
+    assert cli.main(words) == 0
+    (whole,) = json.loads(file.read_text())["results"].values()
+    assert whole == stopped
+    assert whole["metrics"]["fid"] > 0
+
+
 def command(digits: Path, *words: str) -> list[str]:
     data = ["data=image_folder", f"data.root={digits}", "data.size=28", "evaluation.extractor=mnist-cnn"]
     budget = ["preset=smoke", "trainer.accelerator=cpu", "train.images=64", "train.batch=32", "results=r"]
@@ -118,6 +154,7 @@ def rows() -> list[bool]:
     return sorted((bool(row["metrics"]) for record in records for row in record["results"].values()), reverse=True)
 
 
+@pytest.mark.slow
 def test_a_kill_in_the_evaluation_keeps_what_is_measured_and_the_next_call_goes_on(
     digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
