@@ -5,6 +5,7 @@ from pathlib import Path
 
 import lightning as L
 import torch
+from rich.markup import escape
 
 from bench import live, pictures, records
 from bench.beside import is_images, measure_abilities, measure_baselines, missing_abilities
@@ -32,7 +33,14 @@ def build_data(config: Config) -> ImageDataModule:
     ranks.on_first(data.prepare_data)
     ranks.on_each(data.prepare_data)  # finds its files there, but on machines with no file system in common
     ranks.on_each(data.setup)
+    ranks.on_first(lambda: print_notes(data))
     return data
+
+
+def print_notes(data: ImageDataModule) -> None:
+    """Print what a user should know about the files of a data set, a line each."""
+    for note in data.notes:
+        console.print(f"  [yellow]{escape(note)}[/]")
 
 
 def build_model(config: Config, image_shape: tuple[int, int, int]) -> GenerativeModel:
