@@ -171,4 +171,4 @@ def draw_pictures(config: Config, data: ImageDataModule, model: GenerativeModel)
     folder = Path(config.results) / "pictures" / run_id(config)
     if is_images(data):
         pictures.draw(model, data.test_images, data.test_labels, folder, seed=config.evaluation.seed)
-    console.print(f"  pictures: {folder} ({', '.join(file.stem for file in sorted(folder.glob('*.png')))})")
+    console.print(f"  pictures: {folder} ({', '.join(file.stem for file in records.visible(folder, '*.png'))})")
