@@ -55,7 +55,7 @@ class Record(BaseModel):
     run_id: str
     family: str  # the lecture's column, or "data" for real held-out images
     config: dict[str, Any]
-    code: dict[str, Any]  # as bench.provenance has it; after a resume under other code, what ran before is "earlier"
+    code: dict[str, Any]  # as bench.provenance has it; after a resume on something else, "earlier" is what ran before
     libraries: dict[str, str]
     data_digest: str  # sha256 of the training images
     hardware: dict[str, Any] = {}  # of the training

@@ -11,7 +11,7 @@ from bench import live, pictures, records
 from bench.beside import is_images, measure_abilities, measure_baselines, missing_abilities
 from bench.config import run_id, without_name
 from bench.evaluation import check_extractor, key, ranks
-from bench.fit import resolve_precision, train
+from bench.fit import check_resumable, resolve_precision, train
 from bench.judge import evaluate_floor, evaluate_rows, missing_rows
 from bench.launch import launch
 from bench.locks import exclusive
@@ -98,6 +98,8 @@ def run(config: Config, data: ImageDataModule, model: GenerativeModel) -> None:
         raise ConfigError(
             f"{file}: made from other images than data={config.data['name']} has now; use another results=DIR"
         )
+    if record is None:
+        ranks.on_first(lambda: check_resumable(config, data, weights.parent))
     with exclusive(results, "references"):  # which all runs share: measured once, by whoever comes first
         started = time.monotonic()
         by = references(config, data)

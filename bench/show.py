@@ -100,8 +100,9 @@ def said(record: Record) -> dict[str, str]:
 def described(code: dict[str, Any]) -> str:
     """Whether the code was that of its commit, and what trained before it; empty for one clean commit."""
     changes = {True: "", False: ", with changes not committed", None: ", changes unknown"}[code["clean"]]
-    earlier = ", ".join(stretch["code"]["commit"][:12] for stretch in code.get("earlier", ()))
-    return changes + (f" (begun by {earlier})" if earlier else "")
+    before = {stretch["code"]["commit"][:12]: None for stretch in code.get("earlier", ())}
+    others = ", ".join(commit for commit in before if not code["commit"].startswith(commit))
+    return changes + (f" (begun by {others})" if others else "")
 
 
 def files(record: Record, results: Path) -> dict[str, str]:
