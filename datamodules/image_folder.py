@@ -67,7 +67,7 @@ class ImageFolder(ImageDataModule):
             self.notes.append(f"data.root={self.folder}: {len(paths):,} images, {listing.note}")
         grey, several = _survey(paths)
         if several:
-            self.notes.append(f"{several:,} files hold several images, of which the first is taken")
+            self.notes.append(f"files of several images: {several:,}; the first image of each is taken")
         images = _decode(paths, self.size, grey)
         train, test = split_indices(len(images))
         self.notes += _copies(images, paths, train, test)

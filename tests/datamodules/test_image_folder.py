@@ -141,7 +141,7 @@ def test_of_several_images_in_a_file_the_first_is_taken_and_that_is_said(tmp_pat
     save(tmp_path / "1.tif", pixels[1], save_all=True, append_images=[Image.fromarray(pixels[2])])
     data = ImageFolder(root=str(tmp_path), size=8)
     data.setup()
-    assert data.notes == ["1 files hold several images, of which the first is taken"]
+    assert data.notes == ["files of several images: 1; the first image of each is taken"]
 
 
 def test_a_missing_folder_an_empty_one_and_a_single_image_are_refused(tmp_path: Path, pixels: np.ndarray) -> None:
