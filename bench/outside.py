@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from torch import Tensor
 
 from bench import records
 from bench.beside import is_images
 from bench.config import load
 from bench.evaluation import EvaluationError, Protocol, evaluate_images, hardware, read_images, storage
+from bench.evaluation.png_folder import FORMATS, LOSSY
 from bench.judge import judged_result
 from bench.locks import exclusive
 from bench.progress import Bar, console
@@ -20,6 +22,7 @@ from bench.row_pictures import draw_row
 from bench.run import build_data, check_evaluation
 from bench.schema import Config, ConfigError
 from bench.standard import CELLS, protocol, standard
+from datamodules.folders import list_files
 
 NAME = "A-Za-z0-9._-"  # characters of a record's file name
 
@@ -27,7 +30,7 @@ NAME = "A-Za-z0-9._-"  # characters of a record's file name
 def evaluate_folder(
     folder: Path, data_name: str, name: str | None, overrides: Sequence[str], repeated: str | None = None
 ) -> None:
-    """Judge the PNGs below `folder` against a data set and record them under `name` (None: the folder's own).
+    """Judge the images below `folder` against a data set and record them under `name` (None: the folder's own).
 
     `overrides`: evaluation.*, data.* and results=DIR. `repeated`: names a stored protocol to repeat, less its sampler.
     """
@@ -80,9 +83,18 @@ def outside_config(data_name: str, overrides: Sequence[str], stated: Protocol | 
 
 
 def read(folder: Path, shape: tuple[int, int, int], samples: int) -> Tensor:
-    """The images of a folder, at least `samples` of them."""
+    """The images of a folder, at least `samples` of them; what is left out is printed."""
+    listing = list_files(folder, FORMATS, "--images")
+    if not listing.files:
+        why = "; lossy files have other pixels than the samples had" if LOSSY & set(listing.left_out) else ""
+        raise EvaluationError(
+            f"--images={folder} holds no {', '.join(FORMATS)} file ({listing.note or 'it is empty'}{why}): "
+            "save the samples as 8-bit PNG"
+        )
+    if listing.left_out:
+        console.print(f"  [yellow]--images={escape(str(folder))}: {len(listing.files):,} images, {listing.note}[/]")
     with Bar(f"read {folder.name}", samples, "images") as bar:
-        images = read_images(folder, shape, lambda _, done, total: bar.advance(done - bar.done))
+        images = read_images(listing.files, shape, lambda _, done, total: bar.advance(done - bar.done))
     if len(images) < samples:
         raise EvaluationError(
             f"--images={folder} holds {len(images):,} images, but evaluation.samples={samples}; give more images, or "

@@ -32,7 +32,7 @@ def recorded_config(run: str, results: Path, changes: dict[str, Any]) -> tuple[r
     """A trained run's record, its configuration under changes, and its weights; ConfigError if one is missing."""
     record = records.find(results, run)
     if record is None:
-        check_name("run", run, [file.stem for file in (results / "records").glob("*.json")])
+        check_name("run", run, records.run_ids(results))
         raise AssertionError
     if not (weights := results / "runs" / run / "final.ckpt").exists():
         raise ConfigError(f"{weights}: missing, so {run} cannot be sampled; train it again with `bench train`")

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import lightning as L
 import torch
+from rich.markup import escape
 
 from bench import live, pictures, records
 from bench.beside import is_images, measure_abilities, measure_baselines, missing_abilities
 from bench.config import run_id, without_name
 from bench.evaluation import check_extractor, key, ranks
-from bench.fit import resolve_precision, train
+from bench.fit import check_resumable, resolve_precision, train
 from bench.judge import evaluate_floor, evaluate_rows, missing_rows
 from bench.launch import launch
 from bench.locks import exclusive
@@ -32,7 +33,14 @@ def build_data(config: Config) -> ImageDataModule:
     ranks.on_first(data.prepare_data)
     ranks.on_each(data.prepare_data)  # finds its files there, but on machines with no file system in common
     ranks.on_each(data.setup)
+    ranks.on_first(lambda: print_notes(data))
     return data
+
+
+def print_notes(data: ImageDataModule) -> None:
+    """Print what a user should know about the files of a data set, a line each."""
+    for note in data.notes:
+        console.print(f"  [yellow]{escape(note)}[/]")
 
 
 def build_model(config: Config, image_shape: tuple[int, int, int]) -> GenerativeModel:
@@ -90,6 +98,8 @@ def run(config: Config, data: ImageDataModule, model: GenerativeModel) -> None:
         raise ConfigError(
             f"{file}: made from other images than data={config.data['name']} has now; use another results=DIR"
         )
+    if record is None:
+        ranks.on_first(lambda: check_resumable(config, data, weights.parent))
     with exclusive(results, "references"):  # which all runs share: measured once, by whoever comes first
         started = time.monotonic()
         by = references(config, data)
@@ -163,4 +173,4 @@ def draw_pictures(config: Config, data: ImageDataModule, model: GenerativeModel)
     folder = Path(config.results) / "pictures" / run_id(config)
     if is_images(data):
         pictures.draw(model, data.test_images, data.test_labels, folder, seed=config.evaluation.seed)
-    console.print(f"  pictures: {folder} ({', '.join(file.stem for file in sorted(folder.glob('*.png')))})")
+    console.print(f"  pictures: {folder} ({', '.join(file.stem for file in records.visible(folder, '*.png'))})")

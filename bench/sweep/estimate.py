@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from bench.records import HOUSE, Record, find, read_all
+from bench.provenance import HOUSE
+from bench.records import Record, find, read_all
 from bench.schema import Config
 from bench.seeds import identity
 from bench.selection import describe

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.columns import COLUMNS
 from bench.pictures import CAPTIONS
-from bench.records import Record, path
+from bench.records import Record, path, visible
 from bench.row_pictures import row_file
 from bench.seeds import names
 from bench.summary import intervals, summary
@@ -57,7 +57,7 @@ def grid_of(file: Path) -> "wandb.Image":
 
 def grids(folder: Path) -> list[Path]:
     """The sample grids that a run's folder holds, in their order."""
-    return sorted((folder / GRIDS).glob("*.png"))
+    return visible(folder / GRIDS, "*.png")
 
 
 def digest(record: Record) -> str:
@@ -79,7 +79,7 @@ def whole(run: "Run", session: "Session", record: Record, results: Path) -> None
 
     folder = results / "runs" / record.run_id
     history(run, session, record.curves, grids(folder), record.images_seen)
-    drawn = sorted((results / "pictures" / record.run_id).glob("*.png"))
+    drawn = visible(results / "pictures" / record.run_id, "*.png")
     shown = {f"pictures/{file.stem}": wandb.Image(str(file), caption=CAPTIONS.get(file.stem)) for file in drawn}
     run.log({"images_seen": record.images_seen, COMPARISON: of_run(record, results), **shown})
     arrived(artifacts(run, record, results), session)

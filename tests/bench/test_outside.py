@@ -71,6 +71,43 @@ def test_copies_are_flagged_and_the_pairs_are_drawn(small_mnist: Path, capsys: p
     assert "possible copies" in capsys.readouterr().err
 
 
+def test_hidden_files_are_no_samples_links_are_followed_and_the_rest_is_said(
+    held_out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Half of the samples behind a link, copies of a notebook's, a resource fork: the figures are those without."""
+    assert main(["evaluate", "--images", str(held_out), "--name", "whole", *WORDS]) == 0
+    (held_out.parent / "away").mkdir()
+    for file in sorted(held_out.glob("001*.png")):
+        file.rename(held_out.parent / "away" / file.name)
+    (held_out / "001").symlink_to("../away")
+    (held_out / ".ipynb_checkpoints").mkdir()
+    (held_out / ".ipynb_checkpoints" / "0.png").write_bytes((held_out / "00000.png").read_bytes())
+    (held_out / "._00000.png").write_bytes(b"\0\5\x16\7")
+    (held_out / "grid.jpg").touch()
+    capsys.readouterr()
+    assert main(["evaluate", "--images", str(held_out), "--name", "linked", *WORDS]) == 0
+    assert f"--images={held_out}: 256 images, left out 2 hidden, 1 .jpg" in capsys.readouterr().err
+    assert figures(recorded("linked-mnist-images")) == figures(recorded("whole-mnist-images"))
+
+
+def test_a_folder_without_lossless_images_says_what_it_holds(
+    small_mnist: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = small_mnist / "theirs"
+    folder.mkdir()
+    assert main(["evaluate", "--images", str(folder), *WORDS]) == 2
+    assert (
+        "holds no .png, .bmp, .tif, .tiff file (it is empty): save the samples as 8-bit PNG" in capsys.readouterr().err
+    )
+    for name in ("0.JPG", "1.jpg", "samples.npz", "._x.png"):
+        (folder / name).touch()
+    assert main(["evaluate", "--images", str(folder), *WORDS]) == 2
+    assert (
+        "(left out 2 .jpg, 1 .npz, 1 hidden; lossy files have other pixels than the samples had)"
+        in capsys.readouterr().err
+    )
+
+
 Case = Callable[[Path], list[str]]
 
 
