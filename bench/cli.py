@@ -8,6 +8,17 @@ from bench import commands as do
 from bench.memory import keep_freed
 from bench.progress import console
 
+
+class Version(argparse.Action):
+    """Print the version, which takes a call of git, and end."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from bench.version import version_line
+
+        print(version_line())
+        parser.exit()
+
+
 Add = Callable[[str, object, str, str], argparse.ArgumentParser]  # name, function, summary, example -> its own parser
 OVERRIDES = "settings as key=value; model=, data= and preset= pick files of configs/"
 
@@ -17,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
         prog="bench", description="Which family of generative models is good at what? Measured.",
         epilog="start with: bench train preset=smoke && bench table preset=smoke",
     )  # fmt: skip
+    top.add_argument("--version", action=Version, nargs=0, help="show the version and the commit of this bench")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, function: object, summary: str, example: str) -> argparse.ArgumentParser:

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from bench.paths import expand
 from bench.progress import console
 from bench.schema import ConfigError
 
@@ -26,14 +27,16 @@ def evaluate(options: argparse.Namespace) -> None:
     from bench.repeat import reevaluate, repeat
 
     words = [word for word in (options.run, *options.overrides) if word]
+    protocol = options.protocol and expand("--protocol", options.protocol)
     if not options.images and (options.data or options.name):
         raise ConfigError("evaluate: --data and --name belong to --images=DIR; a RUN has its own")
     if options.images:
-        evaluate_folder(Path(options.images), options.data or "mnist", options.name, words, options.protocol)
+        folder = Path(expand("--images", options.images))
+        evaluate_folder(folder, options.data or "mnist", options.name, words, protocol)
     elif not options.run or "=" in options.run:
         raise ConfigError("evaluate: name a RUN, as `bench train` prints it, or another program's --images=DIR")
-    elif options.protocol:
-        repeat(options.run, options.protocol, options.overrides)
+    elif protocol:
+        repeat(options.run, protocol, options.overrides)
     else:
         reevaluate(options.run, options.overrides)
 
@@ -56,7 +59,7 @@ def table(options: argparse.Namespace) -> int:
     folder, wanted = table_selection(options.overrides)
     made = build(select(read_all(folder), wanted), folder)
     if options.against:
-        other = Path(options.against)
+        other = Path(expand("--against", options.against))
         found = against.repetition(made, build(select(read_all(other), wanted), other))
         against.show(found, options.against, Console(highlight=False))
         return 0
@@ -107,7 +110,7 @@ def sweep(options: argparse.Namespace) -> int:
     from bench.sweep import sweep as run_sweep
 
     machines = Machines(options.executor, options.jobs, options.address, options.gpus)
-    return run_sweep(options.file, options.overrides, machines)
+    return run_sweep(expand("FILE", options.file), options.overrides, machines)
 
 
 def extractor(options: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bench import records
 from bench.beside import is_images
-from bench.config import load
+from bench.config import load, results_folder
 from bench.evaluation import EvaluationError, Protocol, evaluate_images, hardware, read_images, storage
 from bench.judge import judged_result
 from bench.locks import exclusive
@@ -34,8 +34,7 @@ def evaluate_folder(
     called = name or re.sub(rf"[^{NAME}]+", "-", folder.resolve().name)
     if not re.fullmatch(rf"[{NAME}]*[A-Za-z0-9][{NAME}]*", called):
         raise ConfigError(f"--name={called}: takes letters, digits, dots, dashes and underscores only")
-    where = next((word.removeprefix("results=") for word in overrides if word.startswith("results=")), "results")
-    stated = stored_protocol(repeated, Path(where)) if repeated else None
+    stated = stored_protocol(repeated, results_folder(overrides)) if repeated else None
     config = outside_config(data_name, overrides, stated)
     data = build_data(config)
     if not is_images(data):
