@@ -41,10 +41,12 @@ def parser() -> argparse.ArgumentParser:
 
     add_runs(add)
     add_answers(add)
-    add(
+    command = add(
         "selftest", do.selftest, "Run the evaluator on cases with known answers: expected beside measured.",
-        "bench selftest",
+        "bench selftest\n  bench selftest --study intervals",
     )  # fmt: skip
+    command.add_argument("--study", metavar="NAME", help="run the simulation behind a claim of docs/ again instead")
+    command.add_argument("overrides", nargs="*", default=[], metavar="results=DIR", help="where a study is written")
     command = add(
         "extractor", do.extractor, "Train the small classifier whose features judge a data set's samples.",
         "bench extractor data=cifar10 data.root=~/datasets",

@@ -43,8 +43,14 @@ def evaluate(options: argparse.Namespace) -> None:
 
 def selftest(options: argparse.Namespace) -> None:
     from bench.selftest import run
+    from bench.selftest.study import run_study
+    from bench.show import results_of
 
-    run()
+    results = results_of("selftest", options.overrides)
+    if options.study:
+        run_study(options.study, results)
+    else:
+        run()
 
 
 def table(options: argparse.Namespace) -> int:

@@ -1,0 +1,1 @@
+"""Simulations behind the statistical claims of docs/, a file each."""
