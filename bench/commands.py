@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from bench.paths import expand
+from bench.paths import check_results, expand
 from bench.progress import console
 from bench.schema import ConfigError
 
@@ -23,6 +23,7 @@ def train(options: argparse.Namespace) -> None:
 
 
 def evaluate(options: argparse.Namespace) -> None:
+    from bench.config import results_folder
     from bench.outside import evaluate_folder
     from bench.repeat import reevaluate, repeat
 
@@ -32,6 +33,7 @@ def evaluate(options: argparse.Namespace) -> None:
         raise ConfigError("evaluate: --data and --name belong to --images=DIR; a RUN has its own")
     if options.images:
         folder = Path(expand("--images", options.images))
+        check_results(results_folder([word for word in words if "=" in word]), writes=True)
         evaluate_folder(folder, options.data or "mnist", options.name, words, protocol)
     elif not options.run or "=" in options.run:
         raise ConfigError("evaluate: name a RUN, as `bench train` prints it, or another program's --images=DIR")

@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from pydantic import BaseModel, create_model
 
 from bench.overrides import overlay, tree
+from bench.paths import check_results
 from bench.schema import Config, ConfigError, arguments, check, check_name
 from bench.selection import CHOICES
 from datamodules import DATAMODULES, RUNNER_ARGUMENTS
@@ -156,7 +157,7 @@ def settings(model: str | None, data: str | None) -> type[BaseModel]:
 def results_folder(overrides: Sequence[str]) -> Path:
     """The folder that `results=DIR` names among the words, or the usual one."""
     given = [word for word in overrides if word.startswith("results=")]
-    return Path(tree(given, Config).get("results", read("", "default")["results"]))
+    return check_results(Path(tree(given, Config).get("results", read("", "default")["results"])))
 
 
 def table_selection(overrides: Sequence[str]) -> tuple[Path, dict[str, Any]]:
@@ -172,4 +173,4 @@ def table_selection(overrides: Sequence[str]) -> tuple[Path, dict[str, Any]]:
             check_name(group, picks[group], known)
     usual = read("", "default") | (read("preset", picks["preset"]) if "preset" in picks else {})
     wanted = picks | settings | {key: str(rest[key]) for key in ("protocol",) if key in rest}
-    return Path(str(rest.get("results", usual["results"]))), wanted
+    return check_results(Path(rest.get("results", usual["results"]))), wanted

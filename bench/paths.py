@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench.schema import ConfigError
 
+LONGEST_NAME = 255  # bytes, of the usual file systems
 VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})", re.ASCII)
 
 
@@ -25,3 +26,27 @@ def expand(key: str, text: str) -> str:
     if expanded == text and text.startswith("~"):
         raise ConfigError(f"{key}={text}: no home folder of {text.split('/')[0]}; write ./{text} for a name with ~")
     return expanded
+
+
+def check_results(folder: Path, writes: bool = False) -> Path:
+    """The folder, if it is one or can become one, and with `writes` if this process may write there.
+
+    Raises ConfigError for a file, a link to nothing, a name that no file system takes, and missing rights.
+    """
+    nearest = folder.absolute()
+    if any(len(os.fsencode(part)) > LONGEST_NAME for part in folder.parts):
+        raise ConfigError(f"results={folder}: file name too long")
+    try:
+        os.lstat(folder / "records")  # whose name is shorter than those of the files in it
+    except (FileNotFoundError, NotADirectoryError):
+        while not os.path.lexists(nearest):
+            nearest = nearest.parent
+    except OSError as error:
+        raise ConfigError(f"results={folder}: {str(error.strerror).lower()}") from None
+    if not nearest.exists():
+        raise ConfigError(f"results={folder}: {nearest} is a link to {os.readlink(nearest)}, which does not exist")
+    if not nearest.is_dir():
+        raise ConfigError(f"results={folder}: {nearest} is a file, not a folder")
+    if writes and not os.access(nearest, os.W_OK | os.X_OK):
+        raise ConfigError(f"results={folder}: {nearest} cannot be written to; choose another results=DIR")
+    return folder
