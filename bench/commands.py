@@ -7,6 +7,8 @@ from bench.paths import check_results, expand
 from bench.progress import console
 from bench.schema import ConfigError
 
+PORT = 8000  # of the page that `bench report --serve` shows
+
 
 def train(options: argparse.Namespace) -> None:
     from bench.config import load
@@ -49,7 +51,10 @@ def selftest(options: argparse.Namespace) -> None:
     from bench.show import results_of
 
     results = results_of("selftest", options.overrides)
+    if options.overrides and not options.study:
+        raise ConfigError(f"{options.overrides[0]}: `bench selftest` writes nothing but a study; add --study NAME")
     if options.study:
+        check_results(results, writes=True)
         run_study(options.study, results)
     else:
         run()
@@ -95,8 +100,10 @@ def compare(options: argparse.Namespace) -> None:
 def report(options: argparse.Namespace) -> int:
     from bench import report as page
 
+    if options.port is not None and not options.serve:
+        raise ConfigError(f"--port={options.port}: belongs to --serve; take it out")
     if options.serve:
-        return page.look(options.overrides, options.port)
+        return page.look(options.overrides, PORT if options.port is None else options.port)
     if options.check:
         return page.check(options.overrides)
     page.write(options.overrides)
@@ -124,6 +131,8 @@ def sweep(options: argparse.Namespace) -> int:
 def extractor(options: argparse.Namespace) -> None:
     from bench.extractor import train_extractor
 
+    if wrong := [word for word in options.overrides if not word.startswith(("data=", "data.", "seed="))]:
+        raise ConfigError(f"{wrong[0]}: `bench extractor` takes data=NAME, data.* and seed only")
     train_extractor(options.overrides)
 
 

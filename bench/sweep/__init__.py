@@ -69,6 +69,8 @@ def check_options(machines: Machines) -> None:
             raise ConfigError(f"{option}={value}: belongs to --executor {'local' if ray else 'ray'}; take it out")
     if machines.jobs is not None and machines.jobs < 1:
         raise ConfigError(f"--jobs={machines.jobs}: at least one run at a time")
+    if machines.gpus is not None and machines.gpus < 0:
+        raise ConfigError(f"--gpus={machines.gpus}: at least 0 for each device of a run")
 
 
 def checked(where: str, overrides: Sequence[str]) -> tuple[SweepFile, list[Planned], Path]:
