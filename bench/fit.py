@@ -9,8 +9,6 @@ from typing import TypeVar
 
 import lightning as L
 import torch
-from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
-from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.strategies.ddp import DDPStrategy
 
@@ -19,6 +17,7 @@ from bench.callbacks import Curves, Diverged, ImagesSeen, RandomState, averaged_
 from bench.checkpoints import Checkpoints, WholeFiles, newest_intact, remove_older, save
 from bench.config import run_id
 from bench.evaluation import hardware, ranks
+from bench.launch import cluster
 from bench.progress import console
 from bench.resume import Origin, announce, check_origin
 from bench.schema import Config
@@ -175,13 +174,6 @@ def build_trainer(
         enable_model_summary=False,
         log_every_n_steps=LOG_EVERY,
     )
-
-
-def cluster() -> list[SLURMEnvironment]:
-    """SLURM's environment less Lightning's own saving on SIGUSR1, which may fall into the middle of a batch."""
-    if SLURMEnvironment.detect() and not TorchElasticEnvironment.detect():
-        return [SLURMEnvironment(auto_requeue=False)]
-    return []
 
 
 def budget(config: Config) -> int:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench import records
 from bench.beside import is_images
-from bench.config import load
+from bench.config import load, results_folder
 from bench.evaluation import EvaluationError, Protocol, evaluate_images, hardware, read_images, storage
 from bench.evaluation.png_folder import FORMATS, LOSSY
 from bench.judge import judged_result
@@ -24,7 +24,8 @@ from bench.schema import Config, ConfigError
 from bench.standard import CELLS, protocol, standard
 from datamodules.folders import list_files
 
-NAME = "A-Za-z0-9._-"  # characters of a record's file name
+NAME = "A-Za-z0-9._-"  # characters of a record's file name, which W&B and LaTeX take as well
+LONGEST = 120  # characters of a name, before what a record's file name adds
 
 
 def evaluate_folder(
@@ -34,11 +35,12 @@ def evaluate_folder(
 
     `overrides`: evaluation.*, data.* and results=DIR. `repeated`: names a stored protocol to repeat, less its sampler.
     """
-    called = name or re.sub(rf"[^{NAME}]+", "-", folder.resolve().name)
-    if not re.fullmatch(rf"[{NAME}]*[A-Za-z0-9][{NAME}]*", called):
-        raise ConfigError(f"--name={called}: takes letters, digits, dots, dashes and underscores only")
-    where = next((word.removeprefix("results=") for word in overrides if word.startswith("results=")), "results")
-    stated = stored_protocol(repeated, Path(where)) if repeated else None
+    called = row_name(folder) if name is None else name
+    if not re.fullmatch(rf"[{NAME}]*[A-Za-z0-9][{NAME}]*", called) or len(called) > LONGEST:
+        raise ConfigError(
+            f"--name={called}: takes letters A to Z, digits, dots, dashes and underscores only, {LONGEST} at most"
+        )
+    stated = stored_protocol(repeated, results_folder(overrides)) if repeated else None
     config = outside_config(data_name, overrides, stated)
     data = build_data(config)
     if not is_images(data):
@@ -73,11 +75,28 @@ def evaluate_folder(
     console.print(f"  {wanted.line()}\n  recorded: {records.path(results, run_id)}; `bench table` has its row")
 
 
+def row_name(folder: Path) -> str:
+    """The folder's name with a dash for what a row's name cannot hold; ConfigError if nothing else is left of it."""
+    called = re.sub(rf"[^{NAME}]+", "-", folder.resolve().name).strip("-")[:LONGEST]
+    if not re.search("[A-Za-z0-9]", called):
+        raise ConfigError(
+            f"--images={folder}: the folder's name has no letter A to Z and no digit to name its row by; "
+            "name the row with --name=NAME"
+        )
+    return called
+
+
 def outside_config(data_name: str, overrides: Sequence[str], stated: Protocol | None) -> Config:
     """The configuration of the data and the evaluation; no model is trained."""
     allowed = ("evaluation.", "data.", "results=")
     if wrong := [word for word in overrides if not word.startswith(allowed)]:
         raise ConfigError(f"{wrong[0]}: `bench evaluate --images` takes evaluation.*, data.* and results=DIR only")
+    unused = {f"evaluation.{key}=": "no timing is made of images" for key in ("timed_images", "repeats", "timed_only")}
+    if stated:
+        unused |= {f"evaluation.{key}=": "--protocol states it" for key in settings(stated)}
+    for word in overrides:
+        if reason := next((why for key, why in unused.items() if word.startswith(key)), None):
+            raise ConfigError(f"{word}: not used with --images, since {reason}; take it out")
     repeated = [f"evaluation.{name}={value}" for name, value in settings(stated).items()] if stated else []
     return load([f"data={data_name}", "model=vae", *repeated, *overrides])[0]
 

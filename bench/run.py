@@ -15,6 +15,7 @@ from bench.fit import check_resumable, resolve_precision, train
 from bench.judge import evaluate_floor, evaluate_rows, missing_rows
 from bench.launch import launch
 from bench.locks import exclusive
+from bench.paths import check_results
 from bench.progress import console
 from bench.records import Record
 from bench.schema import Config, ConfigError
@@ -23,6 +24,8 @@ from bench.tracking import Session, by_agent, open_session
 from bench.tracking.telling import whole
 from datamodules import DATAMODULES, ImageDataModule
 from models import MODELS, GenerativeModel
+
+SMALLEST_SIDE = 4  # pixels; the classifiers' two poolings leave one of it, and SSIM's window is 3 x 3
 
 
 def build_data(config: Config) -> ImageDataModule:
@@ -68,9 +71,11 @@ def check_evaluation(config: Config, data: ImageDataModule) -> None:
     weights = Path(settings.extractor_weights) if settings.extractor_weights else None
     check_extractor(settings.extractor, data.image_shape[0], weights)
     smallest = min(len(data.train_images), len(data.test_images))
-    if is_images(data) and min(data.image_shape[1:]) < 3:
+    if is_images(data) and min(data.image_shape[1:]) < SMALLEST_SIDE:
+        height, width = data.image_shape[1:]
         raise ConfigError(
-            f"data={config.data['name']}: images of {data.image_shape[1:]} are too small for SSIM's 3 x 3"
+            f"data={config.data['name']}: images of {height} x {width} pixels are too small to be evaluated, which "
+            f"takes {SMALLEST_SIDE} x {SMALLEST_SIDE}"
         )
     if settings.samples > smallest:
         raise ConfigError(
@@ -81,6 +86,7 @@ def check_evaluation(config: Config, data: ImageDataModule) -> None:
 
 def run_config(config: Config) -> None:
     """Train one model unless that is done, then evaluate and record what is not recorded yet."""
+    check_results(Path(config.results), writes=True)
     launch(config.trainer)
     data = build_data(config)
     model = build_model(config, data.image_shape)

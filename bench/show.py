@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from bench.columns import FAMILIES, REFERENCE
-from bench.config import split
+from bench.config import results_folder, split
 from bench.evaluation import Protocol
 from bench.records import FLOOR, Record, failures, find, run_ids, visible
 from bench.schema import ConfigError, check_name
@@ -30,7 +30,7 @@ def results_of(command: str, overrides: Sequence[str]) -> Path:
     picks, rest = split(overrides)
     if wrong := [key for key in [*picks, *rest] if key != "results"]:
         raise ConfigError(f"{wrong[0]}: `bench {command}` takes results=DIR only")
-    return Path(str(rest.get("results", "results")))
+    return results_folder(overrides)
 
 
 def recorded(run: str, results: Path) -> Record:

@@ -6,7 +6,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.checkpoints import in_main_thread
 from bench.locks import exclusive
+from bench.paths import check_results
 from bench.progress import console
 from bench.records import failures
 from bench.schema import ConfigError
@@ -67,6 +69,8 @@ def check_options(machines: Machines) -> None:
             raise ConfigError(f"{option}={value}: belongs to --executor {'local' if ray else 'ray'}; take it out")
     if machines.jobs is not None and machines.jobs < 1:
         raise ConfigError(f"--jobs={machines.jobs}: at least one run at a time")
+    if machines.gpus is not None and machines.gpus < 0:
+        raise ConfigError(f"--gpus={machines.gpus}: at least 0 for each device of a run")
 
 
 def checked(where: str, overrides: Sequence[str]) -> tuple[SweepFile, list[Planned], Path]:
@@ -74,7 +78,7 @@ def checked(where: str, overrides: Sequence[str]) -> tuple[SweepFile, list[Plann
     try:
         file = read(where)
         planned = probes(file, overrides) if file.method == "bayes" else all_cells(file, overrides)
-        return file, planned, one_folder(planned)
+        return file, planned, check_results(one_folder(planned), writes=True)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from None
 
@@ -129,7 +133,10 @@ def warn(sentence: str) -> None:
 
 @contextmanager
 def stopped_by_sigterm() -> Iterator[None]:
-    """SIGTERM, by which clusters end a job, stops a sweep as Ctrl-C does."""
+    """SIGTERM, by which clusters end a job, stops a sweep as Ctrl-C does; not where it runs in a further thread."""
+    if not in_main_thread():  # which Python lets handle no signals
+        yield
+        return
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield

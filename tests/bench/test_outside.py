@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from bench.cli import main
+from bench.evaluation import Protocol
 from datamodules import DATAMODULES
 
 WORDS = ["evaluation.samples=64", "evaluation.chunk=25", "results=r"]
@@ -108,6 +109,15 @@ def test_a_folder_without_lossless_images_says_what_it_holds(
     )
 
 
+def stated(at: Path) -> Path:
+    """A protocol as a file beside the images' folder."""
+    file = at.parent / "protocol.json"
+    fields = {"data": "mnist", "extractor": "mnist-cnn", "extractor_digest": "ab", "reference_digest": "cd",
+              "samples": 64, "seed": 0, "chunk": 25, "quantisation": "uint8", "weights": "none", "sampler": "images"}  # fmt: skip
+    file.write_text(json.dumps(Protocol(**fields, sampler_settings={}, precision="float32").to_dict()))
+    return file
+
+
 Case = Callable[[Path], list[str]]
 
 
@@ -121,6 +131,17 @@ Case = Callable[[Path], list[str]]
         (lambda at: ["--images", str(at), "--data", "stacked_mnist", "evaluation.samples=64"], "00000.png"),
         (lambda at: ["--images", str(at), "model.width=3"], "model.width=3: `bench evaluate --images` takes"),
         (lambda at: ["--images", str(at), "--protocol", "abc"], "--protocol=abc: names 0 protocols"),
+        (lambda at: ["--images", str(at), "evaluation.repeats=3"], "evaluation.repeats=3: not used with --images"),
+        (
+            lambda at: ["--images", str(at), "--protocol", str(stated(at)), "evaluation.samples=64"],
+            "evaluation.samples=64: not used with --images, since --protocol states it",
+        ),
+        (
+            lambda at: ["--images", str(at.rename(at.parent / "样本"))],
+            "样本: the folder's name has no letter A to Z and no",
+        ),
+        (lambda at: ["--images", str(at), "--name", "样本"], "--name=样本: takes letters A to Z"),
+        (lambda at: ["--images", str(at), "--name", "x" * 121], "120 at most"),
         (lambda at: ["results=r"], "name a RUN"),
         (lambda at: ["RUN", "--name", "a"], "--data and --name belong to --images=DIR"),
         (lambda at: ["--images", str(at), "--name", "../a", "evaluation.samples=64"], "--name=../a: takes letters"),
