@@ -157,7 +157,7 @@ def clear_failure(results: Path, run_id: str) -> None:
 
 def failures(results: Path) -> list[Failure]:
     """Every failure below a results folder, in the order of their names."""
-    return [load(Failure, file) for file in sorted((results / "failures").glob("*.json"))]
+    return [load(Failure, file) for file in files(results / "failures")]
 
 
 Kept = TypeVar("Kept", Record, Failure)
@@ -190,8 +190,20 @@ def find(results: Path, run_id: str) -> Record | None:
 
 
 def read_all(results: Path) -> list[Record]:
-    """Every record below a results folder, in the order of their names."""
-    return [read(file) for file in sorted((results / "records").glob("*.json"))]
+    """Every record below a results folder, in the order of their names; RecordError if one has not its run's name."""
+    found = {file: read(file) for file in files(results / "records")}
+    for file, record in found.items():
+        if file.stem != record.run_id:
+            raise RecordError(
+                f"{file}: a copy, for it holds the run {record.run_id}, whose file is {record.run_id}.json; "
+                "move one of them away to go on"
+            )
+    return list(found.values())
+
+
+def files(folder: Path) -> list[Path]:
+    """The JSON files of a folder but hidden ones, in the order of their names."""
+    return sorted(file for file in folder.glob("*.json") if not file.name.startswith("."))
 
 
 def code_version() -> dict[str, Any]:
