@@ -174,7 +174,7 @@ def differing(table: Table, folder: Path) -> list[str]:
         file = folder / name
         if not file.exists():
             said.append(f"{file}: missing")
-        elif (found := file.read_text()) != text:
+        elif (found := file.read_text(encoding="utf-8")) != text:
             pairs = zip_longest(found.split("\n"), text.split("\n"), fillvalue="nothing")
             line, (there, due) = next((k, pair) for k, pair in enumerate(pairs, 1) if pair[0] != pair[1])
             at = next(k for k, (a, b) in enumerate(zip_longest(there, due)) if a != b)

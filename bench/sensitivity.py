@@ -5,7 +5,9 @@ from bench.grids import Grid
 from bench.table import Table, judge, speaks
 
 TITLE = "Marks at other bars"
-ABOUT = "Each model's mark if its bar were another: speed at other factors, the rest around the bar; the rule's own in bold"
+ABOUT = (
+    "Each model's mark if its bar were another: speed at other factors, the rest around the bar; the rule's own in bold"
+)
 
 
 def sensitivity(table: Table) -> list[tuple[str, Grid]]:

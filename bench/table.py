@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.columns import FAMILIES, NONE, POINT_RULES, REFERENCE, RULES, UNSURE, Baseline, Rule
+from bench.columns import BASELINES, FAMILIES, NONE, POINT_RULES, REFERENCE, RULES, UNSURE, Baseline, Rule
 from bench.records import FLOOR, Record, failures
 from bench.rows import Row, gather
 from bench.seeds import names
@@ -110,12 +110,14 @@ def diverged(like: Record, folder: Path) -> list[str]:
     ]
 
 
-def order(row: Row) -> tuple[int, str, str, float, str]:
+def order(row: Row) -> tuple[int, str, int, str, float, str]:
     """Real images first, the lecture's families, others by their names, what is only compared with; by model, steps."""
     known = [FLOOR, *FAMILIES]
     last = [*known, "", *REFERENCE]
     place = last.index(row.family) if row.family in last else len(known)
-    return place, row.family, row.model, steps(row), row.name
+    baselines = list(BASELINES)
+    real = baselines.index(row.model) if row.model in baselines else len(baselines)
+    return place, row.family, real, row.model, steps(row), row.name
 
 
 def steps(row: Row) -> float:

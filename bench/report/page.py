@@ -12,7 +12,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from bench import literature, verdicts
-from bench.figure import Figure
 from bench.grids import OTHERS, caption
 from bench.report import curves, scatter, tables
 from bench.report.collect import Collected, Comparison, collect
@@ -102,7 +101,7 @@ def context(
         "version": version,
         "data": data(sections),
         "panel_size": (curves.WIDTH, curves.HEIGHT),
-        "ramp": [scatter.colour(Figure(k / 10)) for k in range(11)],
+        "ramp": [scatter.colour(k / 10) for k in range(11)],
         "radius": scatter.RADIUS,
     }  # fmt: skip
 

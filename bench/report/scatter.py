@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.columns import BY_KEY, FAST, SHARPNESS, Column
-from bench.figure import Figure
 from bench.grids import called
 from bench.records import FLOOR
 from bench.report.axes import Axis, label, spanning
@@ -120,11 +119,10 @@ def dots(rows: Sequence[Row], numbers: Sequence[int], x: Axis, y: Axis, quality:
     ]  # fmt: skip
     room = Box(x.start + 2, y.end, x.end, y.start - 2)
     labels = place(places, [row.name for row in rows], lines, room, SIZE)
+    fills = [colour(row.figures["coverage"].value if "coverage" in row.figures else None) for row in rows]
     return [
-        Dot(
-            number, row.name, row.family, *at, *ends, colour(row.figures.get("coverage")), told(row, quality, time), one
-        )
-        for number, row, at, ends, one in zip(numbers, rows, places, bars, labels, strict=True)
+        Dot(number, row.name, row.family, *at, *ends, fill, told(row, quality, time), one)
+        for number, row, at, ends, fill, one in zip(numbers, rows, places, bars, fills, labels, strict=True)
     ]
 
 
@@ -143,11 +141,11 @@ def told(row: Row, quality: Column, time: Column) -> str:
     return f"{called(row)}: {'; '.join(figures)}"
 
 
-def colour(share: Figure | None) -> str:
+def colour(share: float | None) -> str:
     """A share from 0 to 1 on the ramp; no fill for what was not measured."""
     if share is None:
         return "none"
-    place = min(max(share.value, 0.0), 1.0) * (len(VIRIDIS) - 1)
+    place = min(max(share, 0.0), 1.0) * (len(VIRIDIS) - 1)
     low = min(int(place), len(VIRIDIS) - 2)
     pairs = ((int(VIRIDIS[k][i : i + 2], 16) for k in (low, low + 1)) for i in (0, 2, 4))
     return "#" + "".join(f"{round(a + (place - low) * (b - a)):02x}" for a, b in pairs)
