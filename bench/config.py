@@ -65,6 +65,7 @@ def resolve(preset: str, model: str, data: str, layers: list[dict[str, Any]]) ->
         values[section] = {key: value for key, value in values[section].items() if value != "???"}
     config: Config = check(Config, values)
     check_parts(config)
+    check_headline(config)
     return config
 
 
@@ -98,7 +99,6 @@ def check_parts(config: Config) -> None:
         check(arguments(model_class.sample), settings, f"samplers.{name}.")
     for name in config.evaluation.timed_only:
         check_name("evaluation.timed_only", name, sorted({*config.samplers, *names("sampler")}))
-    check_headline(config)
     ranks = config.trainer.devices * config.trainer.num_nodes
     if config.train.batch % ranks:
         raise ConfigError(f"train.batch={config.train.batch}: cannot be divided among {ranks} processes")

@@ -94,20 +94,18 @@ def notes(table: Table) -> list[str]:
     ]
 
 
-def parts(cell: Cell, model: str) -> list[str]:
-    """What a model's cell says: mark and figures, the row they come from where it has several, the lecture's word."""
+def parts(cell: Cell) -> list[str]:
+    """What a cell says: mark and figures, and the lecture's word if it has one."""
     if not cell.figures:
         return [cell.shown]
-    said = [f"{cell.shown} {cell.figure}", *([] if cell.source == model else [cell.source])]
-    if not cell.lecture:
-        return said
-    return [*said, "as in the lecture" if cell.agrees else f"the lecture: {cell.lecture}"]
+    said = "as in the lecture" if cell.agrees else f"the lecture: {cell.lecture}" if cell.lecture else ""
+    return [f"{cell.shown} {cell.figure}", *([said] if said else [])]
 
 
 def lecture_grid(table: Table, separator: str) -> Grid:
     """Block one as text, the lecture's rows as columns: a line for each model, the parts of its cells joined."""
     lines = [
-        [name, *(separator.join(parts(cells[model], model)) for cells in table.lecture.values())]
+        [name, *(separator.join(parts(cells[model])) for cells in table.lecture.values())]
         for name, model in zip(contenders(table, separator), table.contenders, strict=True)
     ]
     return [["", *table.lecture], *lines]
@@ -115,17 +113,16 @@ def lecture_grid(table: Table, separator: str) -> Grid:
 
 def others_grid(table: Table, separator: str) -> Grid:
     """The marks of the contenders' other samplers; only its heading where there are none."""
-    lines = [
-        [name, *(separator.join(parts(cells[name], name)) for cells in table.lecture.values())] for name in table.others
-    ]
+    lines = [[name, *(separator.join(parts(cells[name])) for cells in table.lecture.values())] for name in table.others]
     return [["model, sampler", *table.lecture], *lines]
 
 
 def contenders(table: Table, separator: str) -> list[str]:
-    """Each model under the lecture's name for its family, or under the family's own where the lecture has none."""
-    measured = {row.model for row in table.rows}
+    """Each model's headline row under the lecture's name for its family, or the family's own where it has none."""
+    measured = {row.model: row.model for row in table.rows}
+    measured |= {row.model: row.name for row in table.rows if row.headline}
     return [
-        FAMILIES.get(family, family) + (f"{separator}{model}" if model in measured else "")
+        FAMILIES.get(family, family) + (f"{separator}{measured[model]}" if model in measured else "")
         for model, family in table.contenders.items()
     ]
 

@@ -1,6 +1,6 @@
 """Tables for a person at a terminal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from rich import box
@@ -15,6 +15,7 @@ from bench.table import Table
 from bench.third_block import Line
 from bench.verdicts import TITLE, verdict_grid
 
+NAME = 24  # columns of a name that are kept for it, whatever stands beside it
 COLOURS = {"✓": "green", "×": "red", UNSURE: "yellow", NONE: "dim"}
 
 
@@ -40,9 +41,10 @@ def marked(title: str, grid: Grid) -> RichTable:
     """Lines of marks, each in its colour, with what they were made from."""
     block = RichTable(title=title, show_lines=True)
     head, *lines = grid
-    block.add_column(head[0], overflow="fold", min_width=longest_word(line[0] for line in lines))
+    widest = max((len(word) for line in lines for word in line[0].split()), default=0)
+    block.add_column(head[0], overflow="fold", min_width=min(widest, NAME))
     for question in head[1:]:
-        block.add_column(question, justify="center")
+        block.add_column(question, justify="center", overflow="fold")
     for name, *cells in lines:
         block.add_row(Text(name.replace(", ", ",\n")), *map(coloured, cells))
     return block
@@ -54,10 +56,6 @@ def coloured(cell: str) -> Text:
     text = Text(cell)
     text.stylize(COLOURS[mark.strip("()")], 0, len(mark))
     return text
-
-
-def longest_word(names: Iterable[str]) -> int:
-    return max((len(word) for name in names for word in name.split()), default=0)
 
 
 def show_figures(rows: Sequence[Row], console: Console) -> None:
@@ -91,7 +89,7 @@ def turned(grid: Grid, width: int) -> list[Grid]:
     made: list[Grid] = []
     room = 0
     for line in lines:
-        line[0] = line[0].replace("-", "\n").replace(" ", "\n")
+        line[0] = line[0].replace("-", "-\n").replace(" ", "\n")
         wide = 2 + max(len(word) for cell in line for word in cell.split("\n"))
         if wide > room:
             made.append([names])

@@ -55,7 +55,7 @@ class Mark:
     spoken: str
     kind: str
     figures: dict[str, str]  # key -> text
-    beside: list[str]  # the row that the figure is of where the model has several, and the lecture's word
+    beside: list[str]  # the lecture's word
     agrees: bool | None
     details: str
 
@@ -81,10 +81,10 @@ def others(table: Table) -> list[Judged]:
 def marks(table: Table, name: str) -> list[Mark]:
     """The marks of a line of block one, each with the place of its details."""
     places = {row.name: f"row{k}" for k, row in enumerate(table.rows)}
-    return [mark(title, cells[name], name, places) for title, cells in table.lecture.items()]
+    return [mark(title, cells[name], places) for title, cells in table.lecture.items()]
 
 
-def mark(title: str, cell: Cell, name: str, places: dict[str, str]) -> Mark:
+def mark(title: str, cell: Cell, places: dict[str, str]) -> Mark:
     spoken, kind = SPOKEN[cell.mark]
     return Mark(
         title=title,
@@ -92,7 +92,7 @@ def mark(title: str, cell: Cell, name: str, places: dict[str, str]) -> Mark:
         spoken=f"{spoken}, from one seed" if cell.shown != cell.mark else spoken,
         kind=kind,
         figures=cell.figures,
-        beside=parts(cell, name)[1:],
+        beside=parts(cell)[1:],
         agrees=cell.agrees,
         details=places[cell.source] if cell.figures else "",
     )

@@ -90,7 +90,7 @@ def test_every_mark_is_the_tables_with_its_word_for_readers_and_the_lectures(
             once = ", from one seed" if judged.shown != judged.mark else ""
             assert cell.all("span", class_="spoken")[0].text == spoken[judged.mark] + once
             said = [words.text for words in cell.all("span", class_="beside")]
-            assert said == parts(judged, model)[1:]
+            assert said == parts(judged)[1:]
             assert [button.text for button in cell.all("button")] == list(judged.figures.values())
     assert here.all("p", class_="caption")[0].text == caption(table)
 
