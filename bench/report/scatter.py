@@ -121,8 +121,10 @@ def dots(rows: Sequence[Row], numbers: Sequence[int], x: Axis, y: Axis, quality:
     labels = place(places, [row.name for row in rows], lines, room, SIZE)
     fills = [colour(row.figures["coverage"].value if "coverage" in row.figures else None) for row in rows]
     return [
-        Dot(number, row.name, row.family, *at, *ends, fill, told(row, quality, time), one)
-        for number, row, at, ends, fill, one in zip(numbers, rows, places, bars, fills, labels, strict=True)
+        Dot(number, row.name, row.family, px, py, wide, high, fill, told(row, quality, time), one)
+        for number, row, (px, py), (wide, high), fill, one in zip(
+            numbers, rows, places, bars, fills, labels, strict=True
+        )
     ]
 
 

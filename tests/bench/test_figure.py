@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.columns import COLUMNS, UNSURE, Column, decision
+from bench.columns import COLUMNS, Column
 from bench.evaluation import half_width
 from bench.figure import Figure, mean, quantile
+from bench.selftest.studies.marks import CASES, Case, decided, one_seed
 
 RANDOM = np.random.default_rng(19)
 
@@ -82,27 +83,20 @@ def test_a_mean_over_seeds_has_no_interval_beyond_its_columns_bounds(key: str) -
         assert max(values) <= interval[1] <= high
 
 
-def wrong_at_the_bar(
-    seeds: int, bar_seeds: int, factor: float, spread: float, draws: int = 4000
-) -> tuple[float, float]:
-    """The share of marks that are decided where the true figure is the bar: by Welch's test, and by the old rule.
-
-    The old rule took two half widths for deviations: UNSURE within the root of the sum of their squares.
-    """
-    random = np.random.default_rng(2026)
-    decided = old = 0
-    for _ in range(draws):
-        figure = mean(random.normal(factor, spread, seeds).tolist())
-        bar = mean(random.normal(1, 0.1, bar_seeds).tolist()).scaled(factor)
-        decided += decision(figure, bar, "lower") != UNSURE
-        old += abs(figure.value - bar.value) > math.hypot(figure.half or 0, bar.half or 0)
-    return decided / draws, old / draws
+@pytest.mark.parametrize("case", [case for case in CASES if case.distance == 1], ids=str)
+def test_at_the_bar_five_marks_of_a_hundred_are_wrong(case: Case) -> None:
+    """And not 1.3, as by the rule that took half widths of intervals for deviations."""
+    welch, before = decided(case, 2000)
+    assert 0.03 < welch < 0.08  # Welch's is a little liberal for 3 against 20
+    assert before < 0.6 * welch
 
 
-@pytest.mark.parametrize(
-    ("seeds", "bar_seeds", "factor", "spread"), [(3, 3, 2.0, 0.2), (3, 20, 1.0, 0.1), (5, 5, 10.0, 1.0)]
-)
-def test_at_the_bar_five_marks_of_a_hundred_are_wrong(seeds: int, bar_seeds: int, factor: float, spread: float) -> None:
-    decided, old = wrong_at_the_bar(seeds, bar_seeds, factor, spread)
-    assert 0.03 < decided < 0.08  # Welch's is a little liberal for 3 against 20
-    assert old < 0.6 * decided
+@pytest.mark.parametrize("case", [case for case in CASES if case.distance > 1], ids=str)
+def test_away_from_the_bar_more_is_decided_than_before(case: Case) -> None:
+    welch, before = decided(case, 1000)
+    assert welch > before
+
+
+def test_from_one_seed_marks_are_wrong_as_often_as_trainings_chance_makes_them() -> None:
+    assert one_seed(0.0, 2000) == pytest.approx(0.05, abs=0.015)
+    assert one_seed(1.5, 2000) > 0.2
