@@ -80,7 +80,7 @@ def others(table: Table) -> list[Judged]:
 
 def marks(table: Table, name: str) -> list[Mark]:
     """The marks of a line of block one, each with the place of its details."""
-    places = {row.name: f"row{k}" for k, row in enumerate(table.rows)}
+    places = {row.name: f"row{k}" for k, row in reversed(list(enumerate(table.rows)))}  # the first of a name
     return [mark(title, cells[name], places) for title, cells in table.lecture.items()]
 
 
