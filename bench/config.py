@@ -113,10 +113,9 @@ def check_headline(config: Config) -> None:
         raise ConfigError(f"headline={named}: model={config.model['name']} has one way to sample; leave it out")
     if named is not None:
         check_name("headline", named, config.samplers)
-    speaker = named or next(iter(config.samplers), None)
-    if speaker in config.evaluation.timed_only:
+    if named in config.evaluation.timed_only:
         raise ConfigError(
-            f"headline={speaker}: is in evaluation.timed_only, so that no quality would speak for the model; "
+            f"headline={named}: is in evaluation.timed_only, so that no quality would speak for the model; "
             f"choose from {known}"
         )
 
