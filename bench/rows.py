@@ -17,6 +17,7 @@ from bench.seeds import over_seeds, seeds
 from bench.selection import describe
 
 Group = Sequence[tuple[Record, Result]]  # what one row is made of
+OF_FID = ("fid_quarter", "fid_half")  # figures of fewer samples, of FID's version
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Row:
     sampler: str  # "default" of a model with one way to sample
     headline: bool  # whether the sampler is the one that speaks for the model
     figures: Figures  # intervals: over training seeds; of one seed over samples, or over the calls that were timed
-    versions: dict[str, int]  # of the metrics among the figures
+    versions: dict[str, int]  # of the metrics that the figures are of
     seeds: int  # distinct training seeds
     samples: int  # that each seed was judged on
     machine: str  # that timed it, "" where none did or several
@@ -126,7 +127,7 @@ def comparable_metrics(group: Group) -> tuple[dict[str, int], list[str]]:
     for name in dict.fromkeys(name for _, result in group for name in result.metrics):
         each = [result.versions.get(name, 1) if name in result.metrics else 0 for _, result in group]
         if len(set(each)) == 1:
-            versions[name] = each[0]
+            versions |= dict.fromkeys((name, *(OF_FID if name == "fid" else ())), each[0])
             continue
         due = [record.run_id for (record, _), version in zip(group, each, strict=True) if version < max(each)]
         lacking[f"of {len(group) - len(due)} of {len(group)} seeds only; `bench train` again computes it for "
@@ -138,10 +139,7 @@ def figures(record: Record, result: Result, versions: Mapping[str, int]) -> Figu
     """The figures of one result under the columns' keys and in their units, of the metrics in `versions`."""
     found = {name: measured(name, result) for name in result.metrics if name in versions}
     if "fid" in versions:
-        found |= {
-            key: Figure(fid)
-            for key, (_, fid) in zip(("fid_quarter", "fid_half"), sorted(result.fid_by_count.items()), strict=False)
-        }
+        found |= {key: Figure(fid) for key, (_, fid) in zip(OF_FID, sorted(result.fid_by_count.items()), strict=False)}
     found |= timings(result.timing)
     if record.images_seen:
         found["parameters"] = Figure(record.parameters / 1e6)

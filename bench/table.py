@@ -143,8 +143,7 @@ def up_to(row: Row, newest: Mapping[str, int]) -> Row:
     if not old:
         return row
     said = f"{', '.join(old)}: of an earlier version than other rows' (`bench train` of its runs computes it again)"
-    dropped = {*old, *(("fid_quarter", "fid_half") if "fid" in old else ())}
-    figures = {key: figure for key, figure in row.figures.items() if key not in dropped}
+    figures = {key: figure for key, figure in row.figures.items() if key not in old}
     return replace(row, figures=figures, missing=(*row.missing, said))
 
 

@@ -91,3 +91,14 @@ def test_figures_of_two_protocols_or_two_machines_are_not_put_side_by_side(
 def test_settings_differ_by_their_leaves() -> None:
     a, b = {"model": {"width": 32, "name": "vae"}, "seed": 0}, {"model": {"name": "vae"}, "seed": 1, "new": []}
     assert different(flat(a), flat(b)) == [["model.width", "32", "–"], ["seed", "0", "1"], ["new", "–", "[]"]]
+
+
+def test_figures_of_two_versions_of_a_metric_are_not_put_side_by_side() -> None:
+    vae = RECORDS["vae"]
+    ((key, result),) = vae.results.items()
+    newer = vae.model_copy(update={"results": {key: result.model_copy(update={"versions": {"fid": 2}})}})
+    ((_, before),) = blocks(vae, vae)
+    ((_, grid),) = blocks(vae, newer)
+    assert {line[0] for line in before} - {line[0] for line in grid} == {
+        "FID, n/4 ↓", "FID, n/2 ↓", "FID ↓",
+    }  # fmt: skip
