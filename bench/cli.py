@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from bench import commands as do
 from bench.memory import keep_freed
 from bench.progress import console
+from bench.streams import closed_pipe, lenient
 
 
 class Version(argparse.Action):
@@ -20,6 +21,7 @@ class Version(argparse.Action):
 
 
 Add = Callable[[str, object, str, str], argparse.ArgumentParser]  # name, function, summary, example -> its own parser
+READERS = (do.table, do.show, do.compare, do.report, do.listing)  # done with their work before they print
 OVERRIDES = "settings as key=value; model=, data= and preset= pick files of configs/"
 
 
@@ -172,11 +174,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it worked, 1 if a run of a sweep failed, 2 for a user's mistake, 130 after Ctrl-C."""
     options = parse(arguments)
     keep_freed()
+    lenient(sys.stdout, sys.stderr)
     try:
         status: int | None = options.function(options)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         console.print("[yellow]interrupted; the same command goes on from the last checkpoint[/]")
         return 130
+    except (BrokenPipeError, SystemExit) as end:
+        if not closed_pipe(end):
+            raise
+        return 0 if options.function in READERS else 1
     except Exception as error:
         from bench.explain import explain
 

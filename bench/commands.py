@@ -80,8 +80,9 @@ def table(options: argparse.Namespace) -> int:
         wrong = render.differing(made, folder)
         console.print("\n".join(wrong) or f"{folder}: the table is what the records give", markup=False)
         return 1 if wrong else 0
+    written = render.write(made, folder)  # before anything is printed: a screen may refuse what a file holds
     terminal.show(made, Console(highlight=False))
-    console.print(f"written: {', '.join(map(str, render.write(made, folder)))}")
+    console.print(f"written: {', '.join(map(str, written))}", markup=False)
     return 0
 
 

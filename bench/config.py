@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from pydantic import BaseModel, create_model
 
+from bench.identity import described
 from bench.overrides import overlay, tree
 from bench.paths import check_results
 from bench.schema import Config, ConfigError, arguments, check, check_name
@@ -67,11 +68,15 @@ def resolve(preset: str, model: str, data: str, layers: list[dict[str, Any]]) ->
         values[section] = {key: value for key, value in values[section].items() if value != "???"}
     config: Config = check(Config, values)
     check_parts(config)
+    check_headline(config)
     return config
 
 
 def merge(values: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any]:
-    """`layer` over `values`; a list of samplers replaces what stood there, samplers.NAME.key=value adds to it."""
+    """`layer` over `values`; samplers.NAME.key=value adds to the samplers that stand there.
+
+    A list of samplers replaces them, and their headline sampler with them.
+    """
     layer = dict(layer)
     for section in ("model", "data", "train", "trainer", "evaluation", "wandb"):
         if section in layer and not isinstance(layer[section], dict):
@@ -82,7 +87,7 @@ def merge(values: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any]:
         layer["samplers"] = {
             name: read("sampler", check_name("samplers", name, names("sampler"))) for name in names_given
         }
-        values = {key: value for key, value in values.items() if key != "samplers"}
+        values = {key: value for key, value in values.items() if key not in ("samplers", "headline")}
     return overlay(values, layer)
 
 
@@ -100,6 +105,22 @@ def check_parts(config: Config) -> None:
         raise ConfigError(f"train.batch={config.train.batch}: cannot be divided among {ranks} processes")
 
 
+def check_headline(config: Config) -> None:
+    """Refuse a headline sampler that is missing, unknown or never judged."""
+    named, known = config.headline, ", ".join(config.samplers)
+    if named is None and len(config.samplers) > 1:
+        raise ConfigError(f"headline: missing; name the sampler that speaks for the model in the table: {known}")
+    if named is not None and not config.samplers:
+        raise ConfigError(f"headline={named}: model={config.model['name']} has one way to sample; leave it out")
+    if named is not None:
+        check_name("headline", named, config.samplers)
+    if named in config.evaluation.timed_only:
+        raise ConfigError(
+            f"headline={named}: is in evaluation.timed_only, so that no quality would speak for the model; "
+            f"choose from {known}"
+        )
+
+
 def without_name(section: dict[str, Any]) -> dict[str, Any]:
     """The constructor's arguments of a `model` or `data` section."""
     return {key: value for key, value in section.items() if key != "name"}
@@ -107,10 +128,7 @@ def without_name(section: dict[str, Any]) -> dict[str, Any]:
 
 def run_id(config: Config) -> str:
     """model-data-seed-hash; the hash leaves out paths, devices, loggers, evaluation and how samples are drawn."""
-    values = config.model_dump(
-        exclude={"results": True, "stamp": True, "evaluation": True, "samplers": True, "wandb": True}
-    )
-    values["data"].pop("root", None)
+    values = described(config.model_dump()) | {"preset": config.preset, "seed": config.seed}
     values["trainer"] = {"precision": config.trainer.precision}
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
     return f"{config.model['name']}-{config.data['name']}-{config.seed}-{digest}"

@@ -189,8 +189,15 @@ def find(results: Path, run_id: str) -> Record | None:
 
 
 def read_all(results: Path) -> list[Record]:
-    """Every record below a results folder, in the order of their names."""
-    return [read(file) for file in visible(results / "records", "*.json")]
+    """Every record below a results folder, in the order of their names; RecordError if one has not its run's name."""
+    records = {file: read(file) for file in visible(results / "records", "*.json")}
+    for file, record in records.items():
+        if file.stem != record.run_id:
+            raise RecordError(
+                f"{file}: a copy, for it holds the run {record.run_id}, whose file is {record.run_id}.json; "
+                "move one of them away to go on"
+            )
+    return list(records.values())
 
 
 def run_ids(results: Path) -> list[str]:

@@ -60,6 +60,7 @@ class Config(Section):
     model: dict[str, Any]
     data: dict[str, Any]
     samplers: dict[str, dict[str, Any]] = {}
+    headline: str | None = None  # the sampler that speaks for the model in the table; None: its only one
     train: Train
     trainer: Trainer
     evaluation: Evaluation

@@ -13,10 +13,10 @@ from bench.columns import FAMILIES, REFERENCE
 from bench.config import results_folder, split
 from bench.evaluation import Protocol
 from bench.records import FLOOR, Record, failures, find, run_ids, visible
+from bench.rows import gather
 from bench.schema import ConfigError, check_name
 from bench.seeds import names
 from bench.selection import describe, narrowed
-from bench.table import gather
 from bench.terminal import listed, show_figures, show_sections
 from bench.third_block import lines
 

@@ -11,9 +11,10 @@ from bench.columns import COLUMNS
 from bench.pictures import CAPTIONS
 from bench.records import Record, path, visible
 from bench.row_pictures import row_file
+from bench.rows import Row, gather
 from bench.seeds import names
 from bench.summary import intervals, summary
-from bench.table import Row, gather, steps
+from bench.table import steps
 
 if TYPE_CHECKING:
     import wandb
@@ -108,7 +109,7 @@ def of_run(record: Record, results: Path) -> "wandb.Table":
     folder = results / "pictures" / record.run_id
     table = wandb.Table(columns=["run", *HEADINGS, "samples"])
     for row in rows:
-        file = row_file(folder, "samples", row.name.partition(", ")[2] or "default")
+        file = row_file(folder, "samples", row.sampler)
         table.add_data(
             record.run_id,
             *line(row, record.config["data"]["name"], record.preset),
@@ -117,15 +118,17 @@ def of_run(record: Record, results: Path) -> "wandb.Table":
     return table
 
 
-HEADINGS = ["row", "model", "family", "data", "preset", "seeds", *KEYS, *(f"{key}_95" for key in KEYS), "protocols",
-            "flags"]  # fmt: skip
+ENDS = [f"{key}_{end}" for key in KEYS for end in ("low", "high")]
+HEADINGS = ["row", "model", "family", "data", "preset", "seeds", *KEYS, *ENDS, "protocols", "flags"]
 
 
 def line(row: Row, data: str, preset: str) -> list[Any]:
     """A row of the comparison under `HEADINGS`, in the table's units; None where nothing was measured."""
-    figures = [source.get(key) for source in (row.figures, row.intervals) for key in KEYS]
+    known = [row.figures.get(key) for key in KEYS]
+    figures = [figure and figure.value for figure in known]
+    ends = [end for figure in known for end in ((figure and figure.interval) or (None, None))]
     return [
-        row.name, row.model, row.family, data, preset, row.seeds, *figures,
+        row.name, row.model, row.family, data, preset, row.seeds, *figures, *ends,
         " ".join(row.protocols), "; ".join(row.flags),
     ]  # fmt: skip
 
