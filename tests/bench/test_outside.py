@@ -75,8 +75,10 @@ def test_copies_are_flagged_and_the_pairs_are_drawn(small_mnist: Path, capsys: p
 def stated(at: Path) -> Path:
     """A protocol as a file beside the images' folder."""
     file = at.parent / "protocol.json"
-    fields = {"data": "mnist", "extractor": "mnist-cnn", "extractor_digest": "ab", "reference_digest": "cd",
-              "samples": 64, "seed": 0, "chunk": 25, "quantisation": "uint8", "weights": "none", "sampler": "images"}  # fmt: skip
+    fields = {
+        "data": "mnist", "extractor": "mnist-cnn", "extractor_digest": "ab", "reference_digest": "cd", "samples": 64,
+        "seed": 0, "chunk": 25, "quantisation": "uint8", "weights": "none", "sampler": "images",
+    }  # fmt: skip
     file.write_text(json.dumps(Protocol(**fields, sampler_settings={}, precision="float32").to_dict()))
     return file
 
