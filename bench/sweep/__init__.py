@@ -6,7 +6,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.checkpoints import in_main_thread
 from bench.locks import exclusive
 from bench.paths import check_results
 from bench.progress import console
@@ -133,10 +132,7 @@ def warn(sentence: str) -> None:
 
 @contextmanager
 def stopped_by_sigterm() -> Iterator[None]:
-    """SIGTERM, by which clusters end a job, stops a sweep as Ctrl-C does; not where it runs in a further thread."""
-    if not in_main_thread():  # which Python lets handle no signals
-        yield
-        return
+    """SIGTERM, by which clusters end a job, stops a sweep as Ctrl-C does."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield

@@ -20,7 +20,6 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from bench.cli import main
 from bench.launch import cluster, launch
 from bench.schema import ConfigError, Trainer
-from bench.sweep import stopped_by_sigterm
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="gloo jobs are tried on Unix")
 Words = Callable[..., list[str]]
@@ -270,19 +269,3 @@ def test_a_training_in_a_thread_ends_well(tmp_path: Path) -> None:
     thread.start()
     thread.join()
     assert status == [0]
-    with stopped_by_sigterm():
-        assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
-
-
-def test_a_sweep_in_a_thread_leaves_signals_alone() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-
-    def inside() -> None:
-        with stopped_by_sigterm():
-            handlers.append(signal.getsignal(signal.SIGTERM))
-
-    handlers: list[object] = []
-    thread = threading.Thread(target=inside)
-    thread.start()
-    thread.join()
-    assert handlers == [before]
