@@ -2,7 +2,6 @@
 
 import io
 import signal
-import threading
 import time
 import zipfile
 from pathlib import Path
@@ -18,6 +17,7 @@ from bench.callbacks import at_point
 from bench.evaluation import ranks
 from bench.progress import console
 from bench.records import write_bytes
+from bench.signals import in_main_thread
 
 KEPT = 2  # the one before the newest is for when that is damaged
 
@@ -53,9 +53,8 @@ class Checkpoints(Checkpoint):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.saved = time.monotonic()
-        if threading.current_thread() is not threading.main_thread():  # where Python handles no signals
-            return
-        self.previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        handled = (signal.SIGINT, signal.SIGTERM) if in_main_thread() else ()  # Python lets no other thread handle them
+        self.previous = {number: signal.getsignal(number) for number in handled}
         for number in self.previous:  # of SIGTERM, Lightning's by now, which would end without saving
             signal.signal(number, self.ask)
 

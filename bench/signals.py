@@ -24,6 +24,10 @@ def status(stop: BaseException | None) -> int:
     return int(getattr(stop, "status", 1))
 
 
+def in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
 @contextmanager
 def raised() -> Iterator[None]:
     """Let SIGINT and SIGTERM raise KeyboardInterrupt and Terminated in the block, and act as before after it.
@@ -32,7 +36,7 @@ def raised() -> Iterator[None]:
     stay ignored, as a shell wants it of what it runs in the background. Python handles signals in the main thread
     only: in another one nothing is changed.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if not in_main_thread():
         yield
         return
     last = float("-inf")
