@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from bench import records
+from bench.baselines import baselines
 from bench.evaluation import Evaluation, Protocol, Timing, evaluate, evaluate_images, hardware, ranks, time_sampling
 from bench.progress import Bar, console
 from bench.row_pictures import draw_row
@@ -93,22 +94,34 @@ def time_row(draw: Any, label: str, steps: int, config: Config, model: Generativ
 
 
 def evaluate_floor(config: Config, data: ImageDataModule, by: Standard) -> None:
-    """Record the figures of real held-out images under the rows' setting, unless they are: the floor of the table."""
-    stated = protocol(config, by, weights="none", sampler="held-out")
-    name = f"held-out-{config.data['name']}-{stated.setting()}"
+    """Record the figures of the baselines of real data under the rows' setting, unless they are.
+
+    A baseline has at most as many images as there are, which its protocol states: its own number of samples may be
+    smaller than the rows'.
+    """
     results = Path(config.results)
-    if records.find(results, name):
-        return
-    console.print(f"  the floor: {stated.samples:,} held-out images judged like samples")
-    judged = evaluate_images(data.test_images, by.against, stated)
-    result = records.Result(protocol=stated.to_dict(), hardware=hardware(by.device))
-    record = records.reference(name, "held-out", config.model_dump(), data.digest("test"))
-    record.results[stated.fingerprint()] = judged_result(result, judged, "held-out images")
-    if by.against.held_out and not by.against.held_out.apart:  # the same images: 0 by construction
-        for figure in ("c_t", "near_copies"):
-            record.results[stated.fingerprint()].metrics.pop(figure, None)
-            record.results[stated.fingerprint()].intervals.pop(figure, None)
-    records.write(record, results)
+    for baseline in baselines(data):
+        row = protocol(config, by, weights="none", sampler=baseline.name)
+        name = f"{baseline.name}-{config.data['name']}-{row.setting()}"
+        if records.find(results, name):
+            continue
+        images = baseline.images(data, by.against, row.samples, row.seed)
+        if len(images) <= max(row.prc_neighbours, row.dc_neighbours):
+            console.print(f"  [yellow]{baseline.words}: {len(images)} images are too few to be measured[/]")
+            continue
+        size = min(row.kid_subset_size, len(images))
+        stated = dataclasses.replace(row, samples=len(images), kid_subset_size=size)
+        console.print(f"  the baseline: {stated.samples:,} {baseline.words}, judged like samples")
+        judged = evaluate_images(images, by.against, stated)
+        result = records.Result(protocol=stated.to_dict(), hardware=hardware(by.device))
+        record = records.reference(name, baseline.name, config.model_dump(), data.digest("test"))
+        result = judged_result(result, judged, baseline.words)
+        if by.against.held_out and not by.against.held_out.apart:  # the same images: 0 by construction
+            for figure in ("c_t", "near_copies"):
+                result.metrics.pop(figure, None)
+                result.intervals.pop(figure, None)
+        record.results[stated.fingerprint()] = result
+        records.write(record, results)
 
 
 def judged_result(result: records.Result, judged: Evaluation, label: str) -> records.Result:

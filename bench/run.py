@@ -10,6 +10,7 @@ from bench import live, pictures, records
 from bench.beside import is_images, measure_abilities, measure_baselines, missing_abilities
 from bench.config import run_id, without_name
 from bench.evaluation import check_extractor, key, ranks
+from bench.evaluation.protocol import NEIGHBOURS
 from bench.fit import resolve_precision, train
 from bench.judge import evaluate_floor, evaluate_rows, missing_rows
 from bench.launch import launch
@@ -59,15 +60,15 @@ def check_evaluation(config: Config, data: ImageDataModule) -> None:
     settings = config.evaluation
     weights = Path(settings.extractor_weights) if settings.extractor_weights else None
     check_extractor(settings.extractor, data.image_shape[0], weights)
-    smallest = min(len(data.train_images), len(data.test_images))
     if is_images(data) and min(data.image_shape[1:]) < 3:
         raise ConfigError(
             f"data={config.data['name']}: images of {data.image_shape[1:]} are too small for SSIM's 3 x 3"
         )
-    if settings.samples > smallest:
+    smallest = min(len(data.train_images), len(data.test_images))
+    if smallest <= NEIGHBOURS:
         raise ConfigError(
-            f"evaluation.samples={settings.samples}: more than the {smallest} images of the smaller split of "
-            f"{config.data['name']}, which the floor is drawn from"
+            f"data={config.data['name']}: {smallest} images in the smaller split are too few to have {NEIGHBOURS} "
+            "nearest neighbours each; give more images"
         )
 
 
