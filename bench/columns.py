@@ -41,6 +41,7 @@ QUALITY = (
     Column("recall", "recall", ".3f", "higher"),
     Column("density", "density", ".3f", "higher"),
     Column("coverage", "coverage", ".3f", "higher"),
+    Column("bin_coverage", "bin coverage", ".3f", "higher"),
     Column("modes", "modes", SIGNIFICANT, "higher"),
     Column("mode_kl", "mode KL", ".3f", "lower"),
     Column("high_quality", "high quality", ".3f", "higher"),

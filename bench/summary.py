@@ -7,7 +7,7 @@ from bench.table import Row, first_with, gather, steps
 
 SUMMARY = {
     "quality": ("fid", "kid", "precision", "density", "high_quality", "inception_score", "c_t", "near_copies"),
-    "coverage": ("recall", "coverage", "modes", "mode_kl", "class_entropy", "vendi"),
+    "coverage": ("recall", "coverage", "bin_coverage", "modes", "mode_kl", "class_entropy", "vendi"),
     "speed": ("nfe", "seconds_per_100", "images_per_second", "latency_ms"),
     "cost": ("peak_memory_mb", "parameters", "images_seen", "train_minutes"),
 }

@@ -138,7 +138,7 @@ def clipped_density(c: Comparison, k: int = K_COVERAGE) -> float:
 
 
 def clipped_coverage(c: Comparison, k: int = K_COVERAGE) -> float:
-    """Salvy et al. 2025 (arXiv:2507.01761): how full the reference's balls are, as the share of good samples, 0 .. 1."""
+    """Salvy et al. 2025 (arXiv:2507.01761): how full reference balls are, as the share of good samples, 0 .. 1."""
     inside = (c.across < c.truth.nearest[:, k - 1]).double().sum(0)
     full = float((inside / k).clamp(max=1).mean())
     expected = expected_filling(len(c.truth.features), len(c.features), k)

@@ -193,13 +193,19 @@ class Draw:
             own = self.pool[self.states[coverage]]
             if kind == "blends":
                 images = blend(own, generator)[:n]
+            elif kind == "blends of all modes":
+                images = blend(some(self.source.images, n, generator), generator)
             elif kind == "noise images":
                 images = white_noise(own[:n], generator)
             else:
                 assert self.source.foreign is not None
-                images = self.source.foreign[torch.randperm(len(self.source.foreign), generator=generator)[:n]]
+                images = some(self.source.foreign, n, generator)
             self._known[name] = self.source.outputs(images)
         return self._known[name]
+
+
+def some(images: Tensor, n: int, generator: torch.Generator) -> Tensor:
+    return images[torch.randperm(len(images), generator=generator)[:n]]
 
 
 def apportioned(n: int, parts: np.ndarray, rng: np.random.RandomState) -> np.ndarray:

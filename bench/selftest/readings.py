@@ -77,7 +77,9 @@ def quality_errors(plan: Plan, draws: Sequence[Figures], test: Figures, name: st
     return {cell: float(error) for cell, error in errors.items()}
 
 
-def coverage_marks(plan: Plan, draws: Sequence[Figures], test: Figures, name: str, sign: int) -> list[tuple[bool, bool]]:
+def coverage_marks(
+    plan: Plan, draws: Sequence[Figures], test: Figures, name: str, sign: int
+) -> list[tuple[bool, bool]]:
     """(mark, truth) of every case, the bar being intact images of nine in ten modes, the first ladder's last rung but one.
 
     True: at least the bar. Truth is true of the top rungs, and false of those below the last but one.

@@ -37,7 +37,7 @@ SMALL = Plan(
     blurs=(0.5, 1.0),
     noises=(0.1, 0.2),
     replaced=(0.1, 0.3),
-    kinds=("blends", "noise images", "foreign images"),
+    kinds=("blends", "blends of all modes", "noise images", "foreign images"),
 )
 STACKED = Plan(
     n=3000,
@@ -172,13 +172,22 @@ def tables(question: str, found: Sequence[Score]) -> list[tuple[str, Grid]]:
         worst, cell = max((error, cell) for cells in score.errors.values() for cell, error in cells.items())
         each = [f"{np.mean(list(score.errors[name].values())):.3f}" for name in names]
         lines.append(
-            [score.candidate.name, f"{score.error:.3f}", *each, f"{worst:.2f} ({' × '.join(cell)})", f"{score.wrong:.1%}"]
+            [
+                score.candidate.name,
+                f"{score.error:.3f}",
+                *each,
+                f"{worst:.2f} ({' × '.join(cell)})",
+                f"{score.wrong:.1%}",
+            ]
         )
     best = sorted((pair_cost(a, b), a.candidate.name, b.candidate.name) for a, b in combinations(found, 2))[:PAIRS]
     pairs = [[f"{a} and {b}", f"{wrong:.1%}", f"{left:.1%}"] for (_, wrong, left), a, b in best]
     return [
         (f"{question.capitalize()}: what can be read off each measure", [head, *lines]),
-        (f"{question.capitalize()}: a mark only where two measures agree", [["pair", "wrong marks", "left open"], *pairs]),
+        (
+            f"{question.capitalize()}: a mark only where two measures agree",
+            [["pair", "wrong marks", "left open"], *pairs],
+        ),
     ]
 
 
@@ -191,7 +200,9 @@ def pair_cost(a: Score, b: Score) -> tuple[float, float, float]:
 
 def plain(score: Score) -> dict[str, Any]:
     """As JSON can hold it."""
-    errors = {name: {" × ".join(cell): round(e, 4) for cell, e in cells.items()} for name, cells in score.errors.items()}
+    errors = {
+        name: {" × ".join(cell): round(e, 4) for cell, e in cells.items()} for name, cells in score.errors.items()
+    }
     return {
         "measure": score.candidate.name,
         "error": round(score.error, 4),
@@ -220,5 +231,3 @@ def cases(one: Measured) -> dict[str, dict[str, float]]:
         f"{coverage}; {quality}": {name: float(f"{value:.4g}") for name, value in values.items()}
         for (coverage, quality), values in one.test.items()
     }
-
-
