@@ -11,6 +11,7 @@ import numpy as np
 from bench.selftest.planting import FULL, INTACT, Ladder, Plan, State
 
 Figures = Mapping[State, Mapping[str, float]]  # state -> candidate -> figure
+Marks = list[tuple[bool, bool]]  # (mark, truth) of every case
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,8 @@ def quality_errors(plan: Plan, draws: Sequence[Figures], test: Figures, name: st
     return {cell: float(error) for cell, error in errors.items()}
 
 
-def coverage_marks(
-    plan: Plan, draws: Sequence[Figures], test: Figures, name: str, sign: int
-) -> list[tuple[bool, bool]]:
-    """(mark, truth) of every case, the bar being intact images of nine in ten modes, the first ladder's last rung but one.
+def coverage_marks(plan: Plan, draws: Sequence[Figures], test: Figures, name: str, sign: int) -> Marks:
+    """(mark, truth) of every case; the bar is intact images of nine in ten modes, the first ladder's last rung but one.
 
     True: at least the bar. Truth is true of the top rungs, and false of those below the last but one.
     """
@@ -95,7 +94,7 @@ def coverage_marks(
     ]
 
 
-def quality_marks(plan: Plan, draws: Sequence[Figures], test: Figures, name: str, sign: int) -> list[tuple[bool, bool]]:
+def quality_marks(plan: Plan, draws: Sequence[Figures], test: Figures, name: str, sign: int) -> Marks:
     """The same of quality: for each kind of defect the bar is its weakest, which is itself left out."""
     marks = []
     for kind in plan.quality:

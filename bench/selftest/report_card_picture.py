@@ -5,18 +5,19 @@ from collections.abc import Mapping
 
 import numpy as np
 
+LIGHT = (0.03, 0.29)  # errors whose colour is light enough for black text
 BLIND = 0.35  # error at which the colour ends: about that of a measure that does not see the ladder
 
 
 def heat_map(errors: Mapping[str, Mapping[str, Mapping[str, float]]]) -> bytes:
-    """Question -> candidate -> case -> reading error; a PNG with a panel for each question, the best candidate on top."""
+    """Question -> candidate -> case -> reading error; a PNG, a panel a question, the best candidate on top."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
     height = sum(0.27 * len(rows) + 2.2 for rows in errors.values())
-    picture, panels = pyplot.subplots(len(errors), 1, figsize=(11, height), constrained_layout=True)
+    picture, panels = pyplot.subplots(len(errors), 1, figsize=(12, height), constrained_layout=True)
     for axes, (question, rows) in zip(panels, errors.items(), strict=True):
         columns = list(next(iter(rows.values())))
         values = np.array([[np.mean(list(row.values())), *row.values()] for row in rows.values()])
@@ -24,7 +25,9 @@ def heat_map(errors: Mapping[str, Mapping[str, Mapping[str, float]]]) -> bytes:
         axes.set_xticks(range(len(columns) + 1), ["mean", *columns], fontsize=7.5, rotation=40, ha="right")
         axes.set_yticks(range(len(rows)), list(rows), fontsize=9)
         for i, j in np.ndindex(values.shape):
-            axes.text(j, i, f"{values[i, j]:.2f}", ha="center", va="center", fontsize=7.5)
+            dark = not LIGHT[0] < values[i, j] < LIGHT[1]
+            colour = "white" if dark else "black"
+            axes.text(j, i, f"{values[i, j]:.2f}", ha="center", va="center", fontsize=7.5, color=colour)
         axes.axvline(0.5, color="black", linewidth=1.5)
         axes.set_title(f"Error of the planted {question} that is read off each measure", fontsize=11, loc="left")
         picture.colorbar(image, ax=axes, label="reading error, 0 to 1", pad=0.01)

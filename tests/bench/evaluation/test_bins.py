@@ -78,7 +78,8 @@ def test_without_is_the_figure_computed_again(real: Tensor, by_cluster: Bins) ->
     samples, real = clusters(100, 7, 1), real[:200]
     sets = feature_sets(samples, real, by_cluster)
     estimate = bin_coverage(sets)
-    assert estimate is not None and estimate.without is not None
+    assert estimate is not None
+    assert estimate.without is not None
     again = [value(samples[sets.groups != g], real, by_cluster) for g in range(20)]
     assert estimate.without.tolist() == pytest.approx(again, abs=1e-12)
 
