@@ -29,14 +29,6 @@ class ModeCount:
 
 
 @dataclass(frozen=True, eq=False)
-class Bins:
-    """A partition of feature space and the data's share of each bin."""
-
-    centroids: Tensor  # float32 B x D
-    shares: Tensor  # float64 B; sums to 1
-
-
-@dataclass(frozen=True, eq=False)
 class Nearest:
     """Distances to the nearest image of the whole training split, in feature space, and the cell that it lies in.
 
@@ -61,7 +53,6 @@ class FeatureSets:
     logits: Tensor | None = None  # float32 N x classes, of the samples, where a classifier fits the data
     modes: ModeCount | None = None  # where the data has modes that can be told
     nearest: Nearest | None = None  # where there are held-out images to compare with
-    bins: Bins | None = None  # of the reference, for images
 
     @cached_property
     def manifolds(self) -> Manifolds:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.evaluation.bins import bin_coverage
 from bench.evaluation.diversity import class_entropy, inception_score, vendi
 from bench.evaluation.feature_sets import FeatureSets
 from bench.evaluation.frechet import fid, fid_infinity
@@ -55,10 +54,6 @@ METRICS: dict[str, Metric] = {
         Metric("recall", "higher", "Kynkäänniemi et al. 2019, arXiv:1904.06991", lambda s: s.manifolds.recall),
         Metric("density", "higher", "Naeem et al. 2020, arXiv:2002.09797", lambda s: s.manifolds.density),
         Metric("coverage", "higher", "Naeem et al. 2020, arXiv:2002.09797", lambda s: s.manifolds.coverage),
-        Metric(
-            "bin_coverage", "higher", "bins of Richardson & Weiss 2018, arXiv:1805.12462; precise samples alone",
-            bin_coverage, lambda sets: sets.bins is not None,
-        ),
         Metric("vendi", "higher", "Friedman & Dieng 2023, arXiv:2210.02410", vendi, of_images),
         Metric(
             "inception_score", "higher", "Salimans et al. 2016, arXiv:1606.03498", inception_score,

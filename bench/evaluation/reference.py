@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,7 @@ import torch
 from torch import Tensor
 
 from bench.evaluation import storage
-from bench.evaluation.bins import partition
 from bench.evaluation.errors import EvaluationError
-from bench.evaluation.feature_sets import Bins
 from bench.evaluation.features import Extractor, Moments, Progress, check_images
 from bench.evaluation.memorisation import cell_of, cells, nearest
 
@@ -32,11 +29,6 @@ class Reference:
     digest: str  # sha256 of the split's images
     extractor_digest: str
     shape: tuple[int, ...]  # C x H x W of its images
-
-    @cached_property
-    def bins(self) -> Bins:
-        """What `bin_coverage` compares histograms in; fitted when first asked for."""
-        return partition(self.features)
 
     def manifold(self, n: int, seed: int) -> Tensor:
         """n of the features, chosen by `subset`: precision and recall want equal numbers on both sides

@@ -146,7 +146,6 @@ def together(parts: list[Part], against: Against, protocol: Protocol) -> Feature
         logits if fits(against, protocol) else None,
         modes,
         near,
-        against.reference.bins if protocol.quantisation == "uint8" else None,
     )
 
 

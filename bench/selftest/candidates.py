@@ -5,80 +5,18 @@ Each is written from its paper's formula, in float64, on all distances at once: 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from bench.evaluation.memorisation import cell_of
+from bench.selftest.comparison import Comparison, cubic_kernel, mean_off_diagonal, shares
 
 K_RECALL, K_COVERAGE = 3, 5  # neighbours of precision and recall, and of density and coverage: the evaluator's
 K_PROBABLE, STRETCH = 4, 1.2  # of probabilistic precision and recall, as its authors set them
-MOST = 50  # neighbours that a candidate asks for
 SIGNIFICANT = 1.96  # deviations at which two bins differ
-
-
-@dataclass(frozen=True, eq=False)
-class Truth:
-    """The reference that planted samples are compared with, and partitions of it."""
-
-    features: Tensor  # float64 N x D, as many as samples
-    mean: Tensor  # float64 D, of the whole reference
-    covariance: Tensor  # float64 D x D
-    centroids: Tensor  # float32 B x D, of the bins
-    bin_shares: Tensor  # float64 B, of the whole reference; sums to 1
-    class_shares: Tensor  # float64 C; sums to 1
-
-    @cached_property
-    def distances(self) -> Tensor:
-        """Float64 N x N, the diagonal infinite."""
-        return own_distances(self.features)
-
-    @cached_property
-    def nearest(self) -> Tensor:
-        """Float64 N x 50 at most, each one's distances to its nearest others, ascending."""
-        return self.distances.topk(min(MOST, len(self.distances) - 1), largest=False).values
-
-    @cached_property
-    def kernel_mean(self) -> Tensor:
-        """KID's kernel, a mean over pairs."""
-        return mean_off_diagonal(self.features)
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """Samples beside the reference: features, distances and the classes that the samples show."""
-
-    truth: Truth
-    features: Tensor  # float64 N x D
-    classes: Tensor  # int64 N
-
-    @cached_property
-    def across(self) -> Tensor:
-        """Float64 N x M, distances of samples (rows) to the reference."""
-        return torch.cdist(self.features, self.truth.features)
-
-    @cached_property
-    def nearest(self) -> Tensor:
-        """Float64 N x 5, of samples among themselves."""
-        return own_distances(self.features).topk(K_COVERAGE, largest=False).values
-
-    @cached_property
-    def bin_shares(self) -> Tensor:
-        return shares(cell_of(self.features, self.truth.centroids), len(self.truth.centroids))
-
-    @cached_property
-    def class_shares(self) -> Tensor:
-        return shares(self.classes, len(self.truth.class_shares))
-
-
-def own_distances(x: Tensor) -> Tensor:
-    return torch.cdist(x, x).fill_diagonal_(torch.inf)
-
-
-def shares(members: Tensor, count: int) -> Tensor:
-    return torch.bincount(members, minlength=count).double() / len(members)
 
 
 def precision(c: Comparison, k: int = K_RECALL) -> float:
@@ -214,16 +152,6 @@ def kid(c: Comparison) -> float:
     """Bińkowski et al. 2018: unbiased squared MMD under (x.y / D + 1)^3, of all samples at once, times 1000."""
     cross = cubic_kernel(c.truth.features, c.features).mean()
     return float(1000 * (c.truth.kernel_mean + mean_off_diagonal(c.features) - 2 * cross))
-
-
-def cubic_kernel(a: Tensor, b: Tensor) -> Tensor:
-    gram = a @ b.T / a.shape[1] + 1
-    return gram * gram * gram
-
-
-def mean_off_diagonal(a: Tensor) -> Tensor:
-    gram = cubic_kernel(a, a)
-    return (gram.sum() - gram.diagonal().sum()) / (len(a) * (len(a) - 1))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from bench.evaluation import Extractor, by_classifier, key, seeded
 from bench.evaluation.classifier import shifted
 from bench.evaluation.memorisation import cells
 from bench.evaluation.planted import blend, blur, pixel_noise, white_noise
-from bench.selftest.candidates import CANDIDATES, Comparison, Truth, shares
+from bench.selftest.candidates import CANDIDATES
+from bench.selftest.comparison import Comparison, Truth, shares
 
 BINS = 100  # of k-means
 REFERENCE = 10_000  # images that bins, moments and class shares are of

@@ -151,7 +151,7 @@ def card(data: Mapping[str, Measured]) -> Study:
     about = (
         f"Report card of {len(CANDIDATES)} measures: real images of {', '.join(data)} with known modes missing, "
         "crossed with defects. Each measure is calibrated by cases that differ in one thing only, and read where the "
-        "other thing differs too. Reading error: mean distance between the position that is read on a ladder of planted "
+        "other thing differs too. Reading error: mean distance between the position read on a ladder of planted "
         "cases, 0 to 1, and the true one; a measure that does not see the ladder at all reads its middle and errs by "
         "about 0.3. Wrong marks: share of cases on the wrong side of the bar, which is real images without one in ten "
         "modes (coverage), or the weakest of each kind of defect (quality)."

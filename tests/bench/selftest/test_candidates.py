@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bench.selftest import candidates as c
-from bench.selftest.candidates import Comparison, Truth
+from bench.selftest.comparison import Comparison, Truth, shares
 
 N, D, BINS = 60, 4, 6
 
@@ -17,7 +17,7 @@ N, D, BINS = 60, 4, 6
 def truth(x: Tensor, classes: int = 3) -> Truth:
     centroids = x[:BINS].float()
     bins = torch.cdist(x.float(), centroids).argmin(1)
-    return Truth(x, x.mean(0), x.T.cov(), centroids, c.shares(bins, BINS), torch.full((classes,), 1 / classes).double())
+    return Truth(x, x.mean(0), x.T.cov(), centroids, shares(bins, BINS), torch.full((classes,), 1 / classes).double())
 
 
 @pytest.fixture(scope="module")
