@@ -10,7 +10,7 @@ BLIND = 0.35  # error at which the colour ends: about that of a measure that doe
 
 
 def heat_map(errors: Mapping[str, Mapping[str, Mapping[str, float]]]) -> bytes:
-    """Question -> candidate -> case -> reading error; a PNG, a panel a question, the best candidate on top."""
+    """Question -> candidate -> score and cases -> reading error; a PNG, a panel a question, the best on top."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -20,9 +20,9 @@ def heat_map(errors: Mapping[str, Mapping[str, Mapping[str, float]]]) -> bytes:
     picture, panels = pyplot.subplots(len(errors), 1, figsize=(12, height), constrained_layout=True)
     for axes, (question, rows) in zip(panels, errors.items(), strict=True):
         columns = list(next(iter(rows.values())))
-        values = np.array([[np.mean(list(row.values())), *row.values()] for row in rows.values()])
+        values = np.array([list(row.values()) for row in rows.values()])
         image = axes.imshow(values, cmap="RdYlGn_r", vmin=0, vmax=BLIND, aspect="auto")
-        axes.set_xticks(range(len(columns) + 1), ["mean", *columns], fontsize=7.5, rotation=40, ha="right")
+        axes.set_xticks(range(len(columns)), columns, fontsize=7.5, rotation=40, ha="right")
         axes.set_yticks(range(len(rows)), list(rows), fontsize=9)
         for i, j in np.ndindex(values.shape):
             dark = not LIGHT[0] < values[i, j] < LIGHT[1]

@@ -212,10 +212,11 @@ def plain(score: Score) -> dict[str, Any]:
 
 
 def rows(found: Sequence[Score]) -> dict[str, dict[str, float]]:
-    """Candidate -> pair of ladders -> error, a mean over the data sets that have it."""
+    """Candidate -> its score, and for each pair of ladders the error, a mean over the data sets that have it."""
     cells = list(dict.fromkeys(cell for score in found for errors in score.errors.values() for cell in errors))
     return {
-        score.candidate.name: {
+        score.candidate.name: {"score": score.error}
+        | {
             f"{cell[0]}\n× {cell[1]}": float(
                 np.mean([errors[cell] for errors in score.errors.values() if cell in errors])
             )
