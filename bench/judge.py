@@ -120,6 +120,8 @@ def evaluate_floor(config: Config, data: ImageDataModule, by: Standard) -> None:
             for figure in ("c_t", "near_copies"):
                 result.metrics.pop(figure, None)
                 result.intervals.pop(figure, None)
+        if len(images) < row.samples:
+            result.flags.append(f"of {len(images):,} images, all there are, where rows have {row.samples:,} samples")
         record.results[stated.fingerprint()] = result
         records.write(record, results)
 

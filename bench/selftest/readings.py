@@ -3,6 +3,7 @@
 A measure is calibrated by cases that differ in one thing only, and then read where the other thing differs too.
 """
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -83,7 +84,7 @@ def coverage_marks(plan: Plan, draws: Sequence[Figures], test: Figures, name: st
 
     True: at least the bar. Truth is true of the top rungs, and false of those below the last but one.
     """
-    bar = np.mean([sign * draw[plan.coverage[0].rungs[-2], INTACT][name] for draw in draws])
+    bar = statistics.fmean(sign * draw[plan.coverage[0].rungs[-2], INTACT][name] for draw in draws)
     tops = {ladder.rungs[-1] for ladder in plan.coverage}
     beside = plan.coverage[0].rungs[-2]
     return [
@@ -98,7 +99,7 @@ def quality_marks(plan: Plan, draws: Sequence[Figures], test: Figures, name: str
     """The same of quality: for each kind of defect the bar is its weakest, which is itself left out."""
     marks = []
     for kind in plan.quality:
-        bar = np.mean([sign * draw[FULL, kind.rungs[1]][name] for draw in draws])
+        bar = statistics.fmean(sign * draw[FULL, kind.rungs[1]][name] for draw in draws)
         marks += [
             (sign * test[coverage, quality][name] >= bar, quality == INTACT)
             for coverage in plan.coverages

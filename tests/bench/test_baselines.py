@@ -83,6 +83,8 @@ def test_each_is_recorded_once_with_a_number_of_its_own(small_mnist: Path) -> No
     counts = {name: result["protocol"]["samples"] for name, result in found.items()}
     assert counts["held-out"] == counts["one-in-ten-spoiled"] == 256, "all held-out images there are"
     assert 200 < counts["class-missing"] < 256
+    for name, result in found.items():
+        assert f"of {counts[name]} images, all there are, where rows have 400 samples" in result["flags"]
     fid = {name: result["metrics"]["fid"] for name, result in found.items()}
     assert fid["held-out"] < min(fid["class-missing"], fid["one-in-ten-spoiled"])
     evaluate_floor(config, data, by)

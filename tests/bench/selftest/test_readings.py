@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 
-from bench.selftest.planting import FULL, INTACT, Plan
+from bench.selftest.planting import FULL, INTACT, Ladder, Plan, State
 from bench.selftest.readings import Scale, coverage_errors, coverage_marks, quality_errors, quality_marks
 
 PLAN = Plan(2000, (0.1, 0.5, 0.9), (0.1,), (20,), (0.5, 1.0), (0.1, 0.2), (0.1, 0.3), ("blends",))
 STATES = [(coverage, quality) for coverage in PLAN.coverages for quality in PLAN.qualities]
 
 
-def position(state: str, ladders: tuple) -> float:
+def position(state: str, ladders: tuple[Ladder, ...]) -> float:
     """Where a state stands on the first ladder that has it."""
     ladder = next(ladder for ladder in ladders if state in ladder.rungs)
     return float(ladder.positions[ladder.rungs.index(state)])
 
 
-def figures(how: str) -> dict:
+def figures(how: str) -> dict[State, dict[str, float]]:
     """Of a measure that is the planted coverage, the planted quality, or always the same."""
     kinds = {
         "coverage": lambda c, q: position(c, PLAN.coverage),
