@@ -30,9 +30,14 @@ def learned_from(config: Config, data: ImageDataModule) -> int:
     return min(PROBE_SHARE * config.evaluation.samples, len(data.train_images)) if labelled else 0
 
 
+def shown(config: Config, data: ImageDataModule) -> int:
+    """How many held-out images models are asked about: as many as samples are judged, or all there are."""
+    return min(config.evaluation.samples, len(data.test_images))
+
+
 def task(config: Config, data: ImageDataModule, device: torch.device) -> Task:
     settings = config.evaluation
-    held_out = subset(len(data.test_images), settings.samples, settings.seed)
+    held_out = subset(len(data.test_images), shown(config, data), settings.seed)
     train = subset(len(data.train_images), learned_from(config, data), settings.seed)
     return Task(
         data.test_images[held_out], data.test_labels[held_out], data.train_images[train], data.train_labels[train],
@@ -49,7 +54,7 @@ def protocol(ability: str, config: Config, data: ImageDataModule, weights: str) 
         data=config.data["name"],
         test_digest=data.digest("test"),
         train_digest=data.digest("train") if learned else "",
-        images=settings.samples,
+        images=shown(config, data),
         train_images=learned,
         seed=settings.seed,
         chunk=settings.chunk,

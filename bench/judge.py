@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from bench import records
+from bench.baselines import Baseline, baselines
 from bench.evaluation import Evaluation, Protocol, Timing, evaluate, evaluate_images, hardware, ranks, time_sampling
 from bench.plan import Step, missing_metrics, samplers
 from bench.progress import Bar, console
@@ -116,26 +117,50 @@ def time_row(draw: Any, label: str, steps: int, config: Config, model: Generativ
 
 
 def evaluate_floor(config: Config, data: ImageDataModule, by: Standard) -> None:
-    """Record the figures of real held-out images under the rows' setting, unless they are: the floor of the table."""
-    stated = protocol(config, by, weights="none", sampler="held-out")
-    name = f"held-out-{config.data['name']}-{stated.setting()}"
+    """Record the figures of the baselines of real data under the rows' setting, unless they are.
+
+    A baseline has at most as many images as there are, which its protocol states: its own number of samples may be
+    smaller than the rows'.
+    """
     results = Path(config.results)
-    record = records.find(results, name)
-    known = record.results.get(stated.fingerprint()) if record else None
-    missing = missing_metrics(known)
-    if known and not missing:
-        return
-    console.print(f"  the floor: {stated.samples:,} held-out images judged like samples")
+    for baseline in baselines(data):
+        row = protocol(config, by, weights="none", sampler=baseline.name)
+        name = f"{baseline.name}-{config.data['name']}-{row.setting()}"
+        record = records.find(results, name) or records.reference(
+            name, baseline.name, config.model_dump(), data.digest("test")
+        )
+        missing = missing_metrics(next(iter(record.results.values()), None))
+        if not missing:
+            continue
+        images = baseline.images(data, by.against, row.samples, row.seed)
+        if len(images) <= max(row.prc_neighbours, row.dc_neighbours):
+            console.print(f"  [yellow]{baseline.words}: {len(images)} images are too few to be measured[/]")
+            continue
+        evaluate_baseline(record, baseline, images, row, missing, by)
+        records.write(record, results)
+
+
+def evaluate_baseline(
+    record: records.Record, baseline: Baseline, images: Tensor, row: Protocol, missing: dict[str, str], by: Standard
+) -> None:
+    """Measure the missing metrics of a baseline's images and put them in its record.
+
+    row: the protocol of the rows; missing: metric -> why it has to be computed.
+    """
+    stated = dataclasses.replace(row, samples=len(images), kid_subset_size=min(row.kid_subset_size, len(images)))
+    console.print(f"  the baseline: {stated.samples:,} {baseline.words}, judged like samples")
+    known = record.results.get(stated.fingerprint())
     if known:
         console.print(f"  missing: {'; '.join(dict.fromkeys(missing.values()))}")
-    judged = evaluate_images(data.test_images, by.against, stated, metrics=missing)
-    record = record or records.reference(name, "held-out", config.model_dump(), data.digest("test"))
-    record.results[stated.fingerprint()] = judged_result(known or unmeasured(stated, by), judged, "held-out images")
+    judged = evaluate_images(images, by.against, stated, metrics=missing)
+    result = judged_result(known or unmeasured(stated, by), judged, baseline.words)
     if by.against.held_out and not by.against.held_out.apart:  # the same images: 0 by construction
         for figure in ("c_t", "near_copies"):
-            record.results[stated.fingerprint()].metrics.pop(figure, None)
-            record.results[stated.fingerprint()].intervals.pop(figure, None)
-    records.write(record, results)
+            result.metrics.pop(figure, None)
+            result.intervals.pop(figure, None)
+    if len(images) < row.samples:
+        result.flags.append(f"of {len(images):,} images, all there are, where rows have {row.samples:,} samples")
+    record.results[stated.fingerprint()] = result
 
 
 def judged_result(result: records.Result, judged: Evaluation, label: str) -> records.Result:

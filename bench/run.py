@@ -11,6 +11,7 @@ from bench import live, pictures, records
 from bench.beside import ability_protocols, is_images, measure_abilities, measure_baselines
 from bench.config import run_id, without_name
 from bench.evaluation import check_extractor, key, ranks
+from bench.evaluation.protocol import NEIGHBOURS
 from bench.fit import check_resumable, resolve_precision, train
 from bench.judge import evaluate_floor, evaluate_rows, row_protocol
 from bench.launch import launch
@@ -71,17 +72,17 @@ def check_evaluation(config: Config, data: ImageDataModule) -> None:
     settings = config.evaluation
     weights = Path(settings.extractor_weights) if settings.extractor_weights else None
     check_extractor(settings.extractor, data.image_shape[0], weights)
-    smallest = min(len(data.train_images), len(data.test_images))
     if is_images(data) and min(data.image_shape[1:]) < SMALLEST_SIDE:
         height, width = data.image_shape[1:]
         raise ConfigError(
             f"data={config.data['name']}: images of {height} x {width} pixels are too small to be evaluated, which "
             f"takes {SMALLEST_SIDE} x {SMALLEST_SIDE}"
         )
-    if settings.samples > smallest:
+    smallest = min(len(data.train_images), len(data.test_images))
+    if smallest <= NEIGHBOURS:
         raise ConfigError(
-            f"evaluation.samples={settings.samples}: more than the {smallest} images of the smaller split of "
-            f"{config.data['name']}, which the floor is drawn from"
+            f"data={config.data['name']}: {smallest} images in the smaller split are too few to have {NEIGHBOURS} "
+            "nearest neighbours each; give more images"
         )
 
 

@@ -24,6 +24,7 @@ from bench.schema import Config
 from datamodules import ImageDataModule, Mixture
 
 CELLS = 10  # of C_T
+KID_SUBSET = 1000  # images
 CACHE = Path.home() / ".cache" / "generative-trilemma"  # reference features, by content
 
 
@@ -104,6 +105,7 @@ def protocol(config: Config, by: Standard, **row: Any) -> Protocol:
         samples=settings.samples,
         seed=settings.seed,
         chunk=settings.chunk,
+        kid_subset_size=min(KID_SUBSET, settings.samples, len(against.reference.features)),
         quantisation="uint8" if against.extractor.dtype == torch.uint8 else "none",
         cells=len(against.held_out.centroids) if against.held_out else CELLS,
         modes=against.modes.name if against.modes else "",

@@ -96,7 +96,12 @@ def evaluate_images(
 def check_protocol(against: Against, protocol: Protocol) -> None:
     """Raises EvaluationError unless what the protocol states is what it will be measured with."""
     extractor, reference = against.extractor, against.reference
-    subset(len(reference.features), protocol.samples, protocol.seed)  # refuses now what would fail after the sampling
+    k, size = max(protocol.prc_neighbours, protocol.dc_neighbours), protocol.kid_subset_size
+    if len(reference.features) < max(k + 1, size):  # refused now, since it would fail after the sampling
+        raise EvaluationError(
+            f"the reference's {len(reference.features)} images are too few for k={k} neighbours of each and "
+            f"KID's subsets of {size}."
+        )
     for name, stated, actual in (
         ("extractor", protocol.extractor, extractor.name),
         ("extractor_digest", protocol.extractor_digest, extractor.digest),

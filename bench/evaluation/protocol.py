@@ -12,6 +12,7 @@ from bench.evaluation.errors import EvaluationError, unknown
 
 Setting = bool | int | float | str | None
 
+NEIGHBOURS = 5  # of density and coverage; precision and recall take fewer
 ROW_FIELDS = ("weights", "sampler", "sampler_settings", "precision")  # may differ between the rows of one table
 
 LEAST = {  # the smallest integer that makes sense
@@ -86,7 +87,7 @@ class Protocol(Stated):
     chunk: int  # images a call of sample(); the samples depend on it, because each chunk has its own generator
     quantisation: str = "uint8"
     prc_neighbours: int = 3  # k of precision and recall
-    dc_neighbours: int = 5  # k of density and coverage
+    dc_neighbours: int = NEIGHBOURS  # k of density and coverage
     kid_subsets: int = 100
     kid_subset_size: int = 0  # 0: min(1000, samples)
     cells: int = 10  # of C_T

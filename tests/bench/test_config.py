@@ -36,7 +36,6 @@ BAD = {  # the words of a command -> what its one line must name
     "train model=vae samplers.fast.steps=5": ["samplers.fast.steps", "unknown"],
     "train model=vae evaluation.timed_only=[ddim-5O]": ["evaluation.timed_only=ddim-5O", "did you mean ddim-50"],
     "train model=vae evaluation.samples=3": ["evaluation.samples=3", "16"],
-    "train model=vae evaluation.samples=10001": ["evaluation.samples=10001", "10000"],
     "train model=vae evaluation.extractor=mnist-cn": ["extractor=mnist-cn", "did you mean mnist-cnn"],
     "train model=vae data=image_folder": ["data.root", "missing"],
     "train model=vae data=image_folder data.root=/nowhere": ["/nowhere"],

@@ -142,7 +142,7 @@ Case = Callable[[Path], list[str]]
 @pytest.mark.parametrize(
     ("case", "said"),
     [
-        (lambda at: ["--images", str(at)], "evaluation.samples=2000: more than the 256 images"),
+        (lambda at: ["--images", str(at)], "holds 256 images, but evaluation.samples=2000"),
         (lambda at: ["--images", str(at / "no"), "evaluation.samples=64"], "no is not a folder"),
         (lambda at: ["--images", str(at), "--data", "mnits"], "did you mean mnist"),
         (lambda at: ["--images", str(at), "--data", "grid_25"], "data=grid_25: points of a plane are no images"),

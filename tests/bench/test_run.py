@@ -209,6 +209,20 @@ def test_settings_that_make_no_model_are_refused_before_training(
     assert not (small_mnist / "results").exists()
 
 
+def test_too_few_images_for_neighbours_are_refused(
+    small_mnist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "few"
+    folder.mkdir()
+    for number in range(40):
+        Image.new("L", (8, 8), number).save(folder / f"{number}.png")
+    wrong = ["train", "model=vae", "data=image_folder", f"data.root={folder}", "data.size=8", "preset=smoke"]
+    assert main([*wrong, "evaluation.extractor=mnist-cnn", "evaluation.samples=16"]) == 2
+    assert "4 images in the smaller split are too few to have 5 nearest neighbours" in " ".join(
+        capsys.readouterr().err.split()
+    )
+
+
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_images_too_small_for_their_comparison_are_refused(
     size: int, small_mnist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

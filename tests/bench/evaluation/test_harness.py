@@ -162,7 +162,7 @@ def test_constant_samples_are_flagged_and_score_badly(against: Against, make_pro
             r"samples are \(1, 32, 32\), but the reference's images \(1,",
         ),
         (lambda n, g: torch.zeros(n, 3, 28, 28), {}, r"samples are \(3, 28, 28\)"),
-        (noise, {"samples": 201}, "samples=201 are more than the 200 images"),
+        (noise, {"samples": 300, "kid_subset_size": 201}, "the reference's 200 images are too few"),
         (noise, {"extractor": "inception-v3"}, "states extractor=inception-v3, but here it is mnist-cnn"),
         (noise, {"extractor_digest": "0"}, "the protocol states extractor_digest=0"),
         (noise, {"reference_digest": "0"}, "the protocol states reference_digest=0"),
@@ -176,6 +176,12 @@ def test_nothing_wrong_becomes_a_number(
 ) -> None:
     with pytest.raises(EvaluationError, match=message):
         evaluate(sample, against, make_protocol(against, **changes))
+
+
+def test_more_samples_than_reference_images_are_judged(against: Against, make_protocol: MakeProtocol) -> None:
+    found = evaluate(noise, against, make_protocol(against, samples=300, kid_subset_size=200))
+    assert sorted(found.fid_by_count) == [75, 150, 300]
+    assert {"fid", "kid", "precision", "recall", "density", "coverage"} <= set(found.metrics)
 
 
 def test_fewer_real_images_than_samples_are_refused(
