@@ -9,7 +9,7 @@ from bench.evaluation import ranks
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.features import Progress, check_images
 from bench.evaluation.protocol import Protocol
-from bench.evaluation.reference import subset
+from bench.evaluation.reference import BASELINE, check_enough, subset
 from bench.evaluation.samples import Sample, generate
 from bench.evaluation.scoring import Against, Evaluation, Part, measure, score
 
@@ -74,7 +74,7 @@ def evaluate_images(
     check_protocol(against, protocol)
     if protocol.samples > len(images):
         raise EvaluationError(f"samples={protocol.samples} are more than the {len(images)} images that are there.")
-    chosen = images[subset(len(images), protocol.samples, protocol.seed)]
+    chosen = images[subset(len(images), protocol.samples, protocol.seed, BASELINE)]
     seconds = {"features": 0.0, "nearest": 0.0}
     parts: dict[int, Part] = {}
     for k, chunk in enumerate(chosen.split(protocol.chunk)):
@@ -87,7 +87,7 @@ def evaluate_images(
 def check_protocol(against: Against, protocol: Protocol) -> None:
     """Raises EvaluationError unless what the protocol states is what it will be measured with."""
     extractor, reference = against.extractor, against.reference
-    subset(len(reference.features), protocol.samples, protocol.seed)  # refuses now what would fail after the sampling
+    check_enough(len(reference.features), protocol.samples)  # refuses now what would fail after the sampling
     for name, stated, actual in (
         ("extractor", protocol.extractor, extractor.name),
         ("extractor_digest", protocol.extractor_digest, extractor.digest),

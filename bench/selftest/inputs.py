@@ -118,7 +118,7 @@ class Inputs:
     @property
     def real(self) -> Tensor:
         """The digits that `evaluate_images` chooses of `others`; none of them is among the held-out ones."""
-        return self.others[subset(OTHERS, SAMPLES, SEED)]
+        return self.others[subset(OTHERS, SAMPLES, SEED, "baseline")]
 
     @cached_property
     def shown(self) -> Tensor:
@@ -154,7 +154,7 @@ class Inputs:
     @property
     def chosen_triples(self) -> Tensor:
         """Numbers of the held-out triples that are evaluated."""
-        return subset(len(self.triples.test_images), TRIPLES, SEED)
+        return subset(len(self.triples.test_images), TRIPLES, SEED, "baseline")
 
 
 def dropped(count: int, inputs: Inputs) -> Evaluation:
