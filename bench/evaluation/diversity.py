@@ -29,7 +29,7 @@ def vendi(sets: FeatureSets) -> Estimate:
         return float(_effective_rank(rest / (n - sum(len(parts[g]) for g in out))))
 
     without = torch.tensor([left(g) for g in range(len(parts))], dtype=torch.float64)
-    pairs = over_some_pairs(left, len(parts), 1) if len(parts) > 2 else None
+    pairs = over_some_pairs(left, len(parts), 1)
     return Estimate(float(_effective_rank(total / n)), without, pairs, bounds=(1.0, float(n)))
 
 

@@ -73,8 +73,13 @@ def jackknife(without: Tensor, value: float, pairs: Tensor | None = None) -> flo
     return max(variance / 2, variance - float((Q - Q.mean()).square().mean()) / 2)
 
 
-def over_some_pairs(figure: Callable[[int, int], float], G: int, each: int) -> Tensor:
-    """`pairs` of a figure that costs much: each group with the `each` next ones, in a ring; 0: disjoint pairs."""
+def over_some_pairs(figure: Callable[[int, int], float], G: int, each: int) -> Tensor | None:
+    """`pairs` of a figure that costs much: each group with the `each` next ones, in a ring; 0: disjoint pairs.
+
+    None where there are too few groups for a ring.
+    """
+    if 2 * each + 1 >= G:
+        return None
     pairs = torch.full((G, G), math.nan, dtype=torch.float64)
     chosen = [(g, (g + step) % G) for step in range(1, each + 1) for g in range(G)]
     for g, h in chosen or zip(range(0, G - 1, 2), range(1, G, 2), strict=True):

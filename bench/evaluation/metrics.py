@@ -52,7 +52,8 @@ METRICS: dict[str, Metric] = {
         Metric("fid_infinity", "lower", "Chong & Forsyth 2020, arXiv:1911.07023", fid_infinity, version=2),
         Metric("kid", "lower", "Bińkowski et al. 2018, arXiv:1801.01401", kid, version=2),
         Metric(
-            "precision", "higher", "Kynkäänniemi et al. 2019, arXiv:1904.06991", lambda s: s.manifolds.precision, version=2,
+            "precision", "higher", "Kynkäänniemi et al. 2019, arXiv:1904.06991", lambda s: s.manifolds.precision,
+            version=2,
         ),
         Metric(
             "recall", "higher", "Kynkäänniemi et al. 2019, arXiv:1904.06991", lambda s: s.manifolds.recall, version=2,
