@@ -71,7 +71,7 @@ def manifolds(
     reach = _balls(y, prc_neighbours, prc_neighbours).closed
     counts = [_count(y, reach, piece.double() - centre, around) for piece, around in zip(pieces, balls, strict=True)]
     precise = torch.stack([count.precise for count in counts])  # R x N
-    inside = torch.stack([count.inside for count in counts]) / dc_neighbours
+    inside = torch.stack([count.inside for count in counts])
     recalled = torch.cat([count.recalled for count in counts])  # M
     covered = torch.stack([count.covered.mean() for count in counts])  # R
     parts = _components(y, [piece.double() - centre for piece in pieces[:SPLITS]], prc_neighbours, dc_neighbours, seed)
@@ -92,7 +92,8 @@ def manifolds(
         ) if parts else Estimate(recall),
         # Eq. 4: 1 / (k M) sum_j sum_i 1[Y_j in B(X_i, NND_k(X_i))]
         density=Estimate(
-            float(inside.mean()), extra=pooled(_of_samples(inside, parts[2] if parts else None)), bounds=(0.0, math.inf)
+            float(inside.mean() / dc_neighbours),
+            extra=pooled(_of_samples(inside / dc_neighbours, parts[2] if parts else None)), bounds=(0.0, math.inf)
         ),
         # Eq. 5: 1 / N sum_i 1[some Y_j in B(X_i, NND_k(X_i))]
         coverage=share(

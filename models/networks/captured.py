@@ -31,7 +31,7 @@ def recording(network: nn.Module, x: Tensor, t: Tensor) -> "Captured":
     kept = _recordings.setdefault(network, {})
     kind = _kind(network, x, t)
     if kind not in kept:
-        for old in list(kept)[: len(kept) + 1 - KEPT]:
+        for old in list(kept)[: max(0, len(kept) + 1 - KEPT)]:
             del kept[old]
         kept[kind] = Captured(network, x, t)
     return kept[kind]

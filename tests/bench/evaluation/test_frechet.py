@@ -125,8 +125,8 @@ def test_images_that_come_class_by_class_are_shuffled_first() -> None:
     a, b = (normal(400, 4, seed) + 20 * (torch.arange(400) // 100)[:, None] for seed in (1, 2))
     mixed = a[torch.randperm(400, generator=torch.Generator().manual_seed(3))]
     for figure in (lambda x: fid_by_count(sets(x, b))[100], lambda x: fid_infinity(sets(x, b)).value):  # type: ignore[union-attr]
-        assert abs(figure(a)) < 20
-        assert abs(figure(mixed)) < 20
+        assert abs(figure(a)) < 100  # in order, about 2,000
+        assert abs(figure(mixed)) < 100
 
 
 def test_infinity_has_no_figure_of_fewer_than_five_samples_a_dimension() -> None:

