@@ -1,14 +1,14 @@
 """Whether a table came out again: the figures of two tables, row by row, beside their 95% intervals."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rich.console import Console
 
 from bench.columns import QUALITY, Column
+from bench.rows import Row
 from bench.selection import TableError
-from bench.table import Row, Table
+from bench.table import Table
 from bench.terminal import listed
 
 
@@ -32,9 +32,9 @@ class Repetition:
 def repetition(here: Table, there: Table) -> Repetition:
     """Compare the figures of quality and coverage; TableError if they were measured in two ways.
 
-    Two figures are apart where they differ by more than the root of the sum of the squares of their intervals' half
-    widths. If nothing changed but chance, about one in twenty is, where the intervals hold all of the chance; those of
-    a single training seed hold that of the samples alone.
+    Two figures are apart where Welch's 95% interval of their difference excludes 0. If nothing changed but chance,
+    about one in twenty is, where the intervals hold all of the chance; those of a single training seed hold that of the
+    samples alone. Figures of two versions of a metric are not compared.
     """
     if here.protocol != there.protocol:
         raise TableError(f"measured in two ways: {here.protocol}; and {there.protocol}")
@@ -49,21 +49,20 @@ def repetition(here: Table, there: Table) -> Repetition:
 def figures(row: Row, other: Row) -> Iterator[tuple[Column, bool, tuple[str, str]]]:
     """For each figure that both have with an interval: its column, whether they are apart, and both as text."""
     for column in QUALITY:
-        key = column.key
-        if all(key in one.figures and key in one.intervals for one in (row, other)):
-            apart = abs(row.figures[key] - other.figures[key]) > math.hypot(row.intervals[key], other.intervals[key])
-            here, there = (column.show(one.figures[key], one.intervals[key]) for one in (row, other))
-            yield column, apart, (here, there)
+        a, b = row.figures.get(column.key), other.figures.get(column.key)
+        alike = row.versions.get(column.key) == other.versions.get(column.key)
+        if a and b and a.interval and b.interval and alike:
+            yield column, bool(a.differs(b)), (column.show(a), column.show(b))
 
 
 def show(found: Repetition, place: str, console: Console) -> None:
     """Print what came out otherwise than in the table of `place`."""
     if found.apart:
         lines = [[one.row, one.column.heading, one.here, one.there] for one in found.apart]
-        console.print(listed("Further apart than both 95% intervals", [["row", "figure", "here", place], *lines]))
+        console.print(listed("Apart by more than chance (95%)", [["row", "figure", "here", place], *lines]))
     if found.missing:
         console.print(f"In one of the two only: {', '.join(found.missing)}.")
     console.print(
-        f"{found.compared - len(found.apart)} of {found.compared} figures as in {place}, within both 95% intervals; "
-        "times are not compared."
+        f"{found.compared - len(found.apart)} of {found.compared} figures as in {place}, "
+        "not apart by more than chance (95%); times are not compared."
     )

@@ -2,6 +2,7 @@
 
 import io
 import signal
+import threading
 import time
 import zipfile
 from pathlib import Path
@@ -51,7 +52,8 @@ class Checkpoints(Checkpoint):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.saved = time.monotonic()
-        self.previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        handled = (signal.SIGINT, signal.SIGTERM) if in_main_thread() else ()  # Python lets no other thread handle them
+        self.previous = {number: signal.getsignal(number) for number in handled}
         for number in self.previous:  # of SIGTERM, Lightning's by now, which would end without saving
             signal.signal(number, self.ask)
 
@@ -76,6 +78,10 @@ class Checkpoints(Checkpoint):
         trainer.should_stop = trainer.should_stop or any(ranks.on_each(lambda: self.asked))
         for number, handler in self.previous.items():
             signal.signal(number, handler)
+
+
+def in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def save(trainer: L.Trainer, file: Path, weights_only: bool = False) -> None:

@@ -7,8 +7,21 @@ from collections.abc import Callable, Sequence
 from bench import commands as do
 from bench.memory import keep_freed
 from bench.progress import console
+from bench.streams import closed_pipe, lenient
+
+
+class Version(argparse.Action):
+    """Print the version, which takes a call of git, and end."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from bench.version import version_line
+
+        print(version_line())
+        parser.exit()
+
 
 Add = Callable[[str, object, str, str], argparse.ArgumentParser]  # name, function, summary, example -> its own parser
+READERS = (do.table, do.show, do.compare, do.report, do.listing)  # done with their work before they print
 OVERRIDES = "settings as key=value; model=, data= and preset= pick files of configs/"
 
 
@@ -17,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
         prog="bench", description="Which family of generative models is good at what? Measured.",
         epilog="start with: bench train preset=smoke && bench table preset=smoke",
     )  # fmt: skip
+    top.add_argument("--version", action=Version, nargs=0, help="show the version and the commit of this bench")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, function: object, summary: str, example: str) -> argparse.ArgumentParser:
@@ -39,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
         "extractor", do.extractor, "Train the small classifier whose features judge a data set's samples.",
         "bench extractor data=cifar10 data.root=~/datasets",
     )  # fmt: skip
-    command.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="data=NAME and data.*")
+    command.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="data=NAME, data.* and seed")
     command = add(
         "speed", do.speed, "Measure what the machinery costs, beside its limits and other libraries, as ratios.",
         "bench speed\n  bench speed training sampling results=results\n\n"
@@ -128,7 +142,9 @@ def add_answers(add: Add) -> None:
     how = command.add_mutually_exclusive_group()
     how.add_argument("--serve", action="store_true", help="write nothing; show it live in a browser while runs go on")
     how.add_argument("--check", action="store_true", help="write nothing; fail unless report.html is up to date")
-    command.add_argument("--port", type=int, default=8000, metavar="N", help="of --serve; 0 for any that is free")
+    command.add_argument(
+        "--port", type=int, metavar="N", help=f"of --serve, {do.PORT} if left out; 0 for any that is free"
+    )
     command = add(
         "wandb", do.wandb, "Send recorded runs and their table to W&B, or build the comparison there as a report.",
         "bench wandb push results=results preset=quick\n  bench wandb report preset=quick wandb.project=my-project",
@@ -158,11 +174,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it worked, 1 if a run of a sweep failed, 2 for a user's mistake, 130 after Ctrl-C."""
     options = parse(arguments)
     keep_freed()
+    lenient(sys.stdout, sys.stderr)
     try:
         status: int | None = options.function(options)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         console.print("[yellow]interrupted; the same command goes on from the last checkpoint[/]")
         return 130
+    except (BrokenPipeError, SystemExit) as end:
+        if not closed_pipe(end):
+            raise
+        return 0 if options.function in READERS else 1
     except Exception as error:
         from bench.explain import explain
 

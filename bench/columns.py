@@ -1,33 +1,54 @@
 """The table as data: what stands in its columns, the rules of its marks, and the lecture's own marks."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bench.figure import UNBOUNDED, Bounds, Figure
 
 FAMILIES = {"autoregressive-vae": "Autoregressive, VAEs", "gan": "GANs", "diffusion": "Diffusion models"}
 # compared with in the figures, and no line of the lecture's table
 REFERENCE = {"autoencoder": "Autoencoders", "outside": "Other programs"}
+BASELINES = {  # records of family "data", by their model's name: what they are called
+    "held-out": "held-out images",
+    "class-missing": "held-out images, a tenth of the modes missing",
+    "one-in-ten-spoiled": "held-out images, one in ten spoiled",
+}
 
-UNSURE = "≈"  # the figure and the rule's bound are not distinguishable
+UNSURE = "≈"  # the figure and the rule's bar are not distinguishable
+NONE = "–"  # nothing was measured
 SIGNIFICANT = "three significant digits"
 # without an interval over seeds: what the settings and the held-out images give alone, and what is an error itself
 SET = ("nfe", "parameters", "images_seen", "features", "psnr_noisy", "ssim_noisy", "standard_error")
+TIMES = ("seconds_per_100", "images_per_second", "latency_ms", "peak_memory_mb")  # of sampling: depend on the machine
+SHARE, POSITIVE = (0.0, 1.0), (0.0, math.inf)
 
 
 @dataclass(frozen=True)
 class Column:
-    """A figure: its key, its heading, how it is printed and which way is better ("" where neither is)."""
+    """A figure: its key, its heading, how it is printed and which way is better ("" where neither is).
+
+    bounds: what the true figure cannot leave, in the column's unit.
+    """
 
     key: str
     heading: str
     form: str
     better: str = ""
+    bounds: Bounds = UNBOUNDED
 
-    def show(self, value: float | None, interval: float | None = None) -> str:
-        if value is None:
-            return "–"
-        return self._number(value) + (f" ± {self._number(interval)}" if interval is not None else "")
+    def show(self, figure: Figure | None) -> str:
+        """`value ± half` where the interval is symmetric, `value (low – high)` where it is not."""
+        if figure is None:
+            return NONE
+        if figure.interval is None:
+            return self.number(figure.value)
+        if figure.half is not None:
+            return f"{self.number(figure.value)} ± {self.number(figure.half)}"
+        low, high = map(self.number, figure.interval)
+        return f"{self.number(figure.value)} ({low} – {high})"
 
-    def _number(self, value: float) -> str:
+    def number(self, value: float) -> str:
         if self.form == SIGNIFICANT:
             return f"{float(f'{value:.3g}'):,.12g}"  # never 3.5e+03
         shown = f"{value:{self.form}}"
@@ -35,68 +56,89 @@ class Column:
 
 
 QUALITY = (
-    Column("fid", "FID", ".2f", "lower"),
+    Column("fid", "FID", ".2f", "lower", POSITIVE),
     Column("kid", "KID × 1000", ".2f", "lower"),
-    Column("precision", "precision", ".3f", "higher"),
-    Column("recall", "recall", ".3f", "higher"),
-    Column("density", "density", ".3f", "higher"),
-    Column("coverage", "coverage", ".3f", "higher"),
-    Column("modes", "modes", SIGNIFICANT, "higher"),
-    Column("mode_kl", "mode KL", ".3f", "lower"),
-    Column("high_quality", "high quality", ".3f", "higher"),
-    Column("class_entropy", "class entropy", ".3f", "higher"),
-    Column("inception_score", "IS", ".2f", "higher"),
-    Column("vendi", "Vendi", ".2f", "higher"),
+    Column("precision", "precision", ".3f", "higher", SHARE),
+    Column("recall", "recall", ".3f", "higher", SHARE),
+    Column("density", "density", ".3f", "higher", POSITIVE),
+    Column("coverage", "coverage", ".3f", "higher", SHARE),
+    Column("modes", "modes", SIGNIFICANT, "higher", POSITIVE),
+    Column("mode_kl", "mode KL", ".3f", "lower", POSITIVE),
+    Column("high_quality", "high quality", ".3f", "higher", SHARE),
+    Column("class_entropy", "class entropy", ".3f", "higher", POSITIVE),
+    Column("inception_score", "IS", ".2f", "higher", (1.0, math.inf)),
+    Column("vendi", "Vendi", ".2f", "higher", (1.0, math.inf)),
     Column("c_t", "C_T", ".1f"),
-    Column("near_copies", "near-copies, × expected", ".2f"),
+    Column("near_copies", "near-copies, × expected", ".2f", "", POSITIVE),
 )
 COST = (
-    Column("nfe", "NFE", ".0f", "lower"),
-    Column("seconds_per_100", "s / 100 images", SIGNIFICANT, "lower"),
-    Column("images_per_second", "images/s", ",.0f", "higher"),
-    Column("latency_ms", "one image, ms", SIGNIFICANT, "lower"),
-    Column("peak_memory_mb", "sampling peak, MB", ",.0f", "lower"),
-    Column("parameters", "weights, M", ".2f"),
-    Column("images_seen", "images seen, k", ",.0f"),
-    Column("train_minutes", "training, min", ".1f"),
+    Column("nfe", "NFE", ".0f", "lower", POSITIVE),
+    Column("seconds_per_100", "s / 100 images", SIGNIFICANT, "lower", POSITIVE),
+    Column("images_per_second", "images/s", ",.0f", "higher", POSITIVE),
+    Column("latency_ms", "one image, ms", SIGNIFICANT, "lower", POSITIVE),
+    Column("peak_memory_mb", "sampling peak, MB", ",.0f", "lower", POSITIVE),
+    Column("parameters", "weights, M", ".2f", "", POSITIVE),
+    Column("images_seen", "images seen, k", ",.0f", "", POSITIVE),
+    Column("train_minutes", "training, min", ".1f", "", POSITIVE),
 )
 BIAS = (
-    Column("fid_quarter", "FID, n/4", ".2f", "lower"),
-    Column("fid_half", "FID, n/2", ".2f", "lower"),
-    Column("fid", "FID, n", ".2f", "lower"),
+    Column("fid_quarter", "FID, n/4", ".2f", "lower", POSITIVE),
+    Column("fid_half", "FID, n/2", ".2f", "lower", POSITIVE),
+    Column("fid", "FID, n", ".2f", "lower", POSITIVE),
     Column("fid_infinity", "FID∞", ".2f", "lower"),
 )
 BLOCKS = {"Quality and coverage": QUALITY, "FID by the number of samples": BIAS, "Cost": COST}
-COLUMNS = tuple({column.key: column for column in (*BIAS, *QUALITY, *COST)}.values())
+BY_KEY = {column.key: column for column in (*BIAS, *QUALITY, *COST)}
+COLUMNS = tuple(BY_KEY.values())
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A bar that no model moves: the figure of real images, times a factor, under the same protocol."""
+
+    name: str  # of BASELINES
+    factor: float = 1.0
+
+
+@dataclass(frozen=True)
+class Fastest:
+    """A bar where real images have no figure: a factor times the least figure of a headline row."""
+
+    factor: float
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A row of the lecture's table: ✓ where a model's figure is within `factor` of the best contender's.
+    """A row of the lecture's table: ✓ where a model's figures are not worse than a bar's, × where they are.
 
-    UNSURE where the difference from that bound is no greater than its own 95% interval.
+    UNSURE where Welch's 95% interval of a figure's difference from the bar holds 0, or the keys do not agree.
     """
 
     title: str
-    key: str
-    better: str
-    factor: float
+    keys: tuple[str, ...]
+    bar: Baseline | Fastest
     lecture: dict[str, str]
 
-    def mark(self, value: float, margin: float, best: float, best_margin: float) -> str:
-        """✓, × or UNSURE; the margins are half widths of 95% intervals, 0 for a figure without one."""
-        if value == best:
-            return "✓"
-        bound = self.factor * best
-        if abs(value - bound) <= math.hypot(margin, self.factor * best_margin):
-            return UNSURE
-        return "✓" if (value > bound) == (self.better == "higher") else "×"
-
     @property
-    def text(self) -> str:
-        heading = next(column.heading for column in COLUMNS if column.key == self.key)
-        bound = f"at least {self.factor:g} of" if self.better == "higher" else f"at most {self.factor:g} times"
-        return f"{self.title}: ✓ where {heading} is {bound} the best of these models'"
+    def columns(self) -> tuple[Column, ...]:
+        return tuple(BY_KEY[key] for key in self.keys)
+
+    def mark(self, figures: Sequence[Figure], bars: Sequence[Figure]) -> str:
+        """✓, × or UNSURE; figures and bars in the order of the keys."""
+        pairs = zip(self.columns, figures, bars, strict=True)
+        marks = {decision(figure, bar, column.better) for column, figure, bar in pairs}
+        return marks.pop() if len(marks) == 1 else UNSURE
+
+    def at(self, factor: float) -> "Rule":
+        """The rule with its bar's factor at another value."""
+        return replace(self, bar=replace(self.bar, factor=factor))
+
+
+def decision(figure: Figure, bar: Figure, better: str) -> str:
+    """✓ where the figure is as good as the bar or better, × where it is worse, UNSURE where chance may be either."""
+    if figure.differs(bar) is False and figure.difference(bar).interval != (0.0, 0.0):
+        return UNSURE
+    return "✓" if figure.value == bar.value or (figure.value > bar.value) == (better == "higher") else "×"
 
 
 LECTURE = {
@@ -105,18 +147,20 @@ LECTURE = {
     "High-quality samples": {"autoregressive-vae": "×", "gan": "✓", "diffusion": "✓"},
 }
 COVERAGE, SPEED, SHARPNESS = LECTURE
-FAST = Rule(SPEED, "seconds_per_100", "lower", 10.0, LECTURE[SPEED])
+FAST = Rule(SPEED, ("seconds_per_100",), Fastest(10.0), LECTURE[SPEED])
 RULES = (
-    Rule(COVERAGE, "recall", "higher", 0.9, LECTURE[COVERAGE]),
+    Rule(COVERAGE, ("coverage",), Baseline("class-missing"), LECTURE[COVERAGE]),
     FAST,
-    Rule(SHARPNESS, "fid", "lower", 2.0, LECTURE[SHARPNESS]),
+    Rule(SHARPNESS, ("fid",), Baseline("one-in-ten-spoiled"), LECTURE[SHARPNESS]),
 )
 # Points whose density is known need no features: FID of two coordinates sees little more than the mixture's outline.
 POINT_RULES = (
-    Rule(COVERAGE, "modes", "higher", 0.9, LECTURE[COVERAGE]),
+    Rule(COVERAGE, ("modes",), Baseline("held-out", 0.9), LECTURE[COVERAGE]),
     FAST,
-    Rule(SHARPNESS, "high_quality", "higher", 0.9, LECTURE[SHARPNESS]),
+    Rule(SHARPNESS, ("high_quality",), Baseline("held-out", 0.9), LECTURE[SHARPNESS]),
 )
+SPEED_FACTORS = (3.0, 5.0, 10.0, 20.0, 50.0)  # at which the sensitivity block makes the marks again
+BASELINE_FACTORS = (0.8, 0.9, 1.0, 1.1, 1.25)  # of the rule's own
 
 
 @dataclass(frozen=True)
@@ -134,19 +178,22 @@ SECTIONS = (
     Section(
         "compression", "Reconstruction and features", "model",
         (
-            Column("mse", "MSE × 1000", SIGNIFICANT, "lower"),
+            Column("mse", "MSE × 1000", SIGNIFICANT, "lower", POSITIVE),
             Column("psnr", "PSNR, dB", ".1f", "higher"),
-            Column("ssim", "SSIM", ".3f", "higher"),
-            Column("linear_probe", "linear probe", ".3f", "higher"),
-            Column("knn", "5-NN", ".3f", "higher"),
-            Column("features", "features", ",.0f"),
+            Column("ssim", "SSIM", ".3f", "higher", (-1.0, 1.0)),
+            Column("linear_probe", "linear probe", ".3f", "higher", SHARE),
+            Column("knn", "5-NN", ".3f", "higher", SHARE),
+            Column("features", "features", ",.0f", "", POSITIVE),
         ),
         "Held-out images through the model and back, pixels in [0, 1]; the share of held-out images whose class a "
         "logistic regression and the five nearest training images find from the model's frozen features",
     ),
     Section(
         "likelihood", "Bits/dim", "model: bound",
-        (Column("bits_per_dim", "bits/dim", ".3f", "lower"), Column("standard_error", "standard error", ".3f")),
+        (
+            Column("bits_per_dim", "bits/dim", ".3f", "lower", POSITIVE),
+            Column("standard_error", "standard error", ".3f", "", POSITIVE),
+        ),
         "Upper bounds on -log2 p(x) a dimension of held-out 8-bit images; an exact likelihood is its own bound",
     ),
     Section(
@@ -154,9 +201,10 @@ SECTIONS = (
         (
             Column("psnr_noisy", "PSNR before, dB", ".1f"),
             Column("psnr", "PSNR after, dB", ".1f", "higher"),
-            Column("ssim_noisy", "SSIM before", ".3f"),
-            Column("ssim", "SSIM after", ".3f", "higher"),
+            Column("ssim_noisy", "SSIM before", ".3f", "", (-1.0, 1.0)),
+            Column("ssim", "SSIM after", ".3f", "higher", (-1.0, 1.0)),
         ),
         "Held-out images with noise, before and after the model took it away",
     ),
 )  # fmt: skip
+BOUNDS = {column.key: column.bounds for columns in (COLUMNS, *(one.columns for one in SECTIONS)) for column in columns}

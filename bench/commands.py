@@ -3,8 +3,11 @@
 import argparse
 from pathlib import Path
 
+from bench.paths import check_results, expand
 from bench.progress import console
 from bench.schema import ConfigError
+
+PORT = 8000  # of the page that `bench report --serve` shows
 
 
 def train(options: argparse.Namespace) -> None:
@@ -22,18 +25,22 @@ def train(options: argparse.Namespace) -> None:
 
 
 def evaluate(options: argparse.Namespace) -> None:
+    from bench.config import results_folder
     from bench.outside import evaluate_folder
     from bench.repeat import reevaluate, repeat
 
     words = [word for word in (options.run, *options.overrides) if word]
+    protocol = options.protocol and expand("--protocol", options.protocol)
     if not options.images and (options.data or options.name):
         raise ConfigError("evaluate: --data and --name belong to --images=DIR; a RUN has its own")
     if options.images:
-        evaluate_folder(Path(options.images), options.data or "mnist", options.name, words, options.protocol)
+        folder = Path(expand("--images", options.images))
+        check_results(results_folder([word for word in words if "=" in word]), writes=True)
+        evaluate_folder(folder, options.data or "mnist", options.name, words, protocol)
     elif not options.run or "=" in options.run:
         raise ConfigError("evaluate: name a RUN, as `bench train` prints it, or another program's --images=DIR")
-    elif options.protocol:
-        repeat(options.run, options.protocol, options.overrides)
+    elif protocol:
+        repeat(options.run, protocol, options.overrides)
     else:
         reevaluate(options.run, options.overrides)
 
@@ -44,7 +51,10 @@ def selftest(options: argparse.Namespace) -> None:
     from bench.show import results_of
 
     results = results_of("selftest", options.overrides)
+    if options.overrides and not options.study:
+        raise ConfigError(f"{options.overrides[0]}: `bench selftest` writes nothing but a study; add --study NAME")
     if options.study:
+        check_results(results, writes=True)
         run_study(options.study, results)
     else:
         run()
@@ -62,7 +72,7 @@ def table(options: argparse.Namespace) -> int:
     folder, wanted = table_selection(options.overrides)
     made = build(select(read_all(folder), wanted), folder)
     if options.against:
-        other = Path(options.against)
+        other = Path(expand("--against", options.against))
         found = against.repetition(made, build(select(read_all(other), wanted), other))
         against.show(found, options.against, Console(highlight=False))
         return 0
@@ -70,8 +80,9 @@ def table(options: argparse.Namespace) -> int:
         wrong = render.differing(made, folder)
         console.print("\n".join(wrong) or f"{folder}: the table is what the records give", markup=False)
         return 1 if wrong else 0
+    written = render.write(made, folder)  # before anything is printed: a screen may refuse what a file holds
     terminal.show(made, Console(highlight=False))
-    console.print(f"written: {', '.join(map(str, render.write(made, folder)))}")
+    console.print(f"written: {', '.join(map(str, written))}", markup=False)
     return 0
 
 
@@ -90,8 +101,10 @@ def compare(options: argparse.Namespace) -> None:
 def report(options: argparse.Namespace) -> int:
     from bench import report as page
 
+    if options.port is not None and not options.serve:
+        raise ConfigError(f"--port={options.port}: belongs to --serve; take it out")
     if options.serve:
-        return page.look(options.overrides, options.port)
+        return page.look(options.overrides, PORT if options.port is None else options.port)
     if options.check:
         return page.check(options.overrides)
     page.write(options.overrides)
@@ -113,12 +126,14 @@ def sweep(options: argparse.Namespace) -> int:
     from bench.sweep import sweep as run_sweep
 
     machines = Machines(options.executor, options.jobs, options.address, options.gpus)
-    return run_sweep(options.file, options.overrides, machines)
+    return run_sweep(expand("FILE", options.file), options.overrides, machines)
 
 
 def extractor(options: argparse.Namespace) -> None:
     from bench.extractor import train_extractor
 
+    if wrong := [word for word in options.overrides if not word.startswith(("data=", "data.", "seed="))]:
+        raise ConfigError(f"{wrong[0]}: `bench extractor` takes data=NAME, data.* and seed only")
     train_extractor(options.overrides)
 
 

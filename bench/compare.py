@@ -1,6 +1,5 @@
 """`bench compare RUN RUN`: in what two runs differ, their settings and their figures."""
 
-import math
 from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
@@ -8,18 +7,19 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from bench.columns import COLUMNS, SECTIONS, UNSURE, Column
+from bench.columns import COLUMNS, NONE, SECTIONS, TIMES, UNSURE, Column
 from bench.evaluation import Protocol, difference
+from bench.figure import Figure, Figures
 from bench.grids import Grid, heading
 from bench.records import Record
-from bench.seeds import Figures, names
+from bench.rows import Row, gather
+from bench.seeds import names
 from bench.selection import describe, narrowed
 from bench.show import recorded, results_of, settings
-from bench.table import gather
 from bench.terminal import listed
 from bench.third_block import lines
 
-TIMES = ("seconds_per_100", "images_per_second", "latency_ms", "train_minutes", "peak_memory_mb")
+ON_ONE_MACHINE = (*TIMES, "train_minutes")  # figures that compare only there
 
 
 def compare(first: str, second: str, overrides: Sequence[str]) -> None:
@@ -40,8 +40,8 @@ def compare(first: str, second: str, overrides: Sequence[str]) -> None:
     for title, block in abilities(*pair):
         console.print(listed(title, block))
     console.print(
-        f"Better: {UNSURE} where the 95% intervals do not tell the two apart, nothing where there are none to judge "
-        "by. They are over samples: the chance of a training seed is not in them.",
+        f"Better: {UNSURE} where the 95% interval of the difference (Welch's) holds 0, nothing where there is none to "
+        "judge by. It is over samples: the chance of a training seed is not in it.",
         style="dim",
     )  # fmt: skip
 
@@ -77,16 +77,24 @@ def why_not(a: Record, b: Record) -> str:
 
 def blocks(a: Record, b: Record) -> Iterator[tuple[str, Grid]]:
     """A grid for each sampler that both have; where they have none in common, for each pair of theirs."""
-    rows = [{row.name.partition(", ")[2]: row for row in gather([record], names([record]))} for record in (a, b)]
-    shared = [key for key in rows[0] if key in rows[1]]
-    pairs = [(rows[0][key], rows[1][key]) for key in shared] or list(product(rows[0].values(), rows[1].values()))
+    of_a, of_b = (gather([record], names([record])) for record in (a, b))
+    every = list(product(of_a, of_b))
+    pairs = [(left, right) for left, right in every if left.sampler == right.sampler] or every
     machines = {describe(result.hardware) for record in (a, b) for result in record.results.values() if result.timing}
     machines |= {describe(record.hardware) for record in (a, b) if record.hardware}
-    columns = [column for column in COLUMNS if len(machines) == 1 or column.key not in TIMES]
+    columns = [column for column in COLUMNS if len(machines) == 1 or column.key not in ON_ONE_MACHINE]
     for left, right in pairs:
         title = " against ".join(dict.fromkeys((left.name, right.name)))
         title += "" if len(machines) == 1 else " (on two machines: without times)"
-        yield title, beside(columns, (left.figures, right.figures), (left.intervals, right.intervals))
+        yield title, beside(columns, *of_one_version(left, right))
+
+
+def of_one_version(left: Row, right: Row) -> tuple[Figures, Figures]:
+    """The figures of both, less those of metrics whose versions differ."""
+    shared = left.versions.keys() & right.versions.keys()
+    differ = {key for key in shared if left.versions[key] != right.versions[key]}
+    a, b = ({key: figure for key, figure in row.figures.items() if key not in differ} for row in (left, right))
+    return a, b
 
 
 def abilities(a: Record, b: Record) -> Iterator[tuple[str, Grid]]:
@@ -98,33 +106,28 @@ def abilities(a: Record, b: Record) -> Iterator[tuple[str, Grid]]:
         left, right = ([line for line in found if line.section == section.key] for found in of)
         for one, other in zip(left, right, strict=False):
             title = f"{section.title}: {' against '.join(dict.fromkeys((one.name, other.name)))}"
-            yield title, beside(section.columns, (one.figures, other.figures), (one.intervals, other.intervals))
+            yield title, beside(section.columns, one.figures, other.figures)
 
 
-def beside(columns: Sequence[Column], figures: tuple[Figures, Figures], intervals: tuple[Figures, Figures]) -> Grid:
+def beside(columns: Sequence[Column], left: Figures, right: Figures) -> Grid:
     """A line for each figure that either has: both with their intervals, B – A, and which is better."""
     grid = [["", "A", "B", "B – A", "better"]]
     for column in columns:
-        values = [one.get(column.key) for one in figures]
-        if values == [None, None]:
-            continue
-        shown = [column.show(value, one.get(column.key)) for value, one in zip(values, intervals, strict=True)]
-        grid.append(
-            [heading(column), *shown, *verdict(column, values, [one.get(column.key, 0.0) for one in intervals])]
-        )
+        a, b = left.get(column.key), right.get(column.key)
+        if a is not None or b is not None:
+            grid.append([heading(column), column.show(a), column.show(b), *verdict(column, a, b)])
     return grid
 
 
-def verdict(column: Column, values: Sequence[float | None], margins: Sequence[float]) -> tuple[str, str]:
+def verdict(column: Column, a: Figure | None, b: Figure | None) -> tuple[str, str]:
     """B – A as text, and A, B, = or UNSURE; nothing where there is no better, or no interval to judge by."""
-    a, b = values
     if a is None or b is None:
-        return "–", ""
-    apart = ("+" if b > a else "") + column.show(b - a)
-    if a == b:
-        return apart, "="
-    if not any(margins):
-        return apart, ""
-    if abs(b - a) <= math.hypot(*margins):
-        return apart, UNSURE
-    return apart, {"": "", "higher": "AB"[b > a], "lower": "AB"[b < a]}[column.better]
+        return NONE, ""
+    apart = b.value - a.value
+    said = ("+" if apart > 0 else "") + column.number(apart)
+    if apart == 0:
+        return said, "="
+    differs = b.differs(a)
+    if not differs:
+        return said, "" if differs is None else UNSURE
+    return said, {"": "", "higher": "AB"[apart > 0], "lower": "AB"[apart < 0]}[column.better]

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
+from pydantic import BaseModel, create_model
 
+from bench.identity import described
+from bench.overrides import overlay, tree
+from bench.paths import check_results
 from bench.schema import Config, ConfigError, arguments, check, check_name
 from bench.selection import CHOICES
 from datamodules import DATAMODULES, RUNNER_ARGUMENTS
@@ -35,7 +37,7 @@ def load(overrides: Sequence[str]) -> list[Config]:
     model, overrides. Data that have such lines (points need other networks than images do) have them for all the
     models that can be trained on them.
     """
-    picks, rest = split(overrides)
+    picks, words = groups(overrides)
     preset_name = check_name("preset", picks.get("preset", DEFAULT_PRESET), names("preset"))
     preset = read("preset", preset_name)
     preset.pop("about")
@@ -49,10 +51,12 @@ def load(overrides: Sequence[str]) -> list[Config]:
             raise ConfigError(f"model={chosen[0]}: has no network for data={data_name}; choose from {', '.join(able)}")
     else:
         chosen = [model for model in by_model if model in able]
-    return [
-        resolve(preset_name, model, data_name, [preset, by_model.get(model) or {}, for_data.get(model, {}), rest])
-        for model in chosen
-    ]
+    configs = []
+    for model in chosen:
+        typed = tree(words, settings(model, data_name))
+        layers = [preset, by_model.get(model) or {}, for_data.get(model, {}), typed]
+        configs.append(resolve(preset_name, model, data_name, layers))
+    return configs
 
 
 def resolve(preset: str, model: str, data: str, layers: list[dict[str, Any]]) -> Config:
@@ -64,11 +68,15 @@ def resolve(preset: str, model: str, data: str, layers: list[dict[str, Any]]) ->
         values[section] = {key: value for key, value in values[section].items() if value != "???"}
     config: Config = check(Config, values)
     check_parts(config)
+    check_headline(config)
     return config
 
 
 def merge(values: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any]:
-    """`layer` over `values`; a list of samplers replaces what stood there, samplers.NAME.key=value adds to it."""
+    """`layer` over `values`; samplers.NAME.key=value adds to the samplers that stand there.
+
+    A list of samplers replaces them, and their headline sampler with them.
+    """
     layer = dict(layer)
     for section in ("model", "data", "train", "trainer", "evaluation", "wandb"):
         if section in layer and not isinstance(layer[section], dict):
@@ -79,10 +87,8 @@ def merge(values: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any]:
         layer["samplers"] = {
             name: read("sampler", check_name("samplers", name, names("sampler"))) for name in names_given
         }
-        values = {key: value for key, value in values.items() if key != "samplers"}
-    merged = OmegaConf.to_container(OmegaConf.merge(values, layer))
-    assert isinstance(merged, dict)
-    return merged  # type: ignore[return-value]
+        values = {key: value for key, value in values.items() if key not in ("samplers", "headline")}
+    return overlay(values, layer)
 
 
 def check_parts(config: Config) -> None:
@@ -99,6 +105,22 @@ def check_parts(config: Config) -> None:
         raise ConfigError(f"train.batch={config.train.batch}: cannot be divided among {ranks} processes")
 
 
+def check_headline(config: Config) -> None:
+    """Refuse a headline sampler that is missing, unknown or never judged."""
+    named, known = config.headline, ", ".join(config.samplers)
+    if named is None and len(config.samplers) > 1:
+        raise ConfigError(f"headline: missing; name the sampler that speaks for the model in the table: {known}")
+    if named is not None and not config.samplers:
+        raise ConfigError(f"headline={named}: model={config.model['name']} has one way to sample; leave it out")
+    if named is not None:
+        check_name("headline", named, config.samplers)
+    if named in config.evaluation.timed_only:
+        raise ConfigError(
+            f"headline={named}: is in evaluation.timed_only, so that no quality would speak for the model; "
+            f"choose from {known}"
+        )
+
+
 def without_name(section: dict[str, Any]) -> dict[str, Any]:
     """The constructor's arguments of a `model` or `data` section."""
     return {key: value for key, value in section.items() if key != "name"}
@@ -106,10 +128,7 @@ def without_name(section: dict[str, Any]) -> dict[str, Any]:
 
 def run_id(config: Config) -> str:
     """model-data-seed-hash; the hash leaves out paths, devices, loggers, evaluation and how samples are drawn."""
-    values = config.model_dump(
-        exclude={"results": True, "stamp": True, "evaluation": True, "samplers": True, "wandb": True}
-    )
-    values["data"].pop("root", None)
+    values = described(config.model_dump()) | {"preset": config.preset, "seed": config.seed}
     values["trainer"] = {"precision": config.trainer.precision}
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
     return f"{config.model['name']}-{config.data['name']}-{config.seed}-{digest}"
@@ -123,21 +142,40 @@ def read(group: str, name: str) -> dict[str, Any]:
     return content  # type: ignore[return-value]
 
 
-def split(overrides: Sequence[str]) -> tuple[dict[str, str], dict[str, Any]]:
-    """`key=value` words -> the groups picked (model, data, preset) and a tree of all other keys."""
+def groups(overrides: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """`key=value` words -> the groups picked (model, data, preset) and the words about all other keys."""
     for word in overrides:
         if "=" not in word or word.startswith("="):
             raise ConfigError(f"{word}: expected key=value, as in model=vae or train.images=100000")
         if word.startswith(("model.name=", "data.name=")):
             raise ConfigError(f"{word}: picked by {word.split('.')[0]}=NAME alone")
     picks = {key: value for key, value in (word.split("=", 1) for word in overrides) if key in GROUPS}
-    rest = [word for word in overrides if word.split("=", 1)[0] not in GROUPS]
-    try:
-        tree = OmegaConf.to_container(OmegaConf.from_dotlist(rest))
-    except (OmegaConfBaseException, YAMLError) as error:
-        raise ConfigError(f"{' '.join(rest)}: not readable as key=value ({str(error).splitlines()[0]})") from None
-    assert isinstance(tree, dict)
-    return picks, tree  # type: ignore[return-value]
+    return picks, [word for word in overrides if word.split("=", 1)[0] not in GROUPS]
+
+
+def split(
+    overrides: Sequence[str], model: str | None = None, data: str | None = None
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """The groups picked and a tree of all other keys, whose types are those of a model and of data, where named."""
+    picks, words = groups(overrides)
+    return picks, tree(words, settings(model, data))
+
+
+def settings(model: str | None, data: str | None) -> type[BaseModel]:
+    """Config with the arguments of a model, of its samplers and of data in place of dicts that may hold anything."""
+    sections: dict[str, Any] = {}
+    if model in MODELS:
+        sections["model"] = (arguments(MODELS[model].__init__), ...)
+        sections["samplers"] = (list[str] | dict[str, arguments(MODELS[model].sample)], ...)  # type: ignore[misc]
+    if data in DATAMODULES:
+        sections["data"] = (arguments(DATAMODULES[data].__init__, supplied=RUNNER_ARGUMENTS), ...)
+    return create_model("Settings", __base__=Config, **sections)
+
+
+def results_folder(overrides: Sequence[str]) -> Path:
+    """The folder that `results=DIR` names among the words, or the usual one."""
+    given = [word for word in overrides if word.startswith("results=")]
+    return check_results(Path(tree(given, Config).get("results", read("", "default")["results"])))
 
 
 def table_selection(overrides: Sequence[str]) -> tuple[Path, dict[str, Any]]:
@@ -153,4 +191,4 @@ def table_selection(overrides: Sequence[str]) -> tuple[Path, dict[str, Any]]:
             check_name(group, picks[group], known)
     usual = read("", "default") | (read("preset", picks["preset"]) if "preset" in picks else {})
     wanted = picks | settings | {key: str(rest[key]) for key in ("protocol",) if key in rest}
-    return Path(str(rest.get("results", usual["results"]))), wanted
+    return check_results(Path(rest.get("results", usual["results"]))), wanted

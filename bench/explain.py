@@ -14,7 +14,10 @@ from bench.selection import TableError
 from datamodules import DataError
 
 MISTAKES = (ConfigError, DataError, Diverged, EvaluationError, RecordError, TableError)
-DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}  # what a user can mend
+DISK = {  # what a user can mend
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR, errno.EISDIR,
+    errno.ENAMETOOLONG, errno.ELOOP,
+}  # fmt: skip
 LOST = ("gloo", "NCCL", "Connection", "Socket")  # words of the backends about a rank that is gone
 
 

@@ -1,19 +1,20 @@
-"""`bench extractor`: train the classifier of a labelled data set and install it as the extractor `<data>-cnn`."""
+"""`bench extractor`: train the classifier of a labelled data set and keep it as the extractor `<data>-cnn`."""
 
+import tempfile
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from bench.beside import is_images
 from bench.config import load
-from bench.evaluation import save_classifier
+from bench.evaluation import pretrained, save_classifier
 from bench.evaluation.classifier import accuracy, train
-from bench.evaluation.pretrained import ASSETS
 from bench.progress import Bar, console
 from bench.run import build_data
 from bench.schema import ConfigError
 
 
 def train_extractor(overrides: Sequence[str]) -> None:
-    """Train on the training split, measure on the held-out split, write the weights beside the shipped ones."""
+    """Train on the training split, measure on the held-out split, write the weights into the user's cache."""
     config = load(["model=vae", *overrides])[0]  # any model: only data and seed matter here
     data = build_data(config)
     name = config.data["name"]
@@ -23,6 +24,8 @@ def train_extractor(overrides: Sequence[str]) -> None:
         raise ConfigError(
             f"data={name}: has no class labels, and a classifier needs them; use evaluation.extractor=inception-v3"
         )
+    target = pretrained.cache_folder() / f"{name}-cnn.pt"
+    check_writable(target.parent)
 
     def bar(steps: range) -> Iterator[int]:
         with Bar(f"train {name}-cnn", len(steps), "batches") as progress:
@@ -32,7 +35,20 @@ def train_extractor(overrides: Sequence[str]) -> None:
 
     model = train(data.train_images, data.train_labels, seed=config.seed, progress=bar)
     share = accuracy(model, data.test_images, data.test_labels)
-    target = ASSETS / f"{name}-cnn.pt"
     save_classifier(model, target, name, share)
     console.print(f"{target}: {share:.2%} of {len(data.test_labels):,} held-out images right; "
                   f"use it with evaluation.extractor={name}-cnn")  # fmt: skip
+    if (pretrained.ASSETS / target.name).exists():
+        console.print(f"[yellow]  it is used instead of the {name}-cnn of this package until that file is deleted[/]")
+
+
+def check_writable(folder: Path) -> None:
+    """Fail first: make the folder and a file in it, or raise ConfigError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise ConfigError(
+            f"{folder}: no file can be written there ({error.strerror}), where extractors are kept; "
+            "set XDG_CACHE_HOME to a folder that can be written to"
+        ) from error

@@ -9,8 +9,6 @@ from typing import TypeVar
 
 import lightning as L
 import torch
-from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
-from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.strategies.ddp import DDPStrategy
 
@@ -19,7 +17,9 @@ from bench.callbacks import Curves, Diverged, ImagesSeen, RandomState, averaged_
 from bench.checkpoints import Checkpoints, WholeFiles, newest_intact, remove_older, save
 from bench.config import run_id
 from bench.evaluation import hardware, ranks
+from bench.launch import cluster
 from bench.progress import console
+from bench.resume import Origin, announce, check_origin
 from bench.schema import Config
 from bench.tracking import Session
 from bench.tracking.training import Tracked
@@ -41,7 +41,7 @@ def train(
 ) -> records.Record:
     """Fit, record, and drop the checkpoints that only a stopped training needs; `told` of all that is logged."""
     console.print(f"  [bold]{run_id(config)}[/]: {budget(config):,} images, {resolve_precision(config)}")
-    trainer = build_trainer(config, model, folder, told)
+    trainer = build_trainer(config, model, folder, told, Origin(config, data, resolve_precision(config)))
     try:
         fit(config, model, data, trainer, folder)
     except Diverged as error:
@@ -57,7 +57,9 @@ def train(
 
 def fit(config: Config, model: GenerativeModel, data: ImageDataModule, trainer: L.Trainer, folder: Path) -> None:
     """Train to the end of the budget, from the newest intact checkpoint if there is one, and keep the final weights."""
-    resume = ranks.on_first(lambda: newest_intact(folder / "checkpoints"))
+    resume = ranks.on_first(lambda: resumable(config, folder, callback(trainer, Origin)))
+    if resume:
+        ranks.on_first(lambda: announce(resume, callback(trainer, Origin), budget(config)))
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="lightning")  # hints for users of Lightning, not of bench
@@ -75,6 +77,19 @@ def fit(config: Config, model: GenerativeModel, data: ImageDataModule, trainer: 
     save(trainer, folder / "final.ckpt", weights_only=True)
 
 
+def check_resumable(config: Config, data: ImageDataModule, folder: Path) -> None:
+    """Fail first: raise ConfigError if a training in `folder` was begun with other images or in another precision."""
+    resumable(config, folder, Origin(config, data, resolve_precision(config)))
+
+
+def resumable(config: Config, folder: Path, origin: Origin) -> Path | None:
+    """The newest intact checkpoint, if there is one; ConfigError if it is not of such a training."""
+    checkpoint = newest_intact(folder / "checkpoints")
+    if checkpoint:
+        check_origin(checkpoint, origin, config.data["name"])
+    return checkpoint
+
+
 def keep(record: records.Record, config: Config, folder: Path) -> None:
     """Record a training that came to its end, and remove what would be needed to go on with it."""
     records.clear_failure(Path(config.results), record.run_id)
@@ -87,7 +102,7 @@ def give_up(config: Config, model: GenerativeModel, trainer: L.Trainer, cause: s
     failure = records.Failure(
         run_id=run_id(config),
         config=config.model_dump(),
-        code=records.code_version(),
+        code=callback(trainer, Origin).code,
         cause=cause,
         images_seen=model.images_seen,
         curves=callback(trainer, Curves).points,
@@ -109,7 +124,7 @@ def new_record(config: Config, model: GenerativeModel, data: ImageDataModule, tr
         run_id=run_id(config),
         family=model.family,
         config=config.model_dump(),
-        code=records.code_version(),
+        code=callback(trainer, Origin).code,
         libraries=records.library_versions(),
         data_digest=data.digest("train"),
         hardware=hardware(trainer.strategy.root_device) | {"processes": trainer.world_size},
@@ -122,8 +137,13 @@ def new_record(config: Config, model: GenerativeModel, data: ImageDataModule, tr
     )
 
 
-def build_trainer(config: Config, model: GenerativeModel, folder: Path, told: Session | None = None) -> L.Trainer:
-    """Lightning's trainer with the suite's callbacks; one epoch is the whole budget."""
+def build_trainer(
+    config: Config, model: GenerativeModel, folder: Path, told: Session | None = None, origin: Origin | None = None
+) -> L.Trainer:
+    """Lightning's trainer with the suite's callbacks; one epoch is the whole budget.
+
+    origin: what the checkpoints keep for a resume; None for a training that is never gone on with.
+    """
     settings = config.trainer
     if not torch.cuda.is_available():  # with what Lightning sets, every step of an optimizer looks for a GPU's driver
         os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
@@ -131,6 +151,8 @@ def build_trainer(config: Config, model: GenerativeModel, folder: Path, told: Se
     if model.ema_decay:
         callbacks.append(averaged_weights(model.ema_decay))
     curves = Curves()
+    if origin:
+        callbacks.append(origin)
     callbacks += [curves, Timer(), ImagesSeen(f"train {config.model['name']}", budget(config), curves)]
     if told and told.on:
         callbacks.append(Tracked(told, curves, config, folder, budget(config)))
@@ -152,13 +174,6 @@ def build_trainer(config: Config, model: GenerativeModel, folder: Path, told: Se
         enable_model_summary=False,
         log_every_n_steps=LOG_EVERY,
     )
-
-
-def cluster() -> list[SLURMEnvironment]:
-    """SLURM's environment less Lightning's own saving on SIGUSR1, which may fall into the middle of a batch."""
-    if SLURMEnvironment.detect() and not TorchElasticEnvironment.detect():
-        return [SLURMEnvironment(auto_requeue=False)]
-    return []
 
 
 def budget(config: Config) -> int:

@@ -2,11 +2,25 @@
 
 from collections.abc import Sequence
 
-from bench.columns import BLOCKS, FAMILIES, SECTIONS, UNSURE, Column, Section
-from bench.table import Cell, Row, Table
+from bench.columns import (
+    BASELINES,
+    BLOCKS,
+    FAMILIES,
+    NONE,
+    SECTIONS,
+    UNSURE,
+    Baseline,
+    Column,
+    Fastest,
+    Rule,
+    Section,
+)
+from bench.rows import Row
+from bench.table import Cell, Table
 from bench.third_block import TERM, Line
 
 Grid = list[list[str]]
+OTHERS = "Other samplers"  # the heading of their marks
 
 
 def heading(column: Column) -> str:
@@ -16,43 +30,99 @@ def heading(column: Column) -> str:
 
 def caption(table: Table) -> str:
     """What the marks mean and what the figures depend on."""
-    rules = "; ".join(rule.text[0].lower() + rule.text[1:] for rule in table.rules)
-    several = any(row.seeds > 1 for row in table.rows)
-    over = "over training seeds where a row has several, otherwise over samples" if several else "over samples"
-    doubts = "".join(f" † {row.name}: {'; '.join(row.flags)}." for row in table.rows if row.flags)
-    left_out = f" Left out, because measured otherwise: {'; '.join(table.left_out)}." if table.left_out else ""
-    failed = f" Diverged, so without figures: {'; '.join(table.failed)}." if table.failed else ""
+    rules = "; ".join(rule_text(table, rule) for rule in table.rules)
     protocol = table.protocol[0].upper() + table.protocol[1:]
+    sentences = [
+        f"Marks by rule: {rules}; {UNSURE} where the 95% interval of the difference from that bar (Welch's) holds 0"
+        f"{', or two figures disagree' if any(len(rule.keys) > 1 for rule in table.rules) else ''}",
+        one_seed_text(table),
+        "A line's cells are all of one row, that of the sampler which its configuration names as headline",
+        intervals_text(table),
+        protocol,
+        f"Timings on {table.hardware}",
+        *notes(table),
+    ]
+    return " ".join(f"{sentence}." for sentence in sentences if sentence)
+
+
+def rule_text(table: Table, rule: Rule) -> str:
+    """A rule with the figures of its bar, or what measures them where they are missing."""
+    title = rule.title[0].lower() + rule.title[1:]
+    bar = next((row for row in table.rows if row.name == table.bars[rule.title]), None)
+    headings = " and ".join(column.heading for column in rule.columns)
+    if isinstance(rule.bar, Baseline) and bar is None:
+        name = BASELINES[rule.bar.name]
+        command = f"bench train preset={table.preset} data={table.data}"
+        return f"{title}: {NONE}, because its bar, {headings} of {name}, is not recorded (`{command}` measures it)"
+    whose = f"that of {bar.name}" if bar and isinstance(rule.bar, Baseline) else "the fastest model's"
+    than = "at least" if rule.columns[0].better == "higher" else "at most"
+    times = "" if rule.bar.factor == 1 else f"{rule.bar.factor:g} × "
+    figures = ", ".join(column.show(bar.figures[column.key]) for column in rule.columns) if bar else "not timed"
+    named = f"{bar.name}: " if bar and isinstance(rule.bar, Fastest) else ""
+    return f"{title}: ✓ where {headings} is {than} {times}{whose} ({named}{figures})"
+
+
+def one_seed_text(table: Table) -> str:
+    """What a bracket says, where there is one."""
+    cells = [cell for judged in table.lecture.values() for cell in judged.values()]
+    if not any(cell.shown != cell.mark for cell in cells):
+        return ""
     return (
-        f"Marks by rule: {rules}; {UNSURE} where the 95% intervals do not tell the figure from that bound. Where a "
-        "model has several rows, a mark comes from the one named in its cell: that of most steps that has the figure. "
-        f"± is half a 95% interval {over}; figures without it are taken as they are. {protocol}. Timings on "
-        f"{table.hardware}.{doubts}{left_out}{failed}"
+        "(✓) and (×) rest on one training seed, of the model or of the one that sets the bar: the interval is over "
+        "samples or timings alone and lacks the chance of a training, so the lecture is not judged by them"
     )
 
 
-def parts(cell: Cell, model: str) -> list[str]:
-    """What a model's cell says: mark and figure, the row they come from where it has several, the lecture's word."""
-    if not cell.figure:
-        return [cell.mark]
-    lecture = "as in the lecture" if cell.agrees else f"the lecture: {cell.lecture}"
-    return [f"{cell.mark} {cell.figure}", *([] if cell.source == model else [cell.source]), lecture]
+def intervals_text(table: Table) -> str:
+    several = any(row.seeds > 1 for row in table.rows)
+    over = "over training seeds where a row has several, otherwise over samples" if several else "over samples"
+    return (
+        f"± is half a 95% interval {over}; (low – high) are its ends where it is not symmetric; figures without it are "
+        "taken as they are"
+    )
+
+
+def notes(table: Table) -> list[str]:
+    """What is doubtful, left out or missing, by name."""
+    elsewhere = [f"{row.name} ({row.machine})" for row in table.rows if row.machine and row.machine != table.machine]
+    return [
+        f"Timed on other hardware, so without a mark in speed: {'; '.join(elsewhere)}" if elsewhere else "",
+        *(f"† {row.name}: {'; '.join(row.flags)}" for row in table.rows if row.flags),
+        *(f"{row.name} has no mean of {'; '.join(row.missing)}" for row in table.rows if row.missing),
+        f"Left out, because measured otherwise: {'; '.join(table.left_out)}" if table.left_out else "",
+        f"Diverged, so without figures: {'; '.join(table.failed)}" if table.failed else "",
+    ]
+
+
+def parts(cell: Cell) -> list[str]:
+    """What a cell says: mark and figures, and the lecture's word if it has one."""
+    if not cell.figures:
+        return [cell.shown]
+    said = "as in the lecture" if cell.agrees else f"the lecture: {cell.lecture}" if cell.lecture else ""
+    return [f"{cell.shown} {cell.figure}", *([said] if said else [])]
 
 
 def lecture_grid(table: Table, separator: str) -> Grid:
     """Block one as text, the lecture's rows as columns: a line for each model, the parts of its cells joined."""
     lines = [
-        [name, *(separator.join(parts(cells[model], model)) for cells in table.lecture.values())]
+        [name, *(separator.join(parts(cells[model])) for cells in table.lecture.values())]
         for name, model in zip(contenders(table, separator), table.contenders, strict=True)
     ]
     return [["", *table.lecture], *lines]
 
 
+def others_grid(table: Table, separator: str) -> Grid:
+    """The marks of the contenders' other samplers; only its heading where there are none."""
+    lines = [[name, *(separator.join(parts(cells[name])) for cells in table.lecture.values())] for name in table.others]
+    return [["model, sampler", *table.lecture], *lines]
+
+
 def contenders(table: Table, separator: str) -> list[str]:
-    """Each model under the lecture's name for its family."""
-    measured = {row.model for row in table.rows}
+    """Each model's headline row under the lecture's name for its family, or the family's own where it has none."""
+    measured = {row.model: row.model for row in table.rows}
+    measured |= {row.model: row.name for row in table.rows if row.headline}
     return [
-        FAMILIES[family] + (f"{separator}{model}" if model in measured else "")
+        FAMILIES.get(family, family) + (f"{separator}{measured[model]}" if model in measured else "")
         for model, family in table.contenders.items()
     ]
 
@@ -65,8 +135,7 @@ def figures_grids(rows: Sequence[Row]) -> list[tuple[str, Grid]]:
         grid = [["model, sampler", *map(heading, filled)]]
         for row in rows:
             if any(column.key in row.figures for column in filled):
-                shown = [column.show(row.figures.get(column.key), row.intervals.get(column.key)) for column in filled]
-                grid.append([called(row), *shown])
+                grid.append([called(row), *(column.show(row.figures.get(column.key)) for column in filled)])
         grids.append((title, grid))
     return grids
 
@@ -81,13 +150,11 @@ def section_grid(section: Section, lines: Sequence[Line]) -> Grid:
     chosen = [line for line in lines if line.section == section.key]
     grid = [[section.first, *map(heading, section.columns)]]
     for line in chosen:
-        shown = [
-            column.show(line.figures.get(column.key), line.intervals.get(column.key)) for column in section.columns
-        ]
+        shown = [column.show(line.figures.get(column.key)) for column in section.columns]
         grid.append([line.name + (f" ({line.seeds} seeds)" if line.seeds > 1 else ""), *shown])
     terms = [
         " + ".join(
-            f"{key.removeprefix(TERM)} {value:.4f}" for key, value in line.figures.items() if key.startswith(TERM)
+            f"{key.removeprefix(TERM)} {one.value:.4f}" for key, one in line.figures.items() if key.startswith(TERM)
         )
         for line in chosen
     ]

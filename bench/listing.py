@@ -8,7 +8,8 @@ from rich.table import Table
 
 from bench.beside import ABILITIES
 from bench.config import names, read
-from bench.evaluation import METRICS
+from bench.evaluation import METRICS, known_extractors
+from bench.evaluation.pretrained import STACKED, classifier_files
 from bench.schema import check_name
 from datamodules import DATAMODULES
 from models import MODELS
@@ -52,7 +53,20 @@ def metrics() -> Lines:
     return [(name, f"{better[metric.direction]}{metric.source}") for name, metric in METRICS.items()]
 
 
-LISTS = {"models": models, "datasets": datasets, "samplers": samplers, "presets": presets, "metrics": metrics}
+def extractors() -> Lines:
+    """Each with the file that its weights are in, where it has one."""
+    files = classifier_files()
+    return [(name, str(files.get(name.removeprefix(STACKED), ""))) for name in known_extractors()]
+
+
+LISTS = {
+    "models": models,
+    "datasets": datasets,
+    "samplers": samplers,
+    "presets": presets,
+    "metrics": metrics,
+    "extractors": extractors,
+}
 
 
 def show(what: str | None) -> None:
@@ -63,6 +77,8 @@ def show(what: str | None) -> None:
         table = Table(
             title=title, title_justify="left", title_style="bold", show_header=False, box=None, padding=(0, 2)
         )
+        table.add_column()
+        table.add_column(overflow="fold")  # paths are shown to their end
         for name, text in lines():
             table.add_row(name, escape(text))
         console.print(table)

@@ -11,7 +11,7 @@ from bench import progress
 from bench.evaluation import ranks
 from bench.locks import held
 from bench.progress import Bar
-from bench.records import write_text
+from bench.records import visible, write_text
 
 SECONDS_BETWEEN_WORDS = 2.0
 FILE = "live.json"
@@ -70,7 +70,7 @@ def shown(run_id: str, config: dict[str, Any], folder: Path) -> Iterator[None]:
 def running(results: Path) -> list[Running]:
     """What the runs of a results folder are doing; of a process that was killed, whose file stays, nothing."""
     found = []
-    for file in sorted(results.glob(f"runs/*/{FILE}")):
+    for file in visible(results, f"runs/*/{FILE}"):
         try:
             one = Running(**json.loads(file.read_text()))
         except (FileNotFoundError, json.JSONDecodeError, TypeError):  # ended just now, or was of another version

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from torch import Tensor
 
 from bench import records
 from bench.beside import is_images
-from bench.config import load
+from bench.config import load, results_folder
 from bench.evaluation import EvaluationError, Protocol, evaluate_images, hardware, read_images, storage
+from bench.evaluation.png_folder import FORMATS, LOSSY
 from bench.judge import judged_result
 from bench.locks import exclusive
 from bench.progress import Bar, console
@@ -20,22 +22,25 @@ from bench.row_pictures import draw_row
 from bench.run import build_data, check_evaluation
 from bench.schema import Config, ConfigError
 from bench.standard import CELLS, protocol, standard
+from datamodules.folders import list_files
 
-NAME = "A-Za-z0-9._-"  # characters of a record's file name
+NAME = "A-Za-z0-9._-"  # characters of a record's file name, which W&B and LaTeX take as well
+LONGEST = 120  # characters of a name, before what a record's file name adds
 
 
 def evaluate_folder(
     folder: Path, data_name: str, name: str | None, overrides: Sequence[str], repeated: str | None = None
 ) -> None:
-    """Judge the PNGs below `folder` against a data set and record them under `name` (None: the folder's own).
+    """Judge the images below `folder` against a data set and record them under `name` (None: the folder's own).
 
     `overrides`: evaluation.*, data.* and results=DIR. `repeated`: names a stored protocol to repeat, less its sampler.
     """
-    called = name or re.sub(rf"[^{NAME}]+", "-", folder.resolve().name)
-    if not re.fullmatch(rf"[{NAME}]*[A-Za-z0-9][{NAME}]*", called):
-        raise ConfigError(f"--name={called}: takes letters, digits, dots, dashes and underscores only")
-    where = next((word.removeprefix("results=") for word in overrides if word.startswith("results=")), "results")
-    stated = stored_protocol(repeated, Path(where)) if repeated else None
+    called = row_name(folder) if name is None else name
+    if not re.fullmatch(rf"[{NAME}]*[A-Za-z0-9][{NAME}]*", called) or len(called) > LONGEST:
+        raise ConfigError(
+            f"--name={called}: takes letters A to Z, digits, dots, dashes and underscores only, {LONGEST} at most"
+        )
+    stated = stored_protocol(repeated, results_folder(overrides)) if repeated else None
     config = outside_config(data_name, overrides, stated)
     data = build_data(config)
     if not is_images(data):
@@ -70,19 +75,45 @@ def evaluate_folder(
     console.print(f"  {wanted.line()}\n  recorded: {records.path(results, run_id)}; `bench table` has its row")
 
 
+def row_name(folder: Path) -> str:
+    """The folder's name with a dash for what a row's name cannot hold; ConfigError if nothing else is left of it."""
+    called = re.sub(rf"[^{NAME}]+", "-", folder.resolve().name).strip("-")[:LONGEST]
+    if not re.search("[A-Za-z0-9]", called):
+        raise ConfigError(
+            f"--images={folder}: the folder's name has no letter A to Z and no digit to name its row by; "
+            "name the row with --name=NAME"
+        )
+    return called
+
+
 def outside_config(data_name: str, overrides: Sequence[str], stated: Protocol | None) -> Config:
     """The configuration of the data and the evaluation; no model is trained."""
     allowed = ("evaluation.", "data.", "results=")
     if wrong := [word for word in overrides if not word.startswith(allowed)]:
         raise ConfigError(f"{wrong[0]}: `bench evaluate --images` takes evaluation.*, data.* and results=DIR only")
+    unused = {f"evaluation.{key}=": "no timing is made of images" for key in ("timed_images", "repeats", "timed_only")}
+    if stated:
+        unused |= {f"evaluation.{key}=": "--protocol states it" for key in settings(stated)}
+    for word in overrides:
+        if reason := next((why for key, why in unused.items() if word.startswith(key)), None):
+            raise ConfigError(f"{word}: not used with --images, since {reason}; take it out")
     repeated = [f"evaluation.{name}={value}" for name, value in settings(stated).items()] if stated else []
     return load([f"data={data_name}", "model=vae", *repeated, *overrides])[0]
 
 
 def read(folder: Path, shape: tuple[int, int, int], samples: int) -> Tensor:
-    """The images of a folder, at least `samples` of them."""
+    """The images of a folder, at least `samples` of them; what is left out is printed."""
+    listing = list_files(folder, FORMATS, "--images")
+    if not listing.files:
+        why = "; lossy files have other pixels than the samples had" if LOSSY & set(listing.left_out) else ""
+        raise EvaluationError(
+            f"--images={folder} holds no {', '.join(FORMATS)} file ({listing.note or 'it is empty'}{why}): "
+            "save the samples as 8-bit PNG"
+        )
+    if listing.left_out:
+        console.print(f"  [yellow]--images={escape(str(folder))}: {len(listing.files):,} images, {listing.note}[/]")
     with Bar(f"read {folder.name}", samples, "images") as bar:
-        images = read_images(folder, shape, lambda _, done, total: bar.advance(done - bar.done))
+        images = read_images(listing.files, shape, lambda _, done, total: bar.advance(done - bar.done))
     if len(images) < samples:
         raise EvaluationError(
             f"--images={folder} holds {len(images):,} images, but evaluation.samples={samples}; give more images, or "

@@ -2,17 +2,16 @@
 
 import json
 import os
-import subprocess
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from bench.provenance import code_version as code_version  # records.code_version is what other files call
+from bench.provenance import library_versions as library_versions
+
 SCHEMA = 5
-LIBRARIES = ("torch", "lightning", "torch-fidelity", "torchmetrics", "scikit-learn", "numpy")
-HOUSE = Path(__file__).resolve().parent.parent
 FLOOR = "data"  # the family of real images
 OUTSIDE = "outside"  # the family of another program's images
 
@@ -56,7 +55,7 @@ class Record(BaseModel):
     run_id: str
     family: str  # the lecture's column, or "data" for real held-out images
     config: dict[str, Any]
-    code: dict[str, Any]  # commit, clean
+    code: dict[str, Any]  # as bench.provenance has it; after a resume on something else, "earlier" is what ran before
     libraries: dict[str, str]
     data_digest: str  # sha256 of the training images
     hardware: dict[str, Any] = {}  # of the training
@@ -157,7 +156,7 @@ def clear_failure(results: Path, run_id: str) -> None:
 
 def failures(results: Path) -> list[Failure]:
     """Every failure below a results folder, in the order of their names."""
-    return [load(Failure, file) for file in sorted((results / "failures").glob("*.json"))]
+    return [load(Failure, file) for file in visible(results / "failures", "*.json")]
 
 
 Kept = TypeVar("Kept", Record, Failure)
@@ -190,20 +189,27 @@ def find(results: Path, run_id: str) -> Record | None:
 
 
 def read_all(results: Path) -> list[Record]:
-    """Every record below a results folder, in the order of their names."""
-    return [read(file) for file in sorted((results / "records").glob("*.json"))]
+    """Every record below a results folder, in the order of their names; RecordError if one has not its run's name."""
+    records = {file: read(file) for file in visible(results / "records", "*.json")}
+    for file, record in records.items():
+        if file.stem != record.run_id:
+            raise RecordError(
+                f"{file}: a copy, for it holds the run {record.run_id}, whose file is {record.run_id}.json; "
+                "move one of them away to go on"
+            )
+    return list(records.values())
 
 
-def code_version() -> dict[str, Any]:
-    """Commit of the suite and whether its tree was clean; the package's version where there is no git checkout."""
-    git = ["git", "-C", str(HOUSE)]
-    try:
-        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        status = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
-        return {"commit": commit, "clean": not status.strip()}
-    except (OSError, subprocess.CalledProcessError):
-        return {"commit": f"package {version('generative-trilemma')}", "clean": True}
+def run_ids(results: Path) -> list[str]:
+    """The run_ids that have a record, ascending."""
+    return [file.stem for file in visible(results / "records", "*.json")]
 
 
-def library_versions() -> dict[str, str]:
-    return {name: version(name) for name in LIBRARIES}
+def visible(folder: Path, pattern: str) -> list[Path]:
+    """The files below `folder` that fit `pattern`, ascending, but those that are hidden or in hidden folders.
+
+    Of hidden files, such as the resource forks of macOS (`._x.json`), a pattern of pathlib matches what a shell's
+    would not.
+    """
+    files = (file for file in folder.glob(pattern) if file.is_file())
+    return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import math
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -11,9 +12,12 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.columns import COLUMNS
-from bench.grids import caption, figures_grids, lecture_grid, sections
+from bench.grids import OTHERS, caption, figures_grids, lecture_grid, others_grid, sections
 from bench.locks import exclusive
 from bench.records import FLOOR, write_bytes, write_text
+from bench.sensitivity import ABOUT as ABOUT_FACTORS
+from bench.sensitivity import TITLE as FACTORS
+from bench.sensitivity import sensitivity
 from bench.table import Table
 from bench.verdicts import ABOUT, TITLE, verdict_grid
 
@@ -33,6 +37,7 @@ def markdown_grid(grid: Sequence[Sequence[str]], align: str) -> str:
 def markdown(table: Table) -> str:
     stamp = f"> **{table.stamp}**\n\n" if table.stamp else ""
     lecture = markdown_grid(lecture_grid(table, "<br>"), ":-:")
+    others = f"**{OTHERS}**\n\n{markdown_grid(others_grid(table, '<br>'), ':-:')}\n\n" if table.others else ""
     beside = "".join(
         f"\n**{section.title}.** {section.about}.\n\n{markdown_grid(grid, '--:')}\n"
         for section, grid in sections(table.lines)
@@ -40,7 +45,10 @@ def markdown(table: Table) -> str:
     beside += f"\nMeasured on {table.beside}.\n" if beside else ""
     nine = f"**{TITLE}.** {ABOUT}.\n\n{markdown_grid(verdict_grid(table), ':--')}"
     figures = "\n\n".join(f"**{title}**\n\n{markdown_grid(grid, '--:')}" for title, grid in figures_grids(table.rows))
-    return f"{stamp}{lecture}\n\n{caption(table)}\n\n{nine}\n\n{figures}\n{beside}"
+    factors = f"**{FACTORS}.** {ABOUT_FACTORS}.\n\n" + "\n\n".join(
+        f"{title}\n\n{markdown_grid(grid, ':-:')}" for title, grid in sensitivity(table)
+    )
+    return f"{stamp}{lecture}\n\n{others}{caption(table)}\n\n{nine}\n\n{factors}\n\n{figures}\n{beside}"
 
 
 def latex(table: Table) -> str:
@@ -51,7 +59,8 @@ def latex(table: Table) -> str:
     environment.filters["tex"] = lambda text: "".join(LATEX.get(character, character) for character in str(text))
     template = environment.get_template("TABLE.tex.j2")
     return template.render(
-        grids=[("", lecture_grid(table, "; ")), (f"{TITLE}. {ABOUT}.", verdict_grid(table)),
+        grids=[("", lecture_grid(table, "; ")), *([(OTHERS, others_grid(table, "; "))] if table.others else []),
+               (f"{TITLE}. {ABOUT}.", verdict_grid(table)),
                *figures_grids(table.rows),
                *((f"{section.title}. {section.about}.", grid) for section, grid in sections(table.lines))],
         beside=table.beside,
@@ -60,27 +69,31 @@ def latex(table: Table) -> str:
 
 
 def csv_text(table: Table) -> str:
-    """Figures at full precision, empty where nothing was measured; `_95` columns hold intervals' half widths."""
+    """Figures at full precision, empty where nothing was measured; `_low` and `_high` are ends of 95% intervals."""
     out = io.StringIO()
     keys = [column.key for column in COLUMNS]
+    ends = [f"{key}_{end}" for key in keys for end in ("low", "high")]
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["row", "family", "seeds", *keys, *(f"{key}_95" for key in keys), "protocols", "flags", "stamp"])
+    writer.writerow(["row", "family", "sampler", "headline", "seeds", *keys, *ends, "machine", "protocols", "flags",
+                     "stamp"])  # fmt: skip
     for row in table.rows:
-        values = [source.get(key, "") for source in (row.figures, row.intervals) for key in keys]
-        said = (" ".join(row.protocols), "; ".join(row.flags), table.stamp)
-        writer.writerow([row.name, row.family, row.seeds, *values, *said])
+        values = [row.figures[key].value if key in row.figures else "" for key in keys]
+        intervals = [(key in row.figures and row.figures[key].interval) or ("", "") for key in keys]
+        said = (row.machine, " ".join(row.protocols), "; ".join(row.flags), table.stamp)
+        known = (row.name, row.family, row.sampler, "yes" if row.headline else "", row.seeds)
+        writer.writerow([*known, *values, *(end for pair in intervals for end in pair), *said])
     return out.getvalue()
 
 
 def beside_csv_text(table: Table) -> str:
-    """Block three at full precision, a line for each figure; `half_width_95` is empty for one seed."""
+    """Block three at full precision, a line for each figure; empty ends of its 95% interval for one seed."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["section", "line", "family", "seeds", "figure", "value", "half_width_95", "stamp"])
+    writer.writerow(["section", "line", "family", "seeds", "figure", "value", "low", "high", "stamp"])
     for line in table.lines:
-        for key, value in line.figures.items():
-            writer.writerow([line.section, line.name, line.family, line.seeds, key, value, line.intervals.get(key, ""),
-                             table.stamp])  # fmt: skip
+        for key, figure in line.figures.items():
+            ends = figure.interval or ("", "")
+            writer.writerow([line.section, line.name, line.family, line.seeds, key, figure.value, *ends, table.stamp])
     return out.getvalue()
 
 
@@ -99,19 +112,23 @@ def figure(table: Table, target: Path) -> None:
     points = [row for row in table.rows if row.family != FLOOR and {"fid", "seconds_per_100"} <= row.figures.keys()]
     picture, axes = pyplot.subplots(figsize=(7.5, 4.5), constrained_layout=True)
     if points:
-        x, y = ([row.figures[key] for row in points] for key in ("seconds_per_100", "fid"))
-        dots = axes.scatter(x, y, c=[row.figures["coverage"] for row in points], s=130, vmin=0, vmax=1, cmap="viridis",
+        x, y = ([row.figures[key].value for row in points] for key in ("seconds_per_100", "fid"))
+        shares = [row.figures["coverage"].value if "coverage" in row.figures else math.nan for row in points]
+        dots = axes.scatter(x, y, c=shares, plotnonfinite=True, s=130, vmin=0, vmax=1, cmap="viridis",
                             edgecolors="black", zorder=3)  # fmt: skip
-        reach = [row.intervals.get("fid", 0) for row in points]
+        ends = [row.figures["fid"].interval or (at, at) for row, at in zip(points, y, strict=True)]
+        reach = [[at - low for at, (low, _) in zip(y, ends, strict=True)],
+                 [high - at for at, (_, high) in zip(y, ends, strict=True)]]  # fmt: skip
         axes.errorbar(x, y, yerr=reach, fmt="none", ecolor="dimgrey", zorder=2)
         picture.colorbar(dots, label="coverage")
         axes.margins(x=0.25, y=0.2)
     for row in table.rows:
-        if row.family == FLOOR:
-            axes.axhline(row.figures["fid"], color="grey", linestyle="--", linewidth=1)
-            place, frame = (1, row.figures["fid"]), ("axes fraction", "data")
+        if row.family == FLOOR and "fid" in row.figures:
+            floor = row.figures["fid"].value
+            axes.axhline(floor, color="grey", linestyle="--", linewidth=1)
+            place, frame = (1, floor), ("axes fraction", "data")
             axes.annotate(
-                "held-out images", place, xycoords=frame, xytext=(-4, 3), textcoords="offset points",
+                row.name, place, xycoords=frame, xytext=(-4, 3), textcoords="offset points",
                 ha="right", color="dimgrey",
             )  # fmt: skip
     axes.set(
@@ -119,7 +136,7 @@ def figure(table: Table, target: Path) -> None:
     )
     axes.set_title(table.stamp or "Quality against speed", fontsize=11)
     axes.grid(True, which="major", alpha=0.3)
-    texts = [axes.text(row.figures["seconds_per_100"], row.figures["fid"], row.name) for row in points]
+    texts = [axes.text(*at, row.name) for at, row in zip(zip(x, y, strict=True), points, strict=True)] if points else []
     if texts:  # names beside their dots, moved until none covers another
         picture.canvas.draw()
         adjust_text(  # its own limit is one second, which would make the figure depend on the machine's load
@@ -157,7 +174,7 @@ def differing(table: Table, folder: Path) -> list[str]:
         file = folder / name
         if not file.exists():
             said.append(f"{file}: missing")
-        elif (found := file.read_text()) != text:
+        elif (found := file.read_text(encoding="utf-8")) != text:
             pairs = zip_longest(found.split("\n"), text.split("\n"), fillvalue="nothing")
             line, (there, due) = next((k, pair) for k, pair in enumerate(pairs, 1) if pair[0] != pair[1])
             at = next(k for k, (a, b) in enumerate(zip_longest(there, due)) if a != b)

@@ -10,29 +10,42 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import records
-from bench.config import check_parts, merge, split
+from bench.config import check_parts, merge, results_folder, split
 from bench.evaluation import Against, Evaluation, EvaluationError, Protocol, check_protocol, hardware
 from bench.judge import autocast, judged_result, sample_row, time_row
 from bench.locks import exclusive
 from bench.run import build_data, build_model, load_weights, run_config
 from bench.schema import Config, ConfigError, check, check_name
 from bench.standard import standard
+from datamodules import DataError
 
 
 def reevaluate(run: str, overrides: Sequence[str]) -> None:
-    """Evaluate a trained run under overrides of `evaluation`, `samplers` and `results`; adds to its record."""
-    picks, changes = split(overrides)
-    if wrong := [key for key in [*picks, *changes] if key not in ("evaluation", "samplers", "results")]:
-        raise ConfigError(f"{wrong[0]}: `bench evaluate` changes evaluation.*, samplers.* and results only")
-    results = Path(changes.get("results", "results"))
-    run_config(recorded_config(run, results, {**changes, "results": str(results)})[1])
+    """Evaluate a trained run under overrides of evaluation, samplers, data.root and results; adds to its record."""
+    results = results_folder(overrides)
+    picks, changes = split(overrides, *trained_as(run, results))
+    wrong = [key for key in changes if key not in ("evaluation", "samplers", "data", "results")]
+    wrong += [f"data.{key}" for key in changes.get("data", {}) if key != "root"]
+    if wrong := [*picks, *wrong]:
+        raise ConfigError(f"{wrong[0]}: `bench evaluate` changes evaluation.*, samplers.*, data.root and results only")
+    config = recorded_config(run, results, {**changes, "results": str(results)})[1]
+    try:
+        run_config(config)
+    except DataError as error:
+        raise DataError(f"{str(error).rstrip('.')}; where the images of {run} have moved, give data.root=DIR") from None
+
+
+def trained_as(run: str, results: Path) -> tuple[str | None, str | None]:
+    """The names of a recorded run's model and data, by which overrides are read; None without a record."""
+    record = records.find(results, run)
+    return (record.config["model"]["name"], record.config["data"]["name"]) if record else (None, None)
 
 
 def recorded_config(run: str, results: Path, changes: dict[str, Any]) -> tuple[records.Record, Config, Path]:
     """A trained run's record, its configuration under changes, and its weights; ConfigError if one is missing."""
     record = records.find(results, run)
     if record is None:
-        check_name("run", run, [file.stem for file in (results / "records").glob("*.json")])
+        check_name("run", run, records.run_ids(results))
         raise AssertionError
     if not (weights := results / "runs" / run / "final.ckpt").exists():
         raise ConfigError(f"{weights}: missing, so {run} cannot be sampled; train it again with `bench train`")
@@ -79,16 +92,16 @@ def as_stated(against: Against, stated: Protocol) -> Against:
 
 def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     """Sample and judge a run under a stored protocol; print its figures beside the recorded ones, or record them."""
-    allowed = ("results=", "evaluation.extractor_weights=")
+    allowed = ("results=", "data.root=", "evaluation.extractor_weights=")
     if wrong := [word for word in overrides if not word.startswith(allowed)]:
         raise ConfigError(f"{wrong[0]}: with --protocol, `bench evaluate` takes {' and '.join(allowed)} only")
-    changes = split(overrides)[1]
-    results = Path(changes.get("results", "results"))
+    results = results_folder(overrides)
+    changes = split(overrides, *trained_as(run, results))[1]
     stated = stored_protocol(name, results)
     evaluation = settings(stated) | changes.get("evaluation", {})
     samplers = {} if stated.sampler == "default" else {stated.sampler: dict(stated.sampler_settings)}
     record, config, weights = recorded_config(
-        run, results, {"evaluation": evaluation, "samplers": samplers, "results": str(results)}
+        run, results, {**changes, "evaluation": evaluation, "samplers": samplers, "results": str(results)}
     )
     data = build_data(config)
     model = build_model(config, data.image_shape)

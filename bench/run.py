@@ -5,15 +5,17 @@ from pathlib import Path
 
 import lightning as L
 import torch
+from rich.markup import escape
 
 from bench import live, pictures, records
 from bench.beside import is_images, measure_abilities, measure_baselines, missing_abilities
 from bench.config import run_id, without_name
 from bench.evaluation import check_extractor, key, ranks
-from bench.fit import resolve_precision, train
+from bench.fit import check_resumable, resolve_precision, train
 from bench.judge import evaluate_floor, evaluate_rows, missing_rows
 from bench.launch import launch
 from bench.locks import exclusive
+from bench.paths import check_results
 from bench.progress import console
 from bench.records import Record
 from bench.schema import Config, ConfigError
@@ -22,6 +24,8 @@ from bench.tracking import Session, by_agent, open_session
 from bench.tracking.telling import whole
 from datamodules import DATAMODULES, ImageDataModule
 from models import MODELS, GenerativeModel
+
+SMALLEST_SIDE = 4  # pixels; the classifiers' two poolings leave one of it, and SSIM's window is 3 x 3
 
 
 def build_data(config: Config) -> ImageDataModule:
@@ -32,7 +36,14 @@ def build_data(config: Config) -> ImageDataModule:
     ranks.on_first(data.prepare_data)
     ranks.on_each(data.prepare_data)  # finds its files there, but on machines with no file system in common
     ranks.on_each(data.setup)
+    ranks.on_first(lambda: print_notes(data))
     return data
+
+
+def print_notes(data: ImageDataModule) -> None:
+    """Print what a user should know about the files of a data set, a line each."""
+    for note in data.notes:
+        console.print(f"  [yellow]{escape(note)}[/]")
 
 
 def build_model(config: Config, image_shape: tuple[int, int, int]) -> GenerativeModel:
@@ -60,9 +71,11 @@ def check_evaluation(config: Config, data: ImageDataModule) -> None:
     weights = Path(settings.extractor_weights) if settings.extractor_weights else None
     check_extractor(settings.extractor, data.image_shape[0], weights)
     smallest = min(len(data.train_images), len(data.test_images))
-    if is_images(data) and min(data.image_shape[1:]) < 3:
+    if is_images(data) and min(data.image_shape[1:]) < SMALLEST_SIDE:
+        height, width = data.image_shape[1:]
         raise ConfigError(
-            f"data={config.data['name']}: images of {data.image_shape[1:]} are too small for SSIM's 3 x 3"
+            f"data={config.data['name']}: images of {height} x {width} pixels are too small to be evaluated, which "
+            f"takes {SMALLEST_SIDE} x {SMALLEST_SIDE}"
         )
     if settings.samples > smallest:
         raise ConfigError(
@@ -73,6 +86,7 @@ def check_evaluation(config: Config, data: ImageDataModule) -> None:
 
 def run_config(config: Config) -> None:
     """Train one model unless that is done, then evaluate and record what is not recorded yet."""
+    check_results(Path(config.results), writes=True)
     launch(config.trainer)
     data = build_data(config)
     model = build_model(config, data.image_shape)
@@ -90,6 +104,8 @@ def run(config: Config, data: ImageDataModule, model: GenerativeModel) -> None:
         raise ConfigError(
             f"{file}: made from other images than data={config.data['name']} has now; use another results=DIR"
         )
+    if record is None:
+        ranks.on_first(lambda: check_resumable(config, data, weights.parent))
     with exclusive(results, "references"):  # which all runs share: measured once, by whoever comes first
         started = time.monotonic()
         by = references(config, data)
@@ -163,4 +179,4 @@ def draw_pictures(config: Config, data: ImageDataModule, model: GenerativeModel)
     folder = Path(config.results) / "pictures" / run_id(config)
     if is_images(data):
         pictures.draw(model, data.test_images, data.test_labels, folder, seed=config.evaluation.seed)
-    console.print(f"  pictures: {folder} ({', '.join(file.stem for file in sorted(folder.glob('*.png')))})")
+    console.print(f"  pictures: {folder} ({', '.join(file.stem for file in records.visible(folder, '*.png'))})")

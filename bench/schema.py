@@ -5,8 +5,10 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal, get_type_hints
 
-from annotated_types import Ge
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, ValidationError, create_model
+from annotated_types import Ge, Lt
+from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, create_model
+
+Seed = Annotated[int, Ge(0), Lt(2**32)]  # the seeds that torch, numpy and Lightning all take
 
 
 class ConfigError(ValueError):
@@ -33,7 +35,7 @@ class Trainer(Section):
 
 class Evaluation(Section):
     samples: Annotated[int, Ge(16)]
-    seed: NonNegativeInt
+    seed: Seed
     chunk: PositiveInt
     extractor: str
     extractor_weights: str | None
@@ -53,11 +55,12 @@ class Config(Section):
 
     preset: str
     stamp: str
-    seed: NonNegativeInt
+    seed: Seed
     results: str
     model: dict[str, Any]
     data: dict[str, Any]
     samplers: dict[str, dict[str, Any]] = {}
+    headline: str | None = None  # the sampler that speaks for the model in the table; None: its only one
     train: Train
     trainer: Trainer
     evaluation: Evaluation
@@ -72,8 +75,11 @@ def check_name(kind: str, name: object, known: Iterable[str]) -> str:
     raise ConfigError(f"{kind}={name}: unknown{_nearest(str(name), known)}; choose from {', '.join(known)}")
 
 
-def check(schema: type[BaseModel], values: dict[str, Any], prefix: str = "") -> Any:
-    """An instance of `schema`, or a ConfigError about the first thing in `values` that does not fit it."""
+def check(schema: type[BaseModel], values: dict[str, Any], prefix: str = "", sign: str = "=") -> Any:
+    """An instance of `schema`, or a ConfigError about the first thing in `values` that does not fit it.
+
+    sign: what stands between a key and its value where the values were written.
+    """
     try:
         return schema(**values)
     except ValidationError as error:
@@ -84,7 +90,7 @@ def check(schema: type[BaseModel], values: dict[str, Any], prefix: str = "") -> 
             hint = _nearest(str(first["loc"][-1]), known)
             raise ConfigError(f"{key}: unknown key{hint}; known here: {', '.join(known) or 'none'}") from None
         if first["type"] == "missing":
-            raise ConfigError(f"{key}: missing; give it as {key}=VALUE") from None
+            raise ConfigError(f"{key}: missing; give it as {key}{sign}VALUE") from None
         raise ConfigError(f"{key}={first['input']}: {first['msg'].lower()}") from None
 
 

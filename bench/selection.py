@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.evaluation import AbilityProtocol, Protocol, difference
-from bench.records import FLOOR, OUTSIDE, Record
+from bench.identity import headline, identity, training_seed
+from bench.records import FLOOR, OUTSIDE, Record, path
 
 # Settings of the evaluation by which a record's results are chosen, under an ability protocol's own names.
 CHOICES = {"samples": "images", "seed": "seed", "chunk": "chunk"}
-
+OWN_NUMBER = ("samples", "kid_subset_size")  # in which real images may differ from the rows
 
 REFERENCES = (FLOOR, OUTSIDE)  # no runs of ours: they belong to every preset
 
@@ -57,8 +58,8 @@ def comparable(records: Sequence[Record], folder: Path) -> tuple[list[Record], l
         raise TableError(f"{folder}/records: no evaluated runs of what was asked for; run `bench train` first")
     same("preset", [record.preset for record in runs], "preset={}")
     same("data", [record.config["data"]["name"] for record in runs], "data={}")
-    machines = [result.hardware for record in runs for result in record.results.values() if result.timing]
-    same("hardware", [describe(machine) for machine in machines], "a results=DIR that holds only records of {}")
+    once_each(runs, folder)
+    one_headline(runs, folder)
     setting = one_protocol("results", protocols(runs))
     asked = {
         name: one_protocol(name, [stated for stated in ability_protocols(runs) if stated.ability == name])
@@ -67,13 +68,59 @@ def comparable(records: Sequence[Record], folder: Path) -> tuple[list[Record], l
     known = {setting.setting(), *(stated.setting() for stated in asked.values())}
     data = runs[0].config["data"]["name"]
     references = [one for one in records if one.family in REFERENCES and one.config["data"]["name"] == data]
-    kept = [only(record, known) for record in references]
+    kept = [own_number(record, setting) or only(record, known) for record in references]
     left_out = [
         f"{record.config['model']['name']} ({', '.join(differences(setting, record))})"
         for record, rest in zip(references, kept, strict=True)
         if record.family == OUTSIDE and not rest.results
     ]
     return runs, kept, left_out
+
+
+def once_each(runs: Sequence[Record], folder: Path) -> None:
+    """TableError if two records are of one training: its figures would count as those of two seeds."""
+    seen: dict[tuple[str, int | None], Record] = {}
+    for run in runs:
+        first = seen.setdefault((identity(run), training_seed(run)), run)
+        if first is not run:
+            files = " and ".join(str(path(folder, one.run_id)) for one in (first, run))
+            raise TableError(f"{files}: the same run twice (equal settings and seed); move one of them away to go on")
+
+
+def one_headline(runs: Sequence[Record], folder: Path) -> None:
+    """TableError if a run of several samplers, or the seeds of one model, do not name one headline sampler."""
+    named: dict[str, Record] = {}
+    for run in runs:
+        sampler, file = headline(run), path(folder, run.run_id)
+        if sampler is None:
+            known = ", ".join(run.config["samplers"])
+            raise TableError(f'{file}: names no headline sampler; add "headline" to its config, one of {known}')
+        first = named.setdefault(identity(run), run)
+        if headline(first) != sampler:
+            raise TableError(
+                f"{path(folder, first.run_id)} and {file}: seeds of one model with the headline samplers "
+                f"{headline(first)} and {sampler}; set both to one of them"
+            )
+
+
+def own_number(record: Record, setting: Protocol) -> Record | None:
+    """Real images that were fewer than the rows' samples, with their nearest number; None where that is not so.
+
+    A data set may hold fewer images than a row is judged on.
+    """
+    stated = {key: Protocol.from_dict(result.protocol) for key, result in record.results.items()}
+    if record.family != FLOOR or any(one.setting() == setting.setting() for one in stated.values()):
+        return None
+    fewer = {
+        key: one.samples
+        for key, one in stated.items()
+        if one.samples < setting.samples
+        and all(said.partition(":")[0] in OWN_NUMBER for said in difference(setting, one))
+    }
+    if not fewer:
+        return None
+    nearest = max(fewer, key=lambda key: fewer[key])
+    return record.model_copy(update={"results": {nearest: record.results[nearest]}})
 
 
 def differences(setting: Protocol, record: Record) -> list[str]:

@@ -3,19 +3,20 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
 from bench.columns import FAMILIES, REFERENCE
-from bench.config import split
+from bench.config import results_folder, split
 from bench.evaluation import Protocol
-from bench.records import FLOOR, Record, failures, find
+from bench.records import FLOOR, Record, failures, find, run_ids, visible
+from bench.rows import gather
 from bench.schema import ConfigError, check_name
 from bench.seeds import names
 from bench.selection import describe, narrowed
-from bench.table import gather
 from bench.terminal import listed, show_figures, show_sections
 from bench.third_block import lines
 
@@ -29,7 +30,7 @@ def results_of(command: str, overrides: Sequence[str]) -> Path:
     picks, rest = split(overrides)
     if wrong := [key for key in [*picks, *rest] if key != "results"]:
         raise ConfigError(f"{wrong[0]}: `bench {command}` takes results=DIR only")
-    return Path(str(rest.get("results", "results")))
+    return results_folder(overrides)
 
 
 def recorded(run: str, results: Path) -> Record:
@@ -39,7 +40,7 @@ def recorded(run: str, results: Path) -> Record:
     for failure in failures(results):
         if failure.run_id == run:
             raise ConfigError(f"{run}: has no figures, it failed: {failure.cause}")
-    known = [file.stem for file in sorted((results / "records").glob("*.json"))]
+    known = run_ids(results)
     if not known:
         raise ConfigError(f"run={run}: no records in {results}/records; name another folder with results=DIR")
     check_name("run", run, known)
@@ -82,7 +83,7 @@ def said(record: Record) -> dict[str, str]:
         "settings": ", ".join(f"{key} {value}" for key, value in config["model"].items() if key != "name"),
         "data": f"{config['data']['name']}, training images sha {record.data_digest[:8]}",
         "preset": " – ".join(filter(None, (record.preset, config.get("stamp", "")))),
-        "code": f"{record.code['commit'][:12]}{'' if record.code['clean'] else ', with changes not committed'}; "
+        "code": f"{record.code['commit'][:12]}{described(record.code)}; "
         + ", ".join(f"{name} {version}" for name, version in record.libraries.items()),
     }
     if record.images_seen:
@@ -96,10 +97,18 @@ def said(record: Record) -> dict[str, str]:
     return {name: text for name, text in facts.items() if text}
 
 
+def described(code: dict[str, Any]) -> str:
+    """Whether the code was that of its commit, and what trained before it; empty for one clean commit."""
+    changes = {True: "", False: ", with changes not committed", None: ", changes unknown"}[code["clean"]]
+    before = {stretch["code"]["commit"][:12]: None for stretch in code.get("earlier", ())}
+    others = ", ".join(commit for commit in before if not code["commit"].startswith(commit))
+    return changes + (f" (begun by {others})" if others else "")
+
+
 def files(record: Record, results: Path) -> dict[str, str]:
     """What else there is of the run."""
     weights = results / "runs" / record.run_id / "final.ckpt"
-    drawn = sorted((results / "pictures" / record.run_id).rglob("*.png"))
+    drawn = visible(results / "pictures" / record.run_id, "**/*.png")
     return {
         **({"checkpoint": str(weights)} if weights.exists() else {}),
         **({"pictures": f"{drawn[0].parent} ({', '.join(file.stem for file in drawn)})"} if drawn else {}),

@@ -1,9 +1,10 @@
 """The figures of a record under the names that W&B's summary and a sweep's `metric` know them by."""
 
+from bench.figure import Figure
 from bench.records import Record
+from bench.rows import gather
 from bench.schema import check_name
 from bench.seeds import names
-from bench.table import Row, first_with, gather, steps
 
 SUMMARY = {
     "quality": ("fid", "kid", "precision", "density", "high_quality", "inception_score", "c_t", "near_copies"),
@@ -15,23 +16,23 @@ KEYS = {f"{group}/{figure}": figure for group, figures in SUMMARY.items() for fi
 
 
 def summary(record: Record) -> dict[str, float]:
-    """Key -> figure, in the table's units, of the row that speaks for the model: its first that has the figure."""
-    return {key: row.figures[KEYS[key]] for key, row in spoken(record).items()}
+    """Key -> figure, in the table's units, of the row that speaks for the model: its headline sampler's."""
+    return {key: figure.value for key, figure in spoken(record).items()}
 
 
 def intervals(record: Record) -> dict[str, float]:
-    """Key with _95 -> half width of the 95% interval, of each figure of `summary` that has one."""
-    found = {key: row.intervals.get(KEYS[key]) for key, row in spoken(record).items()}
-    return {f"{key}_95": width for key, width in found.items() if width is not None}
+    """Key with _low and _high -> ends of the 95% interval, of each figure of `summary` that has one."""
+    ends = {key: figure.interval for key, figure in spoken(record).items()}
+    return {
+        f"{key}_{end}": at for key, pair in ends.items() if pair for end, at in zip(("low", "high"), pair, strict=True)
+    }
 
 
-def spoken(record: Record) -> dict[str, Row]:
-    """Key -> the row whose figure it is."""
-    called = names([record])
-    rows = sorted(gather([record], called), key=steps)
-    (model,) = called.values()
-    found = {key: first_with(rows, model, figure) for key, figure in KEYS.items()}
-    return {key: row for key, row in found.items() if row}
+def spoken(record: Record) -> dict[str, Figure]:
+    """Key -> figure of the headline row; nothing before that is measured."""
+    rows = gather([record], names([record]))
+    figures = next((row.figures for row in rows if row.headline), {})
+    return {key: figures[figure] for key, figure in KEYS.items() if figure in figures}
 
 
 def check_metric(name: str) -> str:

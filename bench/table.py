@@ -3,85 +3,98 @@
 Columns, rules and the lecture's own marks are data in bench/columns.py; this file applies them.
 """
 
-import json
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.columns import COLUMNS, FAMILIES, POINT_RULES, REFERENCE, RULES, UNSURE, Rule
-from bench.evaluation import Protocol
-from bench.evaluation.protocol import ROW_FIELDS
-from bench.records import FLOOR, OUTSIDE, Record, Result, failures
-from bench.seeds import Figures, identity, names, over_seeds
-from bench.selection import ability_protocols, comparable, describe, protocols
+from bench.columns import BASELINES, FAMILIES, NONE, POINT_RULES, REFERENCE, RULES, UNSURE, Baseline, Rule
+from bench.records import FLOOR, Record, failures
+from bench.rows import Row, gather
+from bench.seeds import names
+from bench.selection import ability_protocols, comparable, protocols
 from bench.third_block import Line, lines
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of block two: the means of one model under one sampler over its training seeds."""
-
-    name: str
-    model: str
-    family: str
-    figures: Figures
-    intervals: Figures  # half widths of 95% intervals: over training seeds, for one seed over samples
-    seeds: int
-    protocols: tuple[str, ...]  # fingerprints of what the figures were measured under
-    flags: tuple[str, ...]  # what makes them doubtful
 
 
 @dataclass(frozen=True)
 class Cell:
     """A mark of the lecture's table and what it was made from."""
 
-    mark: str  # ✓, ×, UNSURE, or – where nothing was measured
-    figure: str
-    source: str  # the row that the figure comes from
+    mark: str  # ✓, ×, UNSURE, or NONE where the figure or the bar was not measured
+    figures: dict[str, str]  # key -> the figure with its heading
+    source: str  # the row that the figures come from
+    one_seed: bool  # of the model or of the one that sets the bar: no interval holds the chance of a training
     agrees: bool | None  # with the lecture; None without a mark that could
-    lecture: str  # its own mark
+    lecture: str  # its own mark; "" for a family that it does not speak of
+
+    @property
+    def figure(self) -> str:
+        return ", ".join(self.figures.values())
+
+    @property
+    def shown(self) -> str:
+        """The mark; in brackets where it is from one training seed."""
+        return f"({self.mark})" if self.one_seed and self.mark in ("✓", "×") else self.mark
 
 
 @dataclass(frozen=True)
 class Table:
+    data: str
+    preset: str
     contenders: dict[str, str]  # block one's lines, model -> family; a family nobody stands for has its own name
+    others: dict[str, str]  # rows of the contenders' other samplers -> family
     rules: tuple[Rule, ...]
-    lecture: dict[str, dict[str, Cell]]  # rule title -> contender -> cell
+    bars: dict[str, str]  # rule title -> the row that sets its bar, "" where none does
+    lecture: dict[str, dict[str, Cell]]  # rule title -> contender, or other row -> cell
     rows: list[Row]
     lines: list[Line]
     protocol: str
     beside: str  # the protocols of block three
-    hardware: str
+    machine: str  # that the speed question is judged on: the one that most contenders were timed on; "" if none was
+    hardware: str  # that, and the precision of the samplers
     stamp: str
     left_out: list[str]  # other programs' images that were measured in another way, and what differs
     failed: list[str]  # runs that have no figures because their training diverged
 
 
 def build(records: Sequence[Record], folder: Path) -> Table:
-    """One table from records of one preset, one data set, one evaluation setting and, for timings, one machine."""
+    """One table from records of one preset, one data set and one evaluation setting."""
     runs, references, left_out = comparable(records, folder)
     called = names([*runs, *references])
-    floor = [record for record in references if record.family == FLOOR]
-    others = [record for record in references if record.family != FLOOR]
-    rows = [*gather(floor, called), *sorted([*gather(runs, called), *gather(others, called)], key=order)]
+    stated = protocols(runs)
+    rows = current(sorted(gather([*runs, *references], called), key=order))
+    rows = [with_number(row) if row.samples != stated[0].samples else row for row in rows]
+    judged = [row for row in rows if row.family not in (*REFERENCE, FLOOR)]
     contenders = {
         model: family
-        for family in FAMILIES
-        for model in dict.fromkeys(row.model for row in rows if row.family == family) or [family]
+        for family in dict.fromkeys([*FAMILIES, *(row.family for row in judged)])
+        for model in dict.fromkeys(row.model for row in judged if row.family == family) or [family]
     }
-    stated = protocols(runs)
+    lines_of = {model: speaks(rows, model) for model in contenders}
+    others = {row.name: row for row in judged if not row.headline}
     rules = RULES if stated[0].quantisation == "uint8" else POINT_RULES
-    machines = [describe(result.hardware) for run in runs for result in run.results.values() if result.timing]
+    machine = usual_machine([row for row in lines_of.values() if row])
+    bars = {rule.title: bar_row(rule, rows, machine) for rule in rules}
     return Table(
+        data=runs[0].config["data"]["name"],
+        preset=runs[0].preset,
         contenders=contenders,
+        others={name: row.family for name, row in others.items()},
         rules=rules,
-        lecture={rule.title: {name: judge(rule, name, contenders, rows) for name in contenders} for rule in rules},
+        bars={title: row.name if row else "" for title, row in bars.items()},
+        lecture={
+            rule.title: {
+                name: judge(rule, row, bars[rule.title], contenders.get(name) or others[name].family, machine)
+                for name, row in (lines_of | others).items()
+            }
+            for rule in rules
+        },
         rows=rows,
         lines=lines([*references, *runs], called),
         protocol=stated[0].line(),
         beside="; ".join(dict.fromkeys(protocol.line() for protocol in ability_protocols(runs))),
-        hardware=f"{(machines or ['no machine'])[0]}, {' or '.join(sorted({p.precision for p in stated}))}",
+        machine=machine,
+        hardware=f"{machine or 'no machine'}, {' or '.join(sorted({p.precision for p in stated}))}",
         stamp=runs[0].config.get("stamp", ""),
         left_out=left_out,
         failed=diverged(runs[0], folder),
@@ -97,95 +110,76 @@ def diverged(like: Record, folder: Path) -> list[str]:
     ]
 
 
-def order(row: Row) -> tuple[int, str, float]:
-    return list(FAMILIES | REFERENCE).index(row.family), row.model, steps(row)
+def order(row: Row) -> tuple[int, str, int, str, float, str]:
+    """Real images first, the lecture's families, others by their names, what is only compared with; by model, steps."""
+    known = [FLOOR, *FAMILIES]
+    last = [*known, "", *REFERENCE]
+    place = last.index(row.family) if row.family in last else len(known)
+    baselines = list(BASELINES)
+    real = baselines.index(row.model) if row.model in baselines else len(baselines)
+    return place, row.family, real, row.model, steps(row), row.name
 
 
 def steps(row: Row) -> float:
     """Puts the rows of one model in order: most steps first."""
-    return -row.figures.get("nfe", 0)
+    return -row.figures["nfe"].value if "nfe" in row.figures else 0.0
 
 
-def gather(records: Sequence[Record], called: Mapping[str, str]) -> list[Row]:
-    """Rows over training seeds: records alike but for their seed, result by result of the same sampler."""
-    groups: dict[str, list[tuple[Record, Result]]] = defaultdict(list)
-    for record in records:
-        for result in record.results.values():
-            way = {key: result.protocol[key] for key in ROW_FIELDS}
-            groups[identity(record) + json.dumps(way, sort_keys=True)].append((record, result))
-    return [merge(group, called[identity(group[0][0])]) for group in groups.values()]
+def with_number(row: Row) -> Row:
+    """The row of real images that are fewer than the others' samples."""
+    return replace(row, name=f"{row.name} (n = {row.samples:,})")
 
 
-def merge(group: Sequence[tuple[Record, Result]], model: str) -> Row:
-    record, result = group[0]
-    means, intervals = over_seeds([figures(*pair) for pair in group])
-    flags = (*dict.fromkeys(flag for _, result in group for flag in result.flags), *missing(group))
-    fingerprints = tuple(sorted({Protocol.from_dict(result.protocol).fingerprint() for _, result in group}))
-    if len(group) == 1:
-        intervals = own_intervals(result)
-    sampler = result.protocol["sampler"]
-    name = model if sampler == "default" or record.family == OUTSIDE else f"{model}, {sampler}"
-    if record.family == FLOOR:
-        name = "held-out images"
-    return Row(name, model, record.family, means, intervals, len(group), fingerprints, flags)
+def current(rows: Sequence[Row]) -> list[Row]:
+    """The rows without the figures that another row has of a newer version of their metric."""
+    newest: Counter[str] = Counter()
+    for row in rows:
+        newest |= Counter(row.versions)
+    return [up_to(row, newest) for row in rows]
 
 
-def missing(group: Sequence[tuple[Record, Result]]) -> list[str]:
-    """What some seeds have no figure of, so that it has no mean."""
-    found = Counter(name for _, result in group for name in result.metrics)
-    return [f"{name} of {count} of {len(group)} seeds only" for name, count in found.items() if count < len(group)]
+def up_to(row: Row, newest: Mapping[str, int]) -> Row:
+    old = [key for key, version in row.versions.items() if version < newest[key]]
+    if not old:
+        return row
+    said = f"{', '.join(old)}: of an earlier version than other rows' (`bench train` of its runs computes it again)"
+    figures = {key: figure for key, figure in row.figures.items() if key not in old}
+    return replace(row, figures=figures, missing=(*row.missing, said))
 
 
-def figures(record: Record, result: Result) -> Figures:
-    """The figures of one result under the columns' keys and in their units."""
-    values = in_units(result.metrics) | dict(zip(("fid_quarter", "fid_half"), by_count(result), strict=False))
-    timing = result.timing
-    if timing:
-        values |= {key: timing[key] for key in ("nfe", "seconds_per_100", "images_per_second")}
-        values["latency_ms"] = timing["latency"] * 1000
-        if timing["peak_memory_mb"] is not None:
-            values["peak_memory_mb"] = timing["peak_memory_mb"]
-    if record.images_seen:
-        values["parameters"] = record.parameters / 1e6
-        values["images_seen"] = record.images_seen / 1e3
-        values["train_minutes"] = record.train_seconds / 60
-    return values
+def speaks(rows: Sequence[Row], model: str) -> Row | None:
+    """The row of a model's headline sampler."""
+    return next((row for row in rows if row.model == model and row.headline), None)
 
 
-def by_count(result: Result) -> list[float]:
-    """FID at the rising numbers of samples that it was measured at."""
-    return [fid for _, fid in sorted(result.fid_by_count.items())]
+def usual_machine(rows: Sequence[Row]) -> str:
+    """The machine that most of these were timed on; of several the first by name, "" if there is none."""
+    count = Counter(row.machine for row in rows if row.machine)
+    return min(count, key=lambda machine: (-count[machine], machine), default="")
 
 
-def own_intervals(result: Result) -> Figures:
-    """Half widths of the 95% intervals of one result, over samples and over repeated timings."""
-    intervals = in_units({name: (high - low) / 2 for name, (low, high) in result.intervals.items()})
-    if interval := result.timing.get("seconds_per_100_interval"):
-        intervals["seconds_per_100"] = (interval[1] - interval[0]) / 2
-    return intervals
+def bar_row(rule: Rule, rows: Sequence[Row], machine: str) -> Row | None:
+    """The row whose figures are a rule's bar, times its factor."""
+    able = [row for row in rows if all(key in row.figures for key in rule.keys)]
+    if isinstance(rule.bar, Baseline):
+        return next((row for row in able if row.family == FLOOR and row.model == rule.bar.name), None)
+    (key,) = rule.keys
+    timed = [row for row in able if row.headline and row.machine == machine and row.family not in (*REFERENCE, FLOOR)]
+    return min(timed, key=lambda row: row.figures[key].value, default=None)
 
 
-def in_units(metrics: Mapping[str, float]) -> Figures:
-    """Metrics in the columns' units."""
-    return {name: value * 1000 if name == "kid" else value for name, value in metrics.items()}
-
-
-def first_with(rows: Sequence[Row], model: str, key: str) -> Row | None:
-    """The row that speaks for a model: its first (most steps first) that has the figure."""
-    return next((row for row in rows if row.model == model and key in row.figures), None)
-
-
-def judge(rule: Rule, model: str, contenders: Mapping[str, str], rows: Sequence[Row]) -> Cell:
-    """Apply one rule to one contender; the best is the best of all contenders."""
-    row = first_with(rows, model, rule.key)
-    lecture = rule.lecture[contenders[model]]
-    if row is None:
-        return Cell("–", "", "", None, lecture)
-    spoken = [one for other in contenders if (one := first_with(rows, other, rule.key))]
-    pick: Callable[..., Row] = max if rule.better == "higher" else min
-    best = pick(spoken, key=lambda one: one.figures[rule.key])
-    values = [(one.figures[rule.key], one.intervals.get(rule.key, 0.0)) for one in (row, best)]
-    mark = rule.mark(*values[0], *values[1])
-    column = next(column for column in COLUMNS if column.key == rule.key)
-    figure = f"{column.heading} {column.show(row.figures[rule.key], row.intervals.get(rule.key))}"
-    return Cell(mark, figure, row.name, None if mark == UNSURE else mark == lecture, lecture)
+def judge(rule: Rule, row: Row | None, bar: Row | None, family: str, machine: str) -> Cell:
+    """Apply one rule to one row; only what is timed on `machine` has a mark in speed."""
+    lecture = rule.lecture.get(family, "")
+    timed = isinstance(rule.bar, Baseline) or (row is not None and row.machine == machine)
+    if row is None or not timed or not all(key in row.figures for key in rule.keys):
+        return Cell(NONE, {}, row.name if row else "", False, None, lecture)
+    figures = {column.key: f"{column.heading} {column.show(row.figures[column.key])}" for column in rule.columns}
+    if bar is None:
+        return Cell(NONE, figures, row.name, False, None, lecture)
+    one_seed = row.seeds == 1 or (bar.seeds == 1 and bar.family != FLOOR)
+    values = [row.figures[key] for key in rule.keys]
+    limits = [bar.figures[key].scaled(rule.bar.factor) for key in rule.keys]
+    mark = "✓" if row is bar else rule.mark(values, limits)
+    agrees = None if mark == UNSURE or one_seed or not lecture else mark == lecture
+    return Cell(mark, figures, row.name, one_seed, agrees, lecture)

@@ -6,27 +6,27 @@ from typing import Literal
 from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
+from rich.text import Text
 
-from bench.columns import UNSURE
-from bench.grids import Grid, caption, figures_grids, lecture_grid, sections
-from bench.table import Row, Table
+from bench.columns import NONE, UNSURE
+from bench.grids import OTHERS, Grid, caption, figures_grids, lecture_grid, others_grid, sections
+from bench.rows import Row
+from bench.table import Table
 from bench.third_block import Line
 from bench.verdicts import TITLE, verdict_grid
+
+NAME = 24  # columns of a name that are kept for it, whatever stands beside it
+COLOURS = {"✓": "green", "×": "red", UNSURE: "yellow", NONE: "dim"}
 
 
 def show(table: Table, console: Console) -> None:
     """Print the blocks: the lecture's with coloured marks, the figures turned, what stands beside them."""
     if table.stamp:
         console.print(f"[bold yellow]{table.stamp}[/]\n")
-    colours = {"✓": "green", "×": "red", UNSURE: "yellow", "–": "dim"}
-    block = RichTable(title="The lecture's table, measured", show_lines=True)
-    head, *lines = lecture_grid(table, "\n")
-    for title in head:
-        block.add_column(title, justify="center" if title else "left")
-    for name, *cells in lines:
-        block.add_row(name, *(f"[{colours[cell[0]]}]{cell[0]}[/]{cell[1:]}" for cell in cells))
-    console.print(block)
-    console.print(caption(table), style="dim")
+    console.print(marked("The lecture's table, measured", lecture_grid(table, "\n")))
+    if table.others:
+        console.print(marked(OTHERS, others_grid(table, "\n")))
+    console.print(caption(table), style="dim", markup=False)
     head, *lines = verdict_grid(table)
     for question in dict.fromkeys(line[0] for line in lines):
         asked = [line[1:] for line in lines if line[0] == question]
@@ -35,6 +35,27 @@ def show(table: Table, console: Console) -> None:
     show_sections(table.lines, console)
     if table.beside:
         console.print(f"Measured on {table.beside}.", style="dim")
+
+
+def marked(title: str, grid: Grid) -> RichTable:
+    """Lines of marks, each in its colour, with what they were made from."""
+    block = RichTable(title=title, show_lines=True)
+    head, *lines = grid
+    widest = max((len(word) for line in lines for word in line[0].split()), default=0)
+    block.add_column(head[0], overflow="fold", min_width=min(widest, NAME))
+    for question in head[1:]:
+        block.add_column(question, justify="center", overflow="fold")
+    for name, *cells in lines:
+        block.add_row(Text(name.replace(", ", ",\n")), *map(coloured, cells))
+    return block
+
+
+def coloured(cell: str) -> Text:
+    """A cell whose mark, the first word, has its colour."""
+    mark = cell.split()[0]
+    text = Text(cell)
+    text.stylize(COLOURS[mark.strip("()")], 0, len(mark))
+    return text
 
 
 def show_figures(rows: Sequence[Row], console: Console) -> None:
@@ -54,7 +75,7 @@ def listed(title: str, grid: Grid, justify: Literal["left", "right"] = "right") 
     """A grid with its first line as heading, the first column to the left and the others as `justify` says."""
     block = RichTable(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), min_width=len(title))
     for number, words in enumerate(grid[0]):
-        block.add_column(words, justify=justify if number else "left")
+        block.add_column(words, justify=justify if number else "left", overflow="fold")
     for line in grid[1:]:
         block.add_row(*line)
     return block
@@ -68,7 +89,7 @@ def turned(grid: Grid, width: int) -> list[Grid]:
     made: list[Grid] = []
     room = 0
     for line in lines:
-        line[0] = line[0].replace("-", "\n").replace(" ", "\n")
+        line[0] = line[0].replace("-", "-\n").replace(" ", "\n")
         wide = 2 + max(len(word) for cell in line for word in cell.split("\n"))
         if wide > room:
             made.append([names])

@@ -4,8 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.figure import Figure, Figures
+from bench.identity import identity
 from bench.records import FLOOR, Ability, Record
-from bench.seeds import Figures, identity, over_seeds
+from bench.seeds import over_seeds, seeds
 
 TERM = "term: "  # keys of a bound's terms among its figures
 
@@ -18,7 +20,6 @@ class Line:
     name: str
     family: str
     figures: Figures
-    intervals: Figures
     seeds: int
 
 
@@ -28,18 +29,18 @@ def lines(records: Sequence[Record], called: Mapping[str, str]) -> list[Line]:
     for record in records:
         own: dict[tuple[str, str], Figures] = defaultdict(dict)
         for ability in record.abilities.values():
-            for section, name, figures in entries(called[identity(record)], record.config["model"], ability):
-                own[section, name] |= figures
+            for section, name, values in entries(called[identity(record)], record.config["model"], ability):
+                own[section, name] |= {key: Figure(value) for key, value in values.items()}
         for (section, name), figures in own.items():
             groups[section, name, identity(record)].append((record, figures))
     made = []
     for (section, name, _), group in groups.items():
-        means, intervals = over_seeds([figures for _, figures in group])
-        made.append(Line(section, name, group[0][0].family, means, intervals, len(group)))
+        means = over_seeds([figures for _, figures in group])
+        made.append(Line(section, name, group[0][0].family, means, seeds([record for record, _ in group])))
     return sorted(made, key=lambda line: line.family != FLOOR)
 
 
-def entries(name: str, model: Mapping[str, str], ability: Ability) -> Iterator[tuple[str, str, Figures]]:
+def entries(name: str, model: Mapping[str, str], ability: Ability) -> Iterator[tuple[str, str, dict[str, float]]]:
     """(section, line, figures under the columns' keys and in their units) of one ability's result."""
     figures = ability.figures
     match ability.protocol["ability"]:

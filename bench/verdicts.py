@@ -6,13 +6,17 @@ model of a family need have all its ticks.
 
 from dataclasses import dataclass
 
-from bench.columns import FAMILIES, Rule
+from bench.columns import FAMILIES, NONE, Rule
 from bench.grids import Grid
-from bench.table import Cell, Table, first_with
+from bench.table import Cell, Table, speaks
 
 TITLE = "The lecture's nine cells"
-ABOUT = "A family stands by the one of its models that does best in the question; the marks of its others stand last"
+ABOUT = (
+    "A family stands by the one of its models whose headline row does best in the question; the marks of its others "
+    "stand last"
+)
 WORDS = {True: "yes", False: "no", None: "cannot be told"}
+ONE_SEED = "one seed"
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,9 @@ class Verdict:
 
     @property
     def agree(self) -> str:
-        return WORDS[self.cell.agrees] if self.cell.figure else "not measured"
+        if self.cell.mark == NONE:
+            return "no bar" if self.cell.figures else "not measured"
+        return ONE_SEED if self.cell.one_seed else WORDS[self.cell.agrees]
 
 
 def verdicts(table: Table) -> list[Verdict]:
@@ -35,19 +41,26 @@ def verdicts(table: Table) -> list[Verdict]:
 
 def verdict(table: Table, rule: Rule, family: str) -> Verdict:
     cells = {model: table.lecture[rule.title][model] for model, of in table.contenders.items() if of == family}
-    figures = {model: row.figures[rule.key] for model in cells if (row := first_with(table.rows, model, rule.key))}
-    if not figures:
+    measured = [model for model, cell in cells.items() if cell.figures]
+    if not measured:
         return Verdict(rule.title, family, "", next(iter(cells.values())), {})
-    best = (max if rule.better == "higher" else min)(figures, key=lambda model: figures[model])
-    others = {model: cells[model].mark for model in figures if model != best}
+    best = min(measured, key=lambda model: standing(table, rule, model))
+    others = {model: cells[model].shown for model in measured if model != best}
     return Verdict(rule.title, family, best, cells[best], others)
+
+
+def standing(table: Table, rule: Rule, model: str) -> float:
+    """Least of the model that does best in a question: by the rule's first figure, of its headline row."""
+    row, column = speaks(table.rows, model), rule.columns[0]
+    assert row is not None
+    return row.figures[column.key].value * (-1 if column.better == "higher" else 1)
 
 
 def verdict_grid(table: Table) -> Grid:
     """The nine cells as text, a line for each."""
     lines = [
         [
-            one.question, FAMILIES[one.family], one.cell.lecture, one.cell.mark,
+            one.question, FAMILIES[one.family], one.cell.lecture, one.cell.shown,
             f"{one.cell.source}: {one.cell.figure}" if one.model else "–",
             one.agree, ", ".join(f"{mark} {model}" for model, mark in one.others.items()) or "–",
         ]

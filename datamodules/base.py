@@ -54,6 +54,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
 
     After `setup()`: `train_images` and `test_images` (uint8 or float32, N x C x H x W, contiguous), `train_labels`
     and `test_labels` (int64, N, all zero where the set has none), `image_shape` (C, H, W). 'test' is held out.
+    `notes` are sentences that a user should read about the files: what was left out, what is doubtful.
 
     Args:
         root: folder of the dataset; what None means is the dataset's to say.
@@ -81,6 +82,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
         self.batch_size = batch_size
         self.images = images
         self.seed = seed
+        self.notes: list[str] = []
         self._loaded = False
         self._digests: dict[str, str] = {}
 

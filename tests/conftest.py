@@ -1,10 +1,12 @@
 """What the tests of the whole pipeline share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from bench.evaluation import pretrained
 from datamodules import mnist
 from datamodules.base import Split
 from models import MODELS
@@ -18,6 +20,15 @@ TINY = {  # overrides that make a model cheap
     "gan": ["model.width=4"],
     "ddpm": ["model.channels=[8,8]", "model.T=20", "samplers=[ddim-10]"],
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_extractors_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests find the extractors that ship, whatever `bench extractor` has left on this machine."""
+    empty = tmp_path_factory.mktemp("extractors")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(pretrained, "cache_folder", lambda: empty)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """Extractors by name: which there are, whether one can be had, and the thing itself.
 
-`<data>-cnn` is a classifier trained on the data, in `assets/`; `stacked-<data>-cnn` is the same on each channel by
-itself; `inception-v3` is the network of the published FIDs; `coordinates` takes points of the plane as they are.
+`<data>-cnn` is a classifier trained on the data, from the user's cache or from `assets/`; `stacked-<data>-cnn` is the
+same on each channel by itself; `inception-v3` is the network of the published FIDs; `coordinates` takes points of the
+plane as they are.
 torch-fidelity is imported only when an extractor is loaded: it takes seconds.
 """
 
@@ -34,8 +35,8 @@ class Coordinates(nn.Module):
 
 
 def known_extractors() -> list[str]:
-    """The names that need no `weights`: Inception-v3, coordinates, and two for each classifier in `assets/`."""
-    classifiers = sorted(path.stem for path in pretrained.ASSETS.glob("*-cnn.pt"))
+    """The names that need no `weights`: Inception-v3, coordinates, and two for each classifier."""
+    classifiers = list(pretrained.classifier_files())
     return [INCEPTION, COORDINATES, *classifiers, *(pretrained.STACKED + name for name in classifiers)]
 
 
@@ -113,7 +114,7 @@ def _classifier_path(name: str, path: Path | None) -> Path:
     if not name.endswith("-cnn"):
         others = f"{INCEPTION} nor {COORDINATES}"
         raise EvaluationError(f"extractor={name} with weights={path} is neither {others} nor named <data>-cnn.")
-    return path or pretrained.bundled_classifier(name)
+    return path or pretrained.classifier_file(name)
 
 
 def _classifier_channels(name: str, about: dict[str, Any]) -> tuple[int, ...]:

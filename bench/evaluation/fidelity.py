@@ -28,7 +28,7 @@ class ClassifierFeatures(FeatureExtractorBase):
         self, name: str, features_list: Sequence[str], feature_extractor_weights_path: Path | None = None, **_: Any
     ) -> None:
         super().__init__(name, list(features_list))
-        path = feature_extractor_weights_path or pretrained.bundled_classifier(name)
+        path = feature_extractor_weights_path or pretrained.classifier_file(name)
         self.classifier, self.about = pretrained.read_classifier(Path(path))
         self.classifier.to(memory_format=torch.channels_last)
 

@@ -1,7 +1,7 @@
-"""Images of another program, from a folder of PNG files, with every pixel as it was written or not at all."""
+"""Images of another program, from lossless files, with every pixel as it was written or not at all."""
 
 import struct
-from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,26 +17,26 @@ from bench.evaluation.features import Progress
 HEADER = struct.Struct(">8s4x4sIIBB")  # signature, chunk length, chunk name, width, height, bit depth, colour type
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, RGB, PALETTE, ALPHA = 0, 2, 3, (4, 6)  # colour types: PNG specification (W3C 2003), Table 11.1
+FORMATS = {".png": "PNG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF"}  # lossless, by ending
+RAW_MODES = {"L", "RGB", "BGR", "BGRX"}  # Pillow's names of 8-bit grey and of 8-bit colours as BMP and TIFF store them
 LOSSY = {".jpg", ".jpeg", ".webp"}
 REPORT_EVERY = 500  # files
 
 
-def read_images(folder: Path, shape: tuple[int, int, int], progress: Progress | None = None) -> Tensor:
-    """All *.png below `folder`, in the order of their relative paths, as uint8 N x C x H x W of `shape` C x H x W.
+def read_images(paths: Sequence[Path], shape: tuple[int, int, int], progress: Progress | None = None) -> Tensor:
+    """The images in `paths`, whose endings are those of FORMATS, as uint8 N x C x H x W of `shape` C x H x W.
 
     Taken are 8-bit grey files for one channel, and 8-bit RGB files for three, or for one where R = G = B in every
     pixel; nothing is resized, rescaled or converted. `progress` is told of the stage "reading".
-    Raises EvaluationError, naming the first file that does not fit, and for a folder that is missing or has no PNG.
+    Raises EvaluationError, naming the first file that does not fit.
     """
     if shape[0] not in (1, 3):
-        raise EvaluationError(f"images={folder} are PNG files of 1 or 3 channels, but the data has {shape[0]}.")
-    paths = _png_files(folder)
+        raise EvaluationError(f"images are files of 1 or 3 channels, but the data has {shape[0]}.")
     images = np.empty((len(paths), *shape), np.uint8)
     for done, path in enumerate(paths, start=1):
         try:
             with path.open("rb") as file:
-                _check_header(path, file.read(HEADER.size), shape)
-                images[done - 1] = _pixels(path, file, shape)
+                images[done - 1] = _read(path, file, shape)
         except EvaluationError:
             raise
         except (OSError, SyntaxError, ValueError, struct.error) as error:  # what Pillow raises for damaged files
@@ -46,17 +46,24 @@ def read_images(folder: Path, shape: tuple[int, int, int], progress: Progress | 
     return torch.from_numpy(images)
 
 
-def _png_files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise EvaluationError(f"images={folder} is not a folder.")
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    paths = [path for path in files if path.suffix.lower() == ".png"]
-    if not paths:
-        kinds = Counter(path.suffix.lower() or "without suffix" for path in files).most_common(3)
-        held = "but " + ", ".join(f"{count} {kind}" for kind, count in kinds) if kinds else "and nothing else"
-        why = ", and lossy files have other pixels than the samples had" if LOSSY & {kind for kind, _ in kinds} else ""
-        raise EvaluationError(f"images={folder} holds no PNG file, {held}{why}: save the samples as 8-bit PNG.")
-    return sorted(paths, key=lambda path: path.relative_to(folder).as_posix())
+def _read(path: Path, file: BinaryIO, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """The file's pixels, uint8 C x H x W."""
+    form = FORMATS[path.suffix.lower()]
+    if form == "PNG":
+        _check_header(path, file.read(HEADER.size), shape)
+        file.seek(0)
+    with Image.open(file, formats=(form,)) as image:
+        if form != "PNG":
+            _check_storage(path, image, shape)
+        image.load()
+        pixels = np.asarray(image)
+        if "transparency" in image.info:
+            raise EvaluationError(f"images={path} has a transparent colour; save the samples as 8-bit grey or RGB.")
+    if pixels.ndim == 2:
+        return pixels[None]
+    if shape[0] == 1 and (pixels != pixels[..., :1]).any():
+        raise EvaluationError(f"images={path} has colours, but the data is grey.")
+    return pixels.transpose(2, 0, 1)[: shape[0]]
 
 
 def _check_header(path: Path, header: bytes, shape: tuple[int, int, int]) -> None:
@@ -76,16 +83,18 @@ def _check_header(path: Path, header: bytes, shape: tuple[int, int, int]) -> Non
         raise EvaluationError(f"images={path} is grey, but the data has 3 channels.")
 
 
-def _pixels(path: Path, file: BinaryIO, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """The file's pixels, uint8 C x H x W."""
-    file.seek(0)
-    with Image.open(file, formats=("PNG",)) as image:
-        image.load()
-        pixels = np.asarray(image)
-        if "transparency" in image.info:
-            raise EvaluationError(f"images={path} has a transparent colour; save the samples as 8-bit grey or RGB.")
-    if pixels.ndim == 2:
-        return pixels[None]
-    if shape[0] == 1 and (pixels != pixels[..., :1]).any():
-        raise EvaluationError(f"images={path} has colours, but the data is grey.")
-    return pixels.transpose(2, 0, 1)[: shape[0]]
+def _check_storage(path: Path, image: Image.Image, shape: tuple[int, int, int]) -> None:
+    """Refuse a BMP or TIFF file that Pillow would convert, or of which it would leave a part out, without a word."""
+    if image.size[::-1] != shape[1:]:
+        size = f"{image.height} x {image.width}"
+        raise EvaluationError(f"images={path} is {size} pixels, but the data is {shape[1]} x {shape[2]}.")
+    stored = {tile.args[0] if isinstance(tile.args, tuple) else tile.args for tile in getattr(image, "tile", ())}
+    if not stored <= RAW_MODES or image.mode not in ("L", "RGB"):
+        kind = ", ".join(str(mode) for mode in sorted(stored, key=str))
+        raise EvaluationError(f"images={path} holds {kind} pixels; save the samples as 8-bit grey or RGB.")
+    if image.mode == "L" and shape[0] == 3:
+        raise EvaluationError(f"images={path} is grey, but the data has 3 channels.")
+    if image.info.get("compression") in ("jpeg", "tiff_jpeg", "webp"):
+        raise EvaluationError(f"images={path} is compressed with loss; save the samples as 8-bit PNG.")
+    if (frames := getattr(image, "n_frames", 1)) > 1:
+        raise EvaluationError(f"images={path} holds {frames} images; save each sample as a file of its own.")

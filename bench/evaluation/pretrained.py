@@ -1,6 +1,7 @@
 """Where the extractors' weights are, and how they are read and written."""
 
 import importlib.util
+import os
 import pickle
 import urllib.error
 import urllib.request
@@ -16,7 +17,7 @@ from bench.evaluation import storage
 from bench.evaluation.classifier import Classifier
 from bench.evaluation.errors import EvaluationError
 
-ASSETS = Path(__file__).parent / "assets"
+ASSETS = Path(__file__).parent / "assets"  # classifiers that ship with the package, which is never written to
 STACKED = "stacked-"  # before the name of a classifier: it judges each channel by itself
 CLASSIFIER_KEYS = {"state_dict", "channels", "classes", "data", "accuracy"}
 
@@ -41,9 +42,34 @@ def save_classifier(model: Classifier, path: Path, data: str, accuracy: float) -
     storage.save({"state_dict": state, **about}, path)
 
 
-def bundled_classifier(name: str) -> Path:
-    """The file of the extractor `<data>-cnn`, which is also that of `stacked-<data>-cnn`."""
-    return ASSETS / f"{name.removeprefix(STACKED)}.pt"
+def cache_folder() -> Path:
+    """The user's classifiers: $XDG_CACHE_HOME, or ~/.cache, and in it generative-trilemma/extractors.
+
+    A relative $XDG_CACHE_HOME is ignored, as the XDG Base Directory Specification has it. Raises EvaluationError where
+    neither is known.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not cache.is_absolute():
+        try:
+            cache = Path.home() / ".cache"
+        except RuntimeError as error:
+            raise EvaluationError("no home folder is known here; set XDG_CACHE_HOME to an absolute path.") from error
+    return cache / "generative-trilemma" / "extractors"
+
+
+def classifier_files() -> dict[str, Path]:
+    """The file of every `<data>-cnn` by this name, ascending; the user's own before one that ships under its name."""
+    try:
+        folders = [ASSETS, cache_folder()]
+    except EvaluationError:
+        folders = [ASSETS]
+    files = {file.stem: file for folder in folders for file in folder.glob("*-cnn.pt") if file.name[0] != "."}
+    return dict(sorted(files.items()))
+
+
+def classifier_file(name: str) -> Path:
+    """The file of the extractor `<data>-cnn`, which is also that of `stacked-<data>-cnn`; KeyError for others."""
+    return classifier_files()[name.removeprefix(STACKED)]
 
 
 def read_classifier(path: Path) -> tuple[Classifier, dict[str, Any]]:

@@ -2,14 +2,14 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.evaluation import Protocol
 from bench.records import Failure, Record, Result, failures, read_all
 from bench.seeds import names
-from bench.selection import REFERENCES, TableError, ability_protocols, comparable, describe, narrowed
+from bench.selection import REFERENCES, TableError, ability_protocols, comparable, narrowed
 from bench.table import Table, build
 
 OTHERS = {"runs", "pictures", "records", "failures", "locks"}  # folders that hold no results folder of their own
@@ -17,7 +17,7 @@ OTHERS = {"runs", "pictures", "records", "failures", "locks"}  # folders that ho
 
 @dataclass(frozen=True)
 class Comparison:
-    """Records of one folder, data set, preset, evaluation setting and timing machine, with the table made of them."""
+    """Records of one folder, data set, preset and evaluation setting, with the table made of them."""
 
     folder: Path
     place: str  # the folder as seen from the page; "" beside it
@@ -88,7 +88,7 @@ def compare(folder: Path, place: str) -> list[Comparison]:
 
 
 def split(runs: Sequence[Record]) -> list[list[Record]]:
-    """Runs of one preset and data, in parts that share an evaluation setting and the machine that timed them."""
+    """Runs of one preset and data, in parts that share an evaluation setting."""
     settings = {
         protocol.setting(): protocol for run in runs for protocol in map(stated, run.results.values())
     }  # in the order of the records
@@ -98,9 +98,7 @@ def split(runs: Sequence[Record]) -> list[list[Record]]:
         if several_ways(chosen):
             wanted = {"samples": protocol.samples, "seed": protocol.seed, "chunk": protocol.chunk}
             chosen = [narrowed(run, wanted, setting) for run in runs]
-        chosen = [run for run in chosen if run.results]
-        machines = dict.fromkeys(machine for run in chosen for machine in timed_on(run.results.values()))
-        parts += [on_machine(chosen, machine, next(iter(machines))) for machine in machines] or [chosen]
+        parts.append([run for run in chosen if run.results])
     return parts
 
 
@@ -112,25 +110,6 @@ def several_ways(runs: Sequence[Record]) -> bool:
     """Whether an ability was measured under more than one setting."""
     protocols = ability_protocols(runs)
     return len({one.setting() for one in protocols}) > len({one.ability for one in protocols})
-
-
-def timed_on(results: Iterable[Result]) -> list[str]:
-    return [describe(result.hardware) for result in results if result.timing]
-
-
-def on_machine(runs: Sequence[Record], machine: str, first: str) -> list[Record]:
-    """Results that were timed there; those without timing go where their run was timed first, if ever."""
-    kept = []
-    for run in runs:
-        home = next(iter(timed_on(run.results.values())), first)
-        results = {
-            key: result
-            for key, result in run.results.items()
-            if (describe(result.hardware) if result.timing else home) == machine
-        }
-        if results:
-            kept.append(run.model_copy(update={"results": results}))
-    return kept
 
 
 def tabled(folder: Path, place: str, data: str, preset: str, records: list[Record]) -> Comparison:

@@ -6,11 +6,12 @@ from typing import Any
 
 from bench.columns import COLUMNS, SECTIONS, Column
 from bench.evaluation import METRICS, AbilityProtocol
+from bench.figure import Figure, Figures
+from bench.identity import identity
 from bench.records import Record, Result
 from bench.report.collect import Comparison, stated
-from bench.seeds import Figures, identity
+from bench.rows import Row, gather
 from bench.selection import describe
-from bench.table import Row, gather
 from bench.third_block import Line, entries
 
 Facts = list[tuple[str, str]]  # name, text
@@ -36,7 +37,6 @@ class Source:
 
     record: Record
     figures: Figures
-    intervals: Figures
     fingerprint: str
     protocol: Facts
     timed: str = ""
@@ -55,7 +55,7 @@ def measured(comparison: Comparison) -> list[tuple[Row, Source]]:
             (own,) = gather([record.model_copy(update={"results": {key: result}})], comparison.called)
             protocol = stated(result)
             parts = [("in words", protocol.line()), *facts(protocol.to_dict())]
-            source = Source(record, own.figures, own.intervals, protocol.fingerprint(), parts, timing(result))
+            source = Source(record, own.figures, protocol.fingerprint(), parts, timing(result))
             found.append((own, source))
     return found
 
@@ -89,7 +89,8 @@ def of_line(line: Line, comparison: Comparison) -> list[Source]:
                 if (section, called, record.family) == (line.section, line.name, line.family):
                     protocol = AbilityProtocol.from_dict(ability.protocol)
                     parts = [("in words", protocol.line()), *facts(protocol.to_dict())]
-                    found.append(Source(record, figures, {}, protocol.fingerprint(), parts))
+                    known = {key: Figure(value) for key, value in figures.items()}
+                    found.append(Source(record, known, protocol.fingerprint(), parts))
     return found
 
 
@@ -122,7 +123,7 @@ def shared(thing: Row | Line, place: str, sources: Sequence[Source]) -> dict[str
         "over": over(thing.seeds),
         "flags": list(thing.flags) if isinstance(thing, Row) else [],
         "figures": exactly(thing.figures),
-        "intervals": exactly(thing.intervals),
+        "intervals": ends(thing.figures),
         "from": [
             {
                 "run": run_key(place, source.record),
@@ -130,7 +131,7 @@ def shared(thing: Row | Line, place: str, sources: Sequence[Source]) -> dict[str
                 "protocol": source.fingerprint,
                 "timed": source.timed,
                 "figures": exactly(source.figures),
-                "intervals": exactly(source.intervals),
+                "intervals": ends(source.figures),
             }
             for source in sources
         ],
@@ -138,8 +139,17 @@ def shared(thing: Row | Line, place: str, sources: Sequence[Source]) -> dict[str
 
 
 def exactly(figures: Figures) -> dict[str, str]:
-    """Figures at full precision, as text; without what no number was measured of."""
-    return {key: repr(value).removesuffix(".0") for key, value in figures.items() if value is not None}
+    """Figures at full precision, as text."""
+    return {key: written(figure.value) for key, figure in figures.items()}
+
+
+def ends(figures: Figures) -> dict[str, str]:
+    """The ends of the figures' 95% intervals at full precision, as text."""
+    return {key: " – ".join(map(written, figure.interval)) for key, figure in figures.items() if figure.interval}
+
+
+def written(value: float) -> str:
+    return repr(value).removesuffix(".0")
 
 
 def run_key(place: str, record: Record) -> str:

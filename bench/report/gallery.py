@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.identity import identity
 from bench.pictures import CAPTIONS
-from bench.records import Record
+from bench.records import Record, visible
 from bench.report.collect import Comparison
 from bench.report.details import Source
 from bench.row_pictures import row_file
-from bench.seeds import identity
-from bench.table import Row
+from bench.rows import Row
 
 OF_ROWS = {"samples": "Samples", "nearest": "Nearest training neighbours"}
 ALTS = {
@@ -76,7 +76,7 @@ def galleries(comparison: Comparison, rows: Sequence[tuple[Row, Sequence[Source]
     for record in sorted(comparison.records, key=lambda one: one.config.get("seed", 0)):
         alike[identity(record)].append(record)
     for record, *others in alike.values():
-        for file in sorted((comparison.folder / "pictures" / record.run_id).glob("*.png")):
+        for file in visible(comparison.folder / "pictures" / record.run_id, "*.png"):
             if file.stem.partition("-")[0] not in OF_ROWS:
                 name = comparison.called[identity(record)]
                 alt = f"{name}: {CAPTIONS.get(file.stem, file.stem.replace('-', ' '))}"

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from bench import literature, verdicts
-from bench.grids import caption
+from bench.grids import OTHERS, caption
 from bench.report import curves, scatter, tables
 from bench.report.collect import Collected, Comparison, collect
 from bench.report.curves import Panel
@@ -34,6 +34,7 @@ class Section:
     title: str
     caption: str
     lecture: list[tables.Judged]
+    others: list[tables.Judged]  # the marks of the models' other samplers
     cells: list[str]  # the families of the lecture's nine cells
     charts: list[tuple[str, scatter.Chart]]  # class of the style sheet, chart
     blocks: list[tables.Block]
@@ -95,7 +96,7 @@ def context(
             ("family", "Family", "all families", present(sections)),
         ],
         "style": Markup(style), "script": Markup(script),
-        "literature": literature, "verdicts": verdicts,
+        "literature": literature, "verdicts": verdicts, "other_samplers": OTHERS,
         "policy": policy(style, script, served=bool(version)),
         "version": version,
         "data": data(sections),
@@ -151,7 +152,9 @@ def section(id: str, title: str, comparison: Comparison) -> Section:
     for panel in curves.panels(comparison):
         (terms if any(one.model == panel.model for one in panels) else panels).append(panel)
     if table is None:
-        return Section(id, comparison, title, "", [], [], [], [], [], panels, terms, galleries(comparison, []), {}, {})
+        return Section(
+            id, comparison, title, "", [], [], [], [], [], [], panels, terms, galleries(comparison, []), {}, {}
+        )
     each = measured(comparison)
     rows = [(row, of_row(row, each)) for row in table.rows]
     lines = [(line, of_line(line, comparison)) for line in table.lines]
@@ -167,8 +170,8 @@ def section(id: str, title: str, comparison: Comparison) -> Section:
     protocols = {source.fingerprint: source.protocol for found in measurements for source in found}
     cells = [one.family for one in verdicts.verdicts(table)]
     return Section(
-        id, comparison, title, caption(table), tables.lecture(table), cells, charts, tables.blocks(table),
-        tables.beside(table), panels, terms, galleries(comparison, rows), details, protocols,
+        id, comparison, title, caption(table), tables.lecture(table), tables.others(table), cells, charts,
+        tables.blocks(table), tables.beside(table), panels, terms, galleries(comparison, rows), details, protocols,
     )  # fmt: skip
 
 

@@ -7,17 +7,18 @@ nor be read by a screen reader.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.columns import COLUMNS, FAST, SHARPNESS, Column
+from bench.columns import BY_KEY, FAST, SHARPNESS, Column
 from bench.grids import called
 from bench.records import FLOOR
 from bench.report.axes import Axis, label, spanning
 from bench.report.labels import Box, Label, place
-from bench.table import Row, Table
+from bench.rows import Row
+from bench.table import Table
 
 LEFT, RIGHT, TOP, BOTTOM = 58, 16, 16, 52  # margins of the plot, in pixels
 SIZE = 12.5  # of names, in pixels
 RADIUS = 7.5
-BY_KEY = {column.key: column for column in COLUMNS}
+DIRECTIONS = {"lower": "down", "higher": "up"}
 VIRIDIS = ("440154", "482475", "414487", "355f8d", "2a788e", "21918c", "22a884", "44bf70", "7ad151", "bddf26", "fde725")
 
 
@@ -66,14 +67,15 @@ def chart(table: Table, width: int, height: int) -> Chart | None:
     The quality is what the table's own rule looks at: FID for images, the share of good samples for points.
     """
     rule = next(rule for rule in table.rules if rule.title == SHARPNESS)
-    quality, time = BY_KEY[rule.key], BY_KEY[FAST.key]
+    quality, time = rule.columns[0], FAST.columns[0]
     chosen = [(k, row) for k, row in enumerate(table.rows) if drawable(row, quality, time)]
     if not chosen:
         return None
-    floor = next((row for row in table.rows if row.family == FLOOR and quality.key in row.figures), None)
+    floors = [row for row in table.rows if row.family == FLOOR and quality.key in row.figures]
+    floor = next((row for row in floors if row.model == "held-out"), None)
     heights = [end for _, row in chosen for end in reach(row, quality.key)]
-    heights += [floor.figures[quality.key]] if floor else []
-    log = rule.better == "lower" and min(heights) > 0
+    heights += [floor.figures[quality.key].value] if floor else []
+    log = quality.better == "lower" and min(heights) > 0
     across = [end for _, row in chosen for end in reach(row, time.key)]
     x = spanning(across, LEFT, width - RIGHT, log=True, margin=0.12)
     y = spanning(heights, height - BOTTOM, TOP, log=log)
@@ -81,7 +83,7 @@ def chart(table: Table, width: int, height: int) -> Chart | None:
         width, height, x, y,
         [(x.at(tick), label(tick)) for tick in x.ticks()], [(y.at(tick), label(tick)) for tick in y.ticks()],
         "seconds for 100 images, logarithmic – left is faster",
-        f"{quality.heading}{', logarithmic' if log else ''} – {'down' if rule.better == 'lower' else 'up'} is better",
+        f"{quality.heading}{', logarithmic' if log else ''} – {DIRECTIONS[quality.better]} is better",
         quality.key, dots([row for _, row in chosen], [k for k, _ in chosen], x, y, quality, time),
         floor_line(floor, quality, y),
         [row.name for k, row in enumerate(table.rows) if row.family != FLOOR and k not in dict(chosen)],
@@ -90,22 +92,23 @@ def chart(table: Table, width: int, height: int) -> Chart | None:
 
 def reach(row: Row, key: str) -> list[float]:
     """A figure and the ends of its interval, less a lower one so near to 0 that a logarithmic axis had no end."""
-    value, half = row.figures[key], row.intervals.get(key, 0.0)
-    return [value, value + half, *([value - half] if value - half > value / 10 else [])]
+    value = row.figures[key].value
+    low, high = row.figures[key].interval or (value, value)
+    return [value, high, *([low] if low > value / 10 else [])]
 
 
 def floor_line(floor: Row | None, quality: Column, y: Axis) -> tuple[float, str] | None:
     """Where real images stand, and what is written there."""
-    value = floor.figures[quality.key] if floor else None
-    return None if floor is None or value is None else (y.at(value), f"{floor.name} {quality.show(value)}")
+    value = floor.figures[quality.key].value if floor else None
+    return None if floor is None or value is None else (y.at(value), f"{floor.name} {quality.number(value)}")
 
 
 def drawable(row: Row, quality: Column, time: Column) -> bool:
-    return row.family != FLOOR and {quality.key, time.key} <= row.figures.keys() and row.figures[time.key] > 0
+    return row.family != FLOOR and {quality.key, time.key} <= row.figures.keys() and row.figures[time.key].value > 0
 
 
 def dots(rows: Sequence[Row], numbers: Sequence[int], x: Axis, y: Axis, quality: Column, time: Column) -> list[Dot]:
-    places = [(x.at(row.figures[time.key]), y.at(row.figures[quality.key])) for row in rows]
+    places = [(x.at(row.figures[time.key].value), y.at(row.figures[quality.key].value)) for row in rows]
     bars = [(bar(row, time.key, x), bar(row, quality.key, y)) for row in rows]
     lines = [
         Box(min(wide), py - 1, max(wide), py + 1)
@@ -116,27 +119,26 @@ def dots(rows: Sequence[Row], numbers: Sequence[int], x: Axis, y: Axis, quality:
     ]  # fmt: skip
     room = Box(x.start + 2, y.end, x.end, y.start - 2)
     labels = place(places, [row.name for row in rows], lines, room, SIZE)
+    fills = [colour(row.figures["coverage"].value if "coverage" in row.figures else None) for row in rows]
     return [
-        Dot(
-            number, row.name, row.family, *at, *ends, colour(row.figures.get("coverage")), told(row, quality, time), one
+        Dot(number, row.name, row.family, px, py, wide, high, fill, told(row, quality, time), one)
+        for number, row, (px, py), (wide, high), fill, one in zip(
+            numbers, rows, places, bars, fills, labels, strict=True
         )
-        for number, row, at, ends, one in zip(numbers, rows, places, bars, labels, strict=True)
     ]
 
 
 def bar(row: Row, key: str, axis: Axis) -> tuple[float, float] | None:
     """The ends of a figure's interval; what an axis does not reach ends with it."""
-    half = row.intervals.get(key)
-    return None if not half else (axis.at(row.figures[key] - half), axis.at(row.figures[key] + half))
+    low, high = row.figures[key].interval or (0.0, 0.0)
+    return None if low == high else (axis.at(low), axis.at(high))
 
 
 def told(row: Row, quality: Column, time: Column) -> str:
     """A dot in words: what its tooltip shows and a screen reader says."""
     wanted = dict.fromkeys((quality, time, *(BY_KEY[key] for key in ("coverage", "recall", "precision", "nfe"))))
     figures = [
-        f"{column.heading} {column.show(row.figures.get(column.key), row.intervals.get(column.key))}"
-        for column in wanted
-        if row.figures.get(column.key) is not None
+        f"{column.heading} {column.show(row.figures[column.key])}" for column in wanted if column.key in row.figures
     ]
     return f"{called(row)}: {'; '.join(figures)}"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.evaluation import EvaluationError
 from bench.live import Running, running
 from bench.progress import clock
-from bench.records import RecordError
+from bench.records import RecordError, visible
 from bench.report import curves
 from bench.report.collect import Collected, folders
 from bench.report.curves import Panel
@@ -93,7 +93,7 @@ def files(results: Path) -> Iterator[str]:
     """Name, time and size of each of those files; one that vanishes meanwhile is left out."""
     for folder in folders(results):
         for part, pattern in SHOWN:
-            for file in (folder / part).glob(pattern):
+            for file in visible(folder / part, pattern):
                 try:
                     told = file.stat()
                 except FileNotFoundError:

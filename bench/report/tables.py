@@ -4,11 +4,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.columns import BLOCKS, UNSURE, Column
+from bench.columns import BLOCKS, NONE, UNSURE, Column
+from bench.figure import Figures
 from bench.grids import contenders, figures_grids, heading, parts, sections
-from bench.table import Table, first_with
+from bench.table import Cell, Table
 
-SPOKEN = {"✓": ("yes", "yes"), "×": ("no", "no"), UNSURE: ("cannot be told", "unsure"), "–": ("not measured", "none")}
+SPOKEN = {"✓": ("yes", "yes"), "×": ("no", "no"), UNSURE: ("cannot be told", "unsure"), NONE: ("no mark", "none")}
 SEPARATOR = "\n"
 ARROWS = {"lower": "lower is better", "higher": "higher is better", "": ""}
 
@@ -47,17 +48,16 @@ class Block:
 
 @dataclass(frozen=True)
 class Mark:
-    """A cell of the lecture's table. kind: a class of the style sheet; details, key: of the figure it was made from."""
+    """A cell of the lecture's table. kind: a class of the style sheet; details: of the row it was made from."""
 
     title: str  # of its column
     mark: str
     spoken: str
     kind: str
-    figure: str
-    beside: list[str]  # the row that the figure is of where the model has several, and the lecture's word
+    figures: dict[str, str]  # key -> text
+    beside: list[str]  # the lecture's word
     agrees: bool | None
     details: str
-    key: str
 
 
 @dataclass(frozen=True)
@@ -69,29 +69,33 @@ class Judged:
 
 def lecture(table: Table) -> list[Judged]:
     """Block one, a line for each model."""
-    made = []
-    for name, (model, family) in zip(contenders(table, SEPARATOR), table.contenders.items(), strict=True):
-        marks = []
-        for rule in table.rules:
-            cell = table.lecture[rule.title][model]
-            row = first_with(table.rows, model, rule.key)
-            details = f"row{next(k for k, one in enumerate(table.rows) if one is row)}" if row else ""
-            spoken, kind = SPOKEN[cell.mark]
-            marks.append(
-                Mark(
-                    rule.title,
-                    cell.mark,
-                    spoken,
-                    kind,
-                    cell.figure,
-                    parts(cell, model)[1:],
-                    cell.agrees,
-                    details,
-                    rule.key,
-                )
-            )
-        made.append(Judged(name.split(SEPARATOR), family, marks))
-    return made
+    names = zip(contenders(table, SEPARATOR), table.contenders.items(), strict=True)
+    return [Judged(name.split(SEPARATOR), family, marks(table, model)) for name, (model, family) in names]
+
+
+def others(table: Table) -> list[Judged]:
+    """A line for each row of the models' other samplers."""
+    return [Judged([name], family, marks(table, name)) for name, family in table.others.items()]
+
+
+def marks(table: Table, name: str) -> list[Mark]:
+    """The marks of a line of block one, each with the place of its details."""
+    places = {row.name: f"row{k}" for k, row in reversed(list(enumerate(table.rows)))}  # the first of a name
+    return [mark(title, cells[name], places) for title, cells in table.lecture.items()]
+
+
+def mark(title: str, cell: Cell, places: dict[str, str]) -> Mark:
+    spoken, kind = SPOKEN[cell.mark]
+    return Mark(
+        title=title,
+        mark=cell.shown,
+        spoken=f"{spoken}, from one seed" if cell.shown != cell.mark else spoken,
+        kind=kind,
+        figures=cell.figures,
+        beside=parts(cell)[1:],
+        agrees=cell.agrees,
+        details=places[cell.source] if cell.figures else "",
+    )
 
 
 def blocks(table: Table) -> list[Block]:
@@ -127,13 +131,13 @@ def headings(texts: Sequence[str], columns: Sequence[Column]) -> list[Heading]:
     return [Heading(texts[0], "", True), *known, *(Heading(text, "", False) for text in texts[1 + len(known) :])]
 
 
-def entries(columns: Sequence[Column], texts: Sequence[str], figures: dict[str, float], prefix: str) -> list[Entry]:
+def entries(columns: Sequence[Column], texts: Sequence[str], figures: Figures, prefix: str) -> list[Entry]:
     """The cells of a line; what nothing measured has no value and no details."""
     made = []
     for column, text in zip(columns, texts, strict=False):
-        value = figures.get(column.key)
-        if value is None:
+        if column.key not in figures:
             made.append(Entry(text))
         else:
+            value = figures[column.key].value
             made.append(Entry(text, repr(value) if math.isfinite(value) else "", prefix + column.key))
     return made + [Entry(text) for text in texts[len(columns) :]]

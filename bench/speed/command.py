@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.config import split
+from bench.paths import check_results
 from bench.progress import Bar, console
 from bench.schema import ConfigError, check_name
 from bench.speed import report
@@ -47,7 +48,7 @@ def speed(words: Sequence[str]) -> None:
         for module in NEEDS.get(name, ()):
             if find_spec(module) is None:
                 raise ConfigError(f"question={name}: {module} is not installed; pip install -e '.[speed]' brings it")
-    folder = Path(str(changes.get("results", "results")))
+    folder = check_results(Path(changes.get("results", "results")), writes=True)
     known = report.read(folder)
     for number, name in enumerate(asked, 1):
         console.print(f"[bold]{name}[/], {number} of {len(asked)}: {QUESTIONS[name]}")

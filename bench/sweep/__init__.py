@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.locks import exclusive
+from bench.paths import check_results
 from bench.progress import console
 from bench.records import failures
 from bench.schema import ConfigError
@@ -67,6 +68,8 @@ def check_options(machines: Machines) -> None:
             raise ConfigError(f"{option}={value}: belongs to --executor {'local' if ray else 'ray'}; take it out")
     if machines.jobs is not None and machines.jobs < 1:
         raise ConfigError(f"--jobs={machines.jobs}: at least one run at a time")
+    if machines.gpus is not None and machines.gpus < 0:
+        raise ConfigError(f"--gpus={machines.gpus}: at least 0 for each device of a run")
 
 
 def checked(where: str, overrides: Sequence[str]) -> tuple[SweepFile, list[Planned], Path]:
@@ -74,7 +77,7 @@ def checked(where: str, overrides: Sequence[str]) -> tuple[SweepFile, list[Plann
     try:
         file = read(where)
         planned = probes(file, overrides) if file.method == "bayes" else all_cells(file, overrides)
-        return file, planned, one_folder(planned)
+        return file, planned, check_results(one_folder(planned), writes=True)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from None
 

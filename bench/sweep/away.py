@@ -159,7 +159,8 @@ def collect(results: Path, cell: Cell) -> dict[str, bytes]:
         files += (results / "pictures" / run).rglob("*")
         files += {*(results / "runs" / run).rglob("*")} - {*(results / "runs" / run / "checkpoints").rglob("*")}
         files += [results / "failures" / f"{run}.json", records.path(results, run)]
-    files += [file for file in (results / "records").glob("*.json") if records.read(file).family == records.FLOOR]
+    recorded = records.visible(results / "records", "*.json")
+    files += [file for file in recorded if records.read(file).family == records.FLOOR]
     return read(results, [file for file in files if file.is_file()])
 
 

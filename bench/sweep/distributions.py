@@ -115,11 +115,11 @@ def parameter(key: str, given: Any) -> Parameter:
     kind = check_name(f"{key}.distribution", given.get("distribution", implied(given)), [*DISCRETE, *CONTINUOUS,
                       *QUANTISED])  # fmt: skip
     if kind in DISCRETE:
-        return choice(key, check(DISCRETE[kind], given, f"{key}."))
+        return choice(key, check(DISCRETE[kind], given, f"{key}.", ": "))
     given = dict(given)
     step = quantum(key, given.pop("q", 1)) if kind in QUANTISED else None
     schema, build = CONTINUOUS[QUANTISED.get(kind, kind)]
-    settings = check(schema, numbers(key, given), f"{key}.")
+    settings = check(schema, numbers(key, given), f"{key}.", ": ")
     if isinstance(settings, Interval) and settings.min >= settings.max:
         raise ConfigError(f"{key}.min={settings.min}: not below {key}.max={settings.max}")
     return Range(build(settings).ppf, step, settings if isinstance(settings, Interval) else None)
@@ -157,8 +157,8 @@ def quantum(key: str, q: Any) -> float:
 
 
 def numbers(key: str, given: dict[str, Any]) -> dict[str, Any]:
-    """`given`, unless YAML has read a number as text: 1e-4 is one, 1.0e-4 is none."""
+    """`given`, unless a number was read as text: 1e-4 and 010 are texts, 1.0e-4 and 10 are none."""
     for name, value in given.items():
         if name != "distribution" and isinstance(value, str):
-            raise ConfigError(f"{key}.{name}={value}: YAML reads this as text; write a number as 0.0001 or 1.0e-4")
+            raise ConfigError(f"{key}.{name}={value}: YAML reads this as text; write a number as 10, 0.0001 or 1.0e-4")
     return given

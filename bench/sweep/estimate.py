@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from bench.records import HOUSE, Record, find, read_all
+from bench.identity import alike
+from bench.provenance import HOUSE
+from bench.records import Record, find, read_all
 from bench.schema import Config
-from bench.seeds import identity
 from bench.selection import describe
 
 PUBLISHED = HOUSE / "results" / "published"
@@ -38,12 +39,12 @@ class Costs:
 
     def of(self, config: Config) -> Cost | None:
         """Of runs alike but for their seed, or else of the same model and data, for as many images; None if none is."""
-        alike = identity(as_record(config))
-        if alike not in self.known:
-            found = [source.alike[alike] for source in self.sources if alike in source.alike]
+        same = alike(config.model_dump())
+        if same not in self.known:
+            found = [source.alike[same] for source in self.sources if same in source.alike]
             found += [source.same[named] for source in self.sources if (named := names(config)) in source.same]
-            self.known[alike] = cost(found[0], config.train.images) if found else None
-        return self.known[alike]
+            self.known[same] = cost(found[0], config.train.images) if found else None
+        return self.known[same]
 
 
 class Past:
@@ -57,7 +58,7 @@ class Past:
 
     def add(self, record: Record) -> None:
         if record.images_seen:
-            self.alike[identity(record)].append(record)
+            self.alike[alike(record.config)].append(record)
             self.same[record.config["model"]["name"], record.config["data"]["name"]].append(record)
 
 
@@ -79,11 +80,6 @@ def evaluation_seconds(record: Record) -> float:
            + result.timing["latency"]) if result.timing else 0.0)
         for result in record.results.values()
     )  # fmt: skip
-
-
-def as_record(config: Config) -> Record:
-    """A configuration in the place of its record, for the functions that compare records."""
-    return Record(run_id="", family="", config=config.model_dump(), code={}, libraries={}, data_digest="")
 
 
 def makespan(waiting: Sequence[tuple[float, int]], running: Sequence[tuple[float, int]], places: int) -> float:

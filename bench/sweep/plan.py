@@ -1,6 +1,5 @@
 """A sweep file and overrides -> the cells, each checked before any is started, and which of them are recorded."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +54,7 @@ def cell_at(file: SweepFile, overrides: Sequence[str], coordinates: Coordinates,
 
 def cells(file: SweepFile, overrides: Sequence[str], assignment: Assignment, number: int) -> list[Planned]:
     """One assignment as `bench train` takes it; where that trains several models each is a cell, and may fail alone."""
-    group = [f"wandb.group={json.dumps(file.name)}"] if file.name else []
+    group = [f"wandb.group={file.name}"] if file.name else []
     words = [*group, *expand(template(file), assignment), *overrides]
     try:
         configs = load(words)

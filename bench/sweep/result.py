@@ -33,8 +33,8 @@ def timed_otherwise(recorded: Sequence[Planned], threads: int, now: int) -> str:
     told = " and ".join(f"{threads} CPU threads, {jobs} at once" for threads, jobs in sorted(shares))
     alike = f", or --jobs={max(shares)[1]} times them alike" if len(shares) == 1 else ""
     return (
-        f"recorded runs were timed with {told}; those to come will be with {threads}, {now} at once, and no table "
-        f"mixes the two: results=DIR keeps them apart{alike}"
+        f"recorded runs were timed with {told}; those to come will be with {threads}, {now} at once, and the "
+        f"table judges speed only among runs timed alike: results=DIR keeps them apart{alike}"
     )
 
 
@@ -64,8 +64,9 @@ def show_table(planned: Sequence[Planned], results: Path) -> None:
     except (TableError, RecordError) as error:
         console.print(f"[yellow]  no table: {error}[/]")
         return
+    written = render.write(made, results)
     terminal.show(made, Console(highlight=False))
-    console.print(f"written: {', '.join(map(str, render.write(made, results)))}")
+    console.print(f"written: {', '.join(map(str, written))}", markup=False)
     wandb = planned[0].config.wandb
     if wandb.mode != "disabled":
         push_table(made, records, results, wandb.project, wandb.mode)

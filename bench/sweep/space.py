@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +19,31 @@ from bench.sweep.distributions import Choice, Parameter, parameter
 Assignment = dict[str, Any]  # first-level parameter -> value; of nested ones a dict, as W&B has it
 Coordinates = dict[str, float]  # parameter, its levels joined by dots -> where in its range
 RANDOM_DRAWS = 0  # keeps these seeds apart from those of bayes.py
+
+
+EXAMPLES = {  # of the keys that every file has
+    "method": "method: grid",
+    "parameters": "parameters: {seed: {values: [0, 1, 2]}}",
+    "command": "command: [bench, train, '${args_no_hyphens}']",
+}
+
+
+class Plain(yaml.SafeLoader):
+    """YAML whose scalars are decimal numbers, true, false, null or text: 010, 1:30, 0x10, on and dates are texts."""
+
+
+Plain.yaml_implicit_resolvers = {}
+for tag, pattern, first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?(0|[1-9][0-9_]*)", "-+0123456789"),
+    (
+        "float",
+        r"[-+]?((0|[1-9][0-9_]*)\.[0-9_]*|\.[0-9]+)([eE][-+][0-9]+)?",
+        "-+0123456789.",
+    ),  # 1e-4 is a text, as for PyYAML
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+):
+    Plain.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), list(first))
 
 
 class Metric(Section):
@@ -48,7 +74,7 @@ def read(where: str) -> SweepFile:
     if not file.is_file() and where in names("sweep"):
         file = Path(str(CONFIGS / "sweep" / f"{where}.yaml"))
     try:
-        content = yaml.safe_load(file.read_text())
+        content = yaml.load(file.read_text(), Loader=Plain)
     except OSError as error:
         known = " or ".join(names("sweep"))
         raise ConfigError(f"{str(error.strerror).lower()}; give a sweep file, or {known} of configs/sweep/") from None
@@ -60,7 +86,10 @@ def read(where: str) -> SweepFile:
         raise ConfigError("early_terminate: take it out; every run is judged at the end of its budget")
     for key in content:
         check_name("key", key, SweepFile.model_fields)
-    asked: SweepFile = check(SweepFile, content)
+    for key, example in EXAMPLES.items():
+        if key not in content:
+            raise ConfigError(f"{key}: missing; add a line as {example}")
+    asked: SweepFile = check(SweepFile, content, sign=": ")
     if asked.method != "grid" and asked.run_cap is None:
         raise ConfigError(f"run_cap: missing; method={asked.method} draws without end, so give it as run_cap: 20")
     if asked.method == "bayes" and asked.metric is None:

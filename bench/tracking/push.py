@@ -182,7 +182,7 @@ def tell_table(
     used = [use(run, record_artifact(record, results)) for record in records]
     run.log({TABLE: wandb.Table(columns=[*HEADINGS], data=[line(row, *of) for row in table.rows])})
     for rule, cells in table.lecture.items():
-        run.summary.update({f"marks/{rule}/{model}": cell.mark for model, cell in cells.items()})
+        run.summary.update({f"marks/{rule}/{model}": cell.shown for model, cell in cells.items()})
     made = wandb.Artifact(run.id, type="table")
     for name, text in texts(table).items():
         with made.new_file(name) as file:

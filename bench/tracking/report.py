@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.progress import console
-from bench.records import read_all, write_text
+from bench.records import read_all, visible, write_text
 from bench.schema import ConfigError
 from bench.selection import comparable, select
 from bench.table import Table, build
@@ -34,7 +34,7 @@ def publish(overrides: Sequence[str]) -> int:
     runs, _, _ = comparable(records, results)
     data, preset = runs[0].config["data"]["name"], runs[0].preset
     kept = results / "runs" / table_name(table, preset, data) / "wandb-report.json"
-    drawn = {file.stem for record in records for file in (results / "pictures" / record.run_id).glob("*.png")}
+    drawn = {file.stem for record in records for file in visible(results / "pictures" / record.run_id, "*.png")}
     try:
         report = saved(table, settings.project, (data, preset), sorted(drawn), known(kept, settings.project))
     except Exception as error:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from bench.columns import COLUMNS
 from bench.pictures import CAPTIONS
-from bench.records import Record, path
+from bench.records import Record, path, visible
 from bench.row_pictures import row_file
+from bench.rows import Row, gather
 from bench.seeds import names
 from bench.summary import intervals, summary
-from bench.table import Row, gather, steps
+from bench.table import steps
 
 if TYPE_CHECKING:
     import wandb
@@ -57,7 +58,7 @@ def grid_of(file: Path) -> "wandb.Image":
 
 def grids(folder: Path) -> list[Path]:
     """The sample grids that a run's folder holds, in their order."""
-    return sorted((folder / GRIDS).glob("*.png"))
+    return visible(folder / GRIDS, "*.png")
 
 
 def digest(record: Record) -> str:
@@ -79,7 +80,7 @@ def whole(run: "Run", session: "Session", record: Record, results: Path) -> None
 
     folder = results / "runs" / record.run_id
     history(run, session, record.curves, grids(folder), record.images_seen)
-    drawn = sorted((results / "pictures" / record.run_id).glob("*.png"))
+    drawn = visible(results / "pictures" / record.run_id, "*.png")
     shown = {f"pictures/{file.stem}": wandb.Image(str(file), caption=CAPTIONS.get(file.stem)) for file in drawn}
     run.log({"images_seen": record.images_seen, COMPARISON: of_run(record, results), **shown})
     arrived(artifacts(run, record, results), session)
@@ -108,7 +109,7 @@ def of_run(record: Record, results: Path) -> "wandb.Table":
     folder = results / "pictures" / record.run_id
     table = wandb.Table(columns=["run", *HEADINGS, "samples"])
     for row in rows:
-        file = row_file(folder, "samples", row.name.partition(", ")[2] or "default")
+        file = row_file(folder, "samples", row.sampler)
         table.add_data(
             record.run_id,
             *line(row, record.config["data"]["name"], record.preset),
@@ -117,15 +118,17 @@ def of_run(record: Record, results: Path) -> "wandb.Table":
     return table
 
 
-HEADINGS = ["row", "model", "family", "data", "preset", "seeds", *KEYS, *(f"{key}_95" for key in KEYS), "protocols",
-            "flags"]  # fmt: skip
+ENDS = [f"{key}_{end}" for key in KEYS for end in ("low", "high")]
+HEADINGS = ["row", "model", "family", "data", "preset", "seeds", *KEYS, *ENDS, "protocols", "flags"]
 
 
 def line(row: Row, data: str, preset: str) -> list[Any]:
     """A row of the comparison under `HEADINGS`, in the table's units; None where nothing was measured."""
-    figures = [source.get(key) for source in (row.figures, row.intervals) for key in KEYS]
+    known = [row.figures.get(key) for key in KEYS]
+    figures = [figure and figure.value for figure in known]
+    ends = [end for figure in known for end in ((figure and figure.interval) or (None, None))]
     return [
-        row.name, row.model, row.family, data, preset, row.seeds, *figures,
+        row.name, row.model, row.family, data, preset, row.seeds, *figures, *ends,
         " ".join(row.protocols), "; ".join(row.flags),
     ]  # fmt: skip
 

@@ -29,16 +29,28 @@ def test_a_table_is_as_itself() -> None:
     one = table([3.0, 4.0, 5.0])
     found = repetition(one, one)
     assert (found.apart, found.missing) == ([], [])
-    assert found.compared == len(one.rows[0].intervals.keys() & {column.key for column in QUALITY})
+    assert found.compared == len(one.rows[0].figures.keys() & {column.key for column in QUALITY})
 
 
-def test_figures_are_apart_just_beyond_the_root_of_the_sum_of_squares() -> None:
+def test_figures_are_apart_where_welchs_interval_of_their_difference_excludes_0() -> None:
+    """Of three seeds each, equally spread: 4 degrees of freedom."""
     one = table([3.0, 4.0, 5.0])
-    reach = math.hypot(*[one.rows[0].intervals["fid"]] * 2)
+    reach = 2.776445 * math.sqrt(2 / 3)
     for shift, apart in ((0.99 * reach, 0), (1.01 * reach, 1), (-1.01 * reach, 1)):
         other = table([3.0 + shift, 4.0 + shift, 5.0 + shift])
         for found in (repetition(one, other), repetition(other, one)):
             assert [entry.column.key for entry in found.apart] == ["fid"] * apart
+
+
+def test_figures_of_two_versions_of_a_metric_are_not_compared() -> None:
+    fids = [3.0, 4.0, 5.0]
+    newer = [record("vae", "autoregressive-vae", seed, {"default": figures(fid + 9, 0.9, 0.01)})
+             for seed, fid in enumerate(fids)]  # fmt: skip
+    for run in newer:
+        next(iter(run.results.values())).versions = {"fid": 2}
+    here, there = table(fids), build(newer, HERE)
+    assert repetition(here, there).apart == []
+    assert repetition(here, there).compared == repetition(here, here).compared - 1
 
 
 def test_a_row_of_one_table_only_is_named_and_two_protocols_are_refused() -> None:

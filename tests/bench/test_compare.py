@@ -7,7 +7,8 @@ import pytest
 
 from bench.cli import main
 from bench.columns import COLUMNS, UNSURE, Column
-from bench.compare import TIMES, abilities, blocks, different, flat, verdict, why_not
+from bench.compare import ON_ONE_MACHINE, abilities, blocks, different, flat, verdict, why_not
+from bench.figure import Figure
 from bench.grids import heading
 from bench.records import Record, read_all
 
@@ -49,11 +50,13 @@ def test_turned_round_every_difference_is_the_negative() -> None:
 @pytest.mark.parametrize(("better", "said"), [("lower", "A"), ("higher", "B"), ("", "")])
 def test_which_is_better_asks_for_more_than_both_intervals_together(better: str, said: str) -> None:
     column = Column("x", "x", ".2f", better)
+    one = Figure(1.0, 0.7, 1.3, 1e9)
     edge = math.hypot(0.3, 0.4)  # 0.5
-    assert verdict(column, [1.0, 1.0 + edge], [0.3, 0.4]) == ("+0.50", UNSURE)
-    assert verdict(column, [1.0, 1.01 + edge], [0.3, 0.4]) == ("+0.51", said)
-    assert verdict(column, [1.0, 1.5], [0.0, 0.0]) == ("+0.50", "")
-    assert verdict(column, [1.0, None], [0.3, 0.0]) == ("–", "")
+    near, far = (Figure(1 + shift, 0.6 + shift, 1.4 + shift, 1e9) for shift in (0.98 * edge, 1.02 * edge))
+    assert verdict(column, one, near) == ("+0.49", UNSURE)
+    assert verdict(column, one, far) == ("+0.51", said)
+    assert verdict(column, Figure(1.0), Figure(1.5)) == ("+0.50", "")
+    assert verdict(column, one, None) == ("–", "")
 
 
 def test_models_without_a_sampler_in_common_stand_beside_each_of_the_others_rows() -> None:
@@ -76,8 +79,8 @@ def test_figures_of_two_protocols_or_two_machines_are_not_put_side_by_side(
     elsewhere = result.model_copy(update={"hardware": result.hardware | {"threads": 64}})
     ((title, grid),) = blocks(vae, vae.model_copy(update={"results": {key: elsewhere}}))
     assert title == "vae (on two machines: without times)"
-    times = {heading(column) for column in COLUMNS if column.key in TIMES}
-    assert len(times) == len(TIMES)
+    times = {heading(column) for column in COLUMNS if column.key in ON_ONE_MACHINE}
+    assert len(times) == len(ON_ONE_MACHINE)
     assert not times & {line[0] for line in grid}
     changed = {
         name: one.model_copy(update={"protocol": {**one.protocol, "images": 1}}) for name, one in vae.abilities.items()
@@ -88,3 +91,14 @@ def test_figures_of_two_protocols_or_two_machines_are_not_put_side_by_side(
 def test_settings_differ_by_their_leaves() -> None:
     a, b = {"model": {"width": 32, "name": "vae"}, "seed": 0}, {"model": {"name": "vae"}, "seed": 1, "new": []}
     assert different(flat(a), flat(b)) == [["model.width", "32", "–"], ["seed", "0", "1"], ["new", "–", "[]"]]
+
+
+def test_figures_of_two_versions_of_a_metric_are_not_put_side_by_side() -> None:
+    vae = RECORDS["vae"]
+    ((key, result),) = vae.results.items()
+    newer = vae.model_copy(update={"results": {key: result.model_copy(update={"versions": {"fid": 2}})}})
+    ((_, before),) = blocks(vae, vae)
+    ((_, grid),) = blocks(vae, newer)
+    assert {line[0] for line in before} - {line[0] for line in grid} == {
+        "FID, n/4 ↓", "FID, n/2 ↓", "FID ↓",
+    }  # fmt: skip

@@ -1,10 +1,13 @@
 """Configurations: bad ones end in one clear line, good ones have a stable identity."""
 
+from pathlib import Path
+
 import pytest
 
 from bench.cli import main
 from bench.config import load, names, run_id
-from bench.schema import ConfigError
+from bench.records import read_all
+from bench.schema import Config, ConfigError
 from models import MODELS
 
 BAD = {  # the words of a command -> what its one line must name
@@ -26,6 +29,10 @@ BAD = {  # the words of a command -> what its one line must name
     "train model=ddpm samplers=[ddim-5O]": ["samplers=ddim-5O", "did you mean ddim-50"],
     "train model=ddpm samplers.fast.stride=2": ["samplers.fast.stride", "method", "steps"],
     "train model=ddpm samplers.fast.steps=5000": ["samplers.fast", "5000", "1000"],
+    "train model=ddpm headline=ddim-5O": ["headline=ddim-5O", "choose from ancestral-1000, ancestral-100, ddim-50"],
+    "train model=ddpm headline=ancestral-1000": ["headline=ancestral-1000", "evaluation.timed_only"],
+    "train model=ddpm samplers=[ddim-50,ddim-10]": ["headline: missing", "ddim-50, ddim-10"],
+    "train model=vae headline=default": ["headline=default", "one way to sample"],
     "train model=vae samplers.fast.steps=5": ["samplers.fast.steps", "unknown"],
     "train model=vae evaluation.timed_only=[ddim-5O]": ["evaluation.timed_only=ddim-5O", "did you mean ddim-50"],
     "train model=vae evaluation.samples=3": ["evaluation.samples=3", "16"],
@@ -88,6 +95,27 @@ def test_samplers_are_not_part_of_the_identity_and_add_up() -> None:
     added = load(words)[0]
     assert added.samplers == load(["model=ddpm"])[0].samplers | {"ddim-20": {"method": "ddim", "steps": 20}}
     assert run_id(listed) == run_id(added)
+
+
+def test_every_configuration_names_the_sampler_that_speaks_for_it() -> None:
+    """And another one, or other samplers, make no other run."""
+    for preset in names("preset"):
+        for data in ("mnist", "grid_25"):
+            for config in load([f"preset={preset}", f"data={data}"]):
+                assert (config.headline in config.samplers) if config.samplers else config.headline is None
+                assert config.headline not in config.evaluation.timed_only
+    one, other = (load(["model=ddpm", f"headline={name}"])[0] for name in ("ancestral-100", "ddim-50"))
+    assert one.headline != other.headline
+    assert run_id(one) == run_id(other)
+    assert load(["model=ddpm", "samplers=[ddim-10]"])[0].headline is None, "the only one"
+
+
+def test_published_runs_keep_their_identity() -> None:
+    published = Path(__file__).resolve().parents[2] / "results" / "published"
+    runs = [record for record in read_all(published) if record.images_seen]
+    assert len(runs) > 20
+    for record in runs:
+        assert run_id(Config(**record.config)) == record.run_id
 
 
 def test_later_layers_win() -> None:

@@ -62,5 +62,4 @@ def test_a_read_only_folder_ends_in_one_sentence(
     assert mounted("-o", "remount,ro", str(disk))
     assert main(command(disk / "results", tiny)) == 2
     said = capsys.readouterr().err.splitlines()[-1]
-    assert said.startswith(f"bench: {disk}")
-    assert "Read-only file system" in said
+    assert said.startswith(f"bench: results={disk / 'results'}: {disk} cannot be written to")

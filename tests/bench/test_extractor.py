@@ -1,29 +1,89 @@
 """`bench extractor` writes a classifier that the evaluation can load, with the accuracy that it measured."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from bench.cli import main
+from bench.evaluation import EvaluationError, known_extractors, load_extractor, pretrained
 from bench.evaluation.classifier import accuracy
-from bench.evaluation.pretrained import ASSETS, read_classifier
+from bench.evaluation.pretrained import ASSETS, cache_folder, read_classifier
 from datamodules import DATAMODULES
 
+FOLDER = Path("generative-trilemma") / "extractors"
 FASHION = Path(os.environ.get("FASHION_MNIST_ROOT", "data/fashion_mnist"))
 
 
-def test_what_it_trains_is_what_it_says(
-    small_mnist: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.fixture(autouse=True)
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The user's cache, which the other tests do not see."""
+    monkeypatch.setattr(pretrained, "cache_folder", cache_folder)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    return tmp_path / "xdg" / FOLDER
+
+
+def test_what_it_trains_is_what_it_says_and_is_kept_in_the_users_cache(
+    small_mnist: Path, cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("bench.extractor.ASSETS", small_mnist)
+    shipped, digest = {file: file.read_bytes() for file in ASSETS.iterdir()}, load_extractor("mnist-cnn").digest
     assert main(["extractor", "data=mnist"]) == 0
-    model, about = read_classifier(small_mnist / "mnist-cnn.pt")
+    assert {file: file.read_bytes() for file in ASSETS.iterdir()} == shipped
+    model, about = read_classifier(cache / "mnist-cnn.pt")
     data = DATAMODULES["mnist"]()
     data.setup()
     assert about["accuracy"] == accuracy(model, data.test_images, data.test_labels)
     assert about["accuracy"] > 0.5  # of ten classes, after 512 images
-    assert f"{about['accuracy']:.2%}" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"{about['accuracy']:.2%}" in said
+    assert f"{cache}/mnist-cnn.pt" in said
+    assert "instead of the mnist-cnn of this package" in said
+    assert load_extractor("mnist-cnn").digest != digest  # which the protocol holds
+    (cache / "mnist-cnn.pt").unlink()
+    assert load_extractor("mnist-cnn").digest == digest
+
+
+def test_what_the_user_trained_is_known_beside_what_ships(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    cache.mkdir(parents=True)
+    shutil.copy(ASSETS / "mnist-cnn.pt", cache / "digits-cnn.pt")
+    (cache / "._digits-cnn.pt").touch()
+    assert {"digits-cnn", "stacked-digits-cnn", "mnist-cnn"} <= set(known_extractors())
+    assert not [name for name in known_extractors() if "._" in name]
+    assert load_extractor("digits-cnn").digest == load_extractor("mnist-cnn").digest
+    assert main(["list", "extractors"]) == 0
+    assert str(cache) in capsys.readouterr().out
+
+
+def test_the_cache_is_xdgs_or_the_homes_or_none(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert cache_folder() == cache
+    for setting in ("", "relative"):
+        monkeypatch.setenv("XDG_CACHE_HOME", setting)
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        assert cache_folder() == tmp_path / "home" / ".cache" / FOLDER
+
+    def nobody(kind: type[Path]) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", classmethod(nobody))
+    with pytest.raises(EvaluationError, match="no home folder is known here; set XDG_CACHE_HOME"):
+        cache_folder()
+    assert "mnist-cnn" in known_extractors()
+
+
+def test_a_cache_that_cannot_be_written_is_refused_before_the_training(
+    small_mnist: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("bench.extractor.train", lambda *_, **__: pytest.fail("trained in vain"))
+    cache.parent.mkdir(parents=True)
+    cache.touch()  # a file where the folder should be: refused to root as well
+    assert main(["extractor", "data=mnist"]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"bench: {cache}: no file can be written there (File exists)")
+    assert "set XDG_CACHE_HOME" in said
 
 
 @pytest.mark.parametrize(
@@ -47,7 +107,6 @@ def test_a_shipped_classifier_is_as_good_as_it_says(name: str, root: Path | None
 def test_images_without_classes_are_refused(
     small_mnist: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("bench.extractor.ASSETS", small_mnist)
     build = DATAMODULES["mnist"].setup
 
     def unlabelled(self: object, stage: str | None = None) -> None:
@@ -57,4 +116,4 @@ def test_images_without_classes_are_refused(
     monkeypatch.setattr(DATAMODULES["mnist"], "setup", unlabelled)
     assert main(["extractor", "data=mnist"]) == 2
     assert "no class labels" in capsys.readouterr().err
-    assert not list(small_mnist.glob("*.pt"))
+    assert not list(small_mnist.rglob("*.pt"))

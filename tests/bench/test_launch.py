@@ -8,14 +8,18 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 
 from bench.cli import main
+from bench.launch import cluster, launch
+from bench.schema import ConfigError, Trainer
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="gloo jobs are tried on Unix")
 Words = Callable[..., list[str]]
@@ -192,7 +196,7 @@ def test_a_batch_that_ranks_cannot_share_is_refused_with_both_numbers(capsys: py
         {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"},
         {
             "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2", "SLURM_PROCID": "0", "SLURM_LOCALID": "0",
-            "SLURM_NODEID": "0", "SLURM_JOB_NAME": "train",
+            "SLURM_NODEID": "0", "SLURM_JOB_NAME": "train", "SLURM_STEP_ID": "0",
         },
     ],
     ids=["torchrun", "slurm"],
@@ -205,3 +209,63 @@ def test_a_launcher_that_started_another_number_of_processes_is_refused(
     assert main(["train", "model=vae", "preset=smoke"]) == 2
     said = " ".join(capsys.readouterr().err.split())
     assert "trainer.devices=1 on trainer.num_nodes=1: 1 processes, but the launcher has started 2" in said
+
+
+ALLOCATION = {"SLURM_NTASKS": "2", "SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "train"}
+STEP = {"SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0", "SLURM_STEP_ID": "0"}
+ALONE = Trainer(accelerator="cpu", devices=1, num_nodes=1, precision="auto")
+BOTH = Trainer(accelerator="cpu", devices=2, num_nodes=1, precision="auto")
+
+
+def test_one_process_in_an_allocation_runs_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key, value in ALLOCATION.items():
+        monkeypatch.setenv(key, value)
+    launch(ALONE)
+    (plugin,) = cluster()
+    assert isinstance(plugin, LightningEnvironment)
+    assert (plugin.world_size(), plugin.global_rank()) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        (ALLOCATION, "inside a SLURM allocation srun starts the processes; write srun before the command"),
+        (ALLOCATION | STEP | {"SLURM_STEP_ID": "4294967291"}, "srun starts the processes"),  # a job's script
+        (ALLOCATION | STEP, "--ntasks-per-node=2"),
+        (ALLOCATION | STEP | {"SLURM_NTASKS": "3"}, "2 processes, but the launcher has started 3"),
+        (ALLOCATION | STEP | {"SLURM_NTASKS": "two"}, "SLURM_NTASKS=two: no number"),
+    ],
+)
+def test_slurm_without_what_ranks_need_is_one_sentence_at_once(
+    variables: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key, value in variables.items():
+        monkeypatch.setenv(key, value)
+    with pytest.raises(ConfigError) as error:
+        launch(BOTH)
+    assert said in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_program_without_a_file_starts_no_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("-c", "-", ""):
+        monkeypatch.setattr(sys, "argv", [name])
+        monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
+        with pytest.raises(ConfigError, match="`python -c` or standard input has none"):
+            launch(BOTH)
+    monkeypatch.setattr(sys, "ps1", ">>>", raising=False)
+    with pytest.raises(ConfigError, match=r"num_nodes=1: a notebook or an interactive session is one process"):
+        launch(BOTH)
+
+
+def test_a_training_in_a_thread_ends_well(tmp_path: Path) -> None:
+    """Python lets only the main thread handle signals."""
+    words = [
+        "model=vae", "preset=smoke", "data=ring_8", "train.images=64", "train.batch=32", "evaluation.samples=64",
+        "evaluation.timed_images=4", "trainer.accelerator=cpu", f"results={tmp_path}",
+    ]  # fmt: skip
+    status: list[int] = []
+    thread = threading.Thread(target=lambda: status.append(main(["train", *words])))
+    thread.start()
+    thread.join()
+    assert status == [0]

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from bench.cli import main
+from bench.evaluation import Protocol
 from datamodules import DATAMODULES
 
 WORDS = ["evaluation.samples=64", "evaluation.chunk=25", "results=r"]
@@ -71,6 +72,54 @@ def test_copies_are_flagged_and_the_pairs_are_drawn(small_mnist: Path, capsys: p
     assert "possible copies" in capsys.readouterr().err
 
 
+def test_hidden_files_are_no_samples_links_are_followed_and_the_rest_is_said(
+    held_out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Half of the samples behind a link, copies of a notebook's, a resource fork: the figures are those without."""
+    assert main(["evaluate", "--images", str(held_out), "--name", "whole", *WORDS]) == 0
+    (held_out.parent / "away").mkdir()
+    for file in sorted(held_out.glob("001*.png")):
+        file.rename(held_out.parent / "away" / file.name)
+    (held_out / "001").symlink_to("../away")
+    (held_out / ".ipynb_checkpoints").mkdir()
+    (held_out / ".ipynb_checkpoints" / "0.png").write_bytes((held_out / "00000.png").read_bytes())
+    (held_out / "._00000.png").write_bytes(b"\0\5\x16\7")
+    (held_out / "grid.jpg").touch()
+    capsys.readouterr()
+    assert main(["evaluate", "--images", str(held_out), "--name", "linked", *WORDS]) == 0
+    assert f"--images={held_out}: 256 images, left out 2 hidden, 1 .jpg" in capsys.readouterr().err
+    assert figures(recorded("linked-mnist-images")) == figures(recorded("whole-mnist-images"))
+
+
+def test_a_folder_without_lossless_images_says_what_it_holds(
+    small_mnist: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = small_mnist / "theirs"
+    folder.mkdir()
+    assert main(["evaluate", "--images", str(folder), *WORDS]) == 2
+    assert (
+        "holds no .png, .bmp, .tif, .tiff file (it is empty): save the samples as 8-bit PNG" in capsys.readouterr().err
+    )
+    for name in ("0.JPG", "1.jpg", "samples.npz", "._x.png"):
+        (folder / name).touch()
+    assert main(["evaluate", "--images", str(folder), *WORDS]) == 2
+    assert (
+        "(left out 2 .jpg, 1 .npz, 1 hidden; lossy files have other pixels than the samples had)"
+        in capsys.readouterr().err
+    )
+
+
+def stated(at: Path) -> Path:
+    """A protocol as a file beside the images' folder."""
+    file = at.parent / "protocol.json"
+    fields = {
+        "data": "mnist", "extractor": "mnist-cnn", "extractor_digest": "ab", "reference_digest": "cd", "samples": 64,
+        "seed": 0, "chunk": 25, "quantisation": "uint8", "weights": "none", "sampler": "images",
+    }  # fmt: skip
+    file.write_text(json.dumps(Protocol(**fields, sampler_settings={}, precision="float32").to_dict()))
+    return file
+
+
 Case = Callable[[Path], list[str]]
 
 
@@ -84,6 +133,17 @@ Case = Callable[[Path], list[str]]
         (lambda at: ["--images", str(at), "--data", "stacked_mnist", "evaluation.samples=64"], "00000.png"),
         (lambda at: ["--images", str(at), "model.width=3"], "model.width=3: `bench evaluate --images` takes"),
         (lambda at: ["--images", str(at), "--protocol", "abc"], "--protocol=abc: names 0 protocols"),
+        (lambda at: ["--images", str(at), "evaluation.repeats=3"], "evaluation.repeats=3: not used with --images"),
+        (
+            lambda at: ["--images", str(at), "--protocol", str(stated(at)), "evaluation.samples=64"],
+            "evaluation.samples=64: not used with --images, since --protocol states it",
+        ),
+        (
+            lambda at: ["--images", str(at.rename(at.parent / "样本"))],
+            "样本: the folder's name has no letter A to Z and no",
+        ),
+        (lambda at: ["--images", str(at), "--name", "样本"], "--name=样本: takes letters A to Z"),
+        (lambda at: ["--images", str(at), "--name", "x" * 121], "120 at most"),
         (lambda at: ["results=r"], "name a RUN"),
         (lambda at: ["RUN", "--name", "a"], "--data and --name belong to --images=DIR"),
         (lambda at: ["--images", str(at), "--name", "../a", "evaluation.samples=64"], "--name=../a: takes letters"),

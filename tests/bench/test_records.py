@@ -33,3 +33,26 @@ def test_a_failed_write_leaves_the_old_record_and_no_debris(tmp_path: Path, monk
     with pytest.raises(OSError, match="No space"):
         records.write(example().model_copy(update={"images_seen": 4}), tmp_path)
     assert [file.read_bytes() for file in (tmp_path / "records").iterdir()] == [old]
+
+
+def test_hidden_files_are_no_records_and_no_failures(tmp_path: Path) -> None:
+    """What macOS and notebooks leave beside a file that they copy."""
+    records.write(example(), tmp_path)
+    failure = records.Failure(run_id="f", config={}, code={}, cause="diverged", images_seen=1)
+    records.write_failure(failure, tmp_path)
+    for folder in (tmp_path / "records", tmp_path / "failures"):
+        (folder / "._x.json").write_bytes(b"\0\5\x16\7")
+        (folder / ".ipynb_checkpoints").mkdir()
+        (folder / ".ipynb_checkpoints" / "x-checkpoint.json").write_text("{}")
+    assert records.read_all(tmp_path) == [example()]
+    assert records.failures(tmp_path) == [failure]
+    assert records.run_ids(tmp_path) == [example().run_id]
+
+
+def test_visible_files_are_neither_hidden_nor_in_hidden_folders(tmp_path: Path) -> None:
+    home = tmp_path / ".home"  # of the folder itself, the name does not matter
+    for name in ("b/1.png", "a.png", "._a.png", ".b/1.png", "b/.c/2.png"):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).touch()
+    (home / "folder.png").mkdir()
+    assert records.visible(home, "**/*.png") == [home / "a.png", home / "b/1.png"]

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,15 +11,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 import models.base
-from bench import callbacks, fit, records
+from bench import callbacks, fit, records, resume
 from bench.callbacks import Diverged
 from bench.checkpoints import WholeFiles, check, newest_first
 from bench.cli import main
 from bench.config import load, run_id
 from bench.run import build_data, build_model
+from bench.schema import ConfigError
 from datamodules import ImageDataModule
+from datamodules.base import split_indices
 from models import MODELS, GenerativeModel
 
 BUDGET = ["preset=smoke", "trainer.accelerator=cpu", "train.images=160", "train.batch=8"]
@@ -129,6 +133,81 @@ def test_the_same_command_after_ctrl_c_records_the_same_figures(
     ]
     assert figures[0] == figures[1]
     assert all(torch.equal(value, weights("broken")[name]) for name, value in weights("whole").items())
+
+
+FOLDER = ["data=image_folder", "data.size=28", "evaluation.extractor=mnist-cnn", "evaluation.samples=32"]
+
+
+def test_a_training_does_not_go_on_with_other_images(
+    digits: Path, small_mnist: Path, tiny: Tiny, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another root, and a file that changed in between; the same images from another place are the same."""
+    words = ["train", "model=vae", "results=r", *FOLDER, *BUDGET, *tiny["vae"], "evaluation.timed_images=4"]
+    moved, changed = (Path(shutil.copytree(digits, small_mnist / name)) for name in ("moved", "changed"))
+    first, *_ = split_indices(600)[0].tolist()  # of the images that are trained on
+    Image.new("L", (28, 28)).save(changed / f"{first:03}.png")
+    with pytest.MonkeyPatch.context() as patched:
+        at_images(patched, 88, stop())
+        assert main([*words, f"data.root={digits}"]) == 130
+    (checkpoint,) = Path("r").rglob("0*.ckpt")
+    capsys.readouterr()
+    assert main([*words, f"data.root={changed}"]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith(f"bench: {checkpoint}: was trained on other images (sha256 ")
+    assert f"delete {checkpoint.parent} or choose another results=DIR to train anew" in said
+    assert checkpoint.exists()
+    assert main([*words, f"data.root={moved}"]) == 0
+    assert f"goes on from 88 of 160 images: {checkpoint}" in capsys.readouterr().err
+
+
+def test_a_training_does_not_go_on_in_another_precision(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    """'auto' is bfloat16 on one machine and float32 on another, under one run_id."""
+    monkeypatch.setattr(fit, "resolve_precision", lambda config: "32-true")
+    stopped_at(train, 88)
+    monkeypatch.setattr(fit, "resolve_precision", lambda config: "bf16-mixed")
+    with pytest.raises(ConfigError, match="was trained in 32-true, but trainer.precision is bf16-mixed here"):
+        train("vae", "broken")
+
+
+def test_a_checkpoint_that_says_nothing_of_its_data_is_not_gone_on_from(train: Train) -> None:
+    (checkpoint,) = stopped_at(train, 88)
+    state = torch.load(checkpoint, weights_only=True)
+    del state["callbacks"]["Origin"]
+    torch.save(state, checkpoint)
+    with pytest.raises(ConfigError, match=f"^{checkpoint}: does not say which images"):
+        train("vae", "broken")
+
+
+def test_other_code_is_said_and_the_record_names_all_that_trained(
+    train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train("vae", "whole")
+    first, second = {"commit": "1" * 40, "clean": True}, {"commit": "2" * 40, "clean": True}
+    monkeypatch.setattr(resume, "code_version", lambda: first)
+    stopped_at(train, 88)
+    stopped_at(train, 120)
+    monkeypatch.setattr(resume, "code_version", lambda: second)
+    capsys.readouterr()
+    code = train("vae", "broken").code
+    said = capsys.readouterr().err
+    assert "goes on from 120 of 160 images" in said
+    assert "goes on under other code: 111111111111, now 222222222222; the record names both" in said
+    (earlier,) = code.pop("earlier")
+    assert (code, earlier["code"], earlier["images_seen"]) == (second, first, 0)
+    assert same("whole", "broken")
+
+
+def test_stretches_differ_by_code_sources_libraries_devices_and_processes() -> None:
+    now = {"code": {"commit": "a", "clean": True}, "libraries": {"torch": "2"}, "device": "cpu", "processes": 1}
+    assert resume.changes(now | {"images_seen": 0}, now) == []
+    for change, phrase in (
+        ({"code": {"commit": "a", "clean": False, "sources": "5" * 64}}, "other code: a, now a with sources 55555555"),
+        ({"libraries": {"torch": "3"}}, "another torch: 2, now 3"),
+        ({"libraries": {"torch": "2", "numpy": "1"}}, "another numpy: none, now 1"),
+        ({"device": "cuda"}, "another kind of device: cpu, now cuda"),
+        ({"processes": 2}, "another number of processes: 1, now 2"),
+    ):
+        assert resume.changes(now, now | change) == [phrase]
 
 
 def test_a_second_ctrl_c_stops_at_once(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:

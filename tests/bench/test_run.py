@@ -209,10 +209,15 @@ def test_settings_that_make_no_model_are_refused_before_training(
     assert not (small_mnist / "results").exists()
 
 
-def test_images_too_small_for_their_comparison_are_refused(small_mnist: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_images_too_small_for_their_comparison_are_refused(
+    size: int, small_mnist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "tiny"
     folder.mkdir()
     for number in range(200):
         Image.new("L", (4, 4), number).save(folder / f"{number}.png")
-    wrong = ["train", "model=vae", "data=image_folder", f"data.root={folder}", "data.size=2", "preset=smoke"]
-    assert main([*wrong, "evaluation.extractor=mnist-cnn", "evaluation.samples=16"]) == 2
+    wrong = ["train", "model=vae", "data=image_folder", f"data.root={folder}", f"data.size={size}"]
+    assert main([*wrong, "preset=smoke", "evaluation.extractor=mnist-cnn", "evaluation.samples=16"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"images of {size} x {size} pixels are too small to be evaluated, which takes 4 x 4" in said

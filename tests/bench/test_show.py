@@ -28,7 +28,8 @@ def test_every_row_is_shown_with_the_tables_figures(capsys: pytest.CaptureFixtur
         assert result["protocol"]["sampler"].split("-")[1] in said
         for name in ("precision", "recall", "coverage"):
             if name in result["metrics"]:
-                assert f"{result['metrics'][name]:.3f} ± {result['intervals'][name]:.3f}" in said
+                low, high = result["intervals"][name]
+                assert f"{result['metrics'][name]:.3f} ± {(high - low) / 2:.3f}" in said
     assert said.count("Measured under protocol") == 1
     (bits,) = (a["figures"] for a in record["abilities"].values() if a["protocol"]["ability"] == "bits_per_dim")
     assert f"{bits['bounds'][bits['bound']]:.3f}" in said

@@ -38,7 +38,8 @@ def pixels() -> np.ndarray:
 def test_images_of_the_right_size_arrive_unchanged_in_the_order_of_their_paths(
     tmp_path: Path, pixels: np.ndarray
 ) -> None:
-    names = ["a.png", "b/a.bmp", "b/c/d.PNG", "b/z.png", "c.webp", *(f"d{k}.png" for k in range(7))]
+    names = ["a.png", "b/a.bmp", "b/c/d.PNG", "b/z.png", "c.webp", "c0.tif", "c1.TIFF"]
+    names += [f"d{k}.png" for k in range(5)]
     for name, image in reversed(list(zip(names, pixels, strict=True))):
         save(tmp_path / name, image, **({"lossless": True} if name.endswith("webp") else {}))
     (tmp_path / "notes.txt").write_text("not an image")
@@ -91,7 +92,7 @@ def test_transparency_is_dropped_and_a_photograph_is_turned_upright(tmp_path: Pa
     assert torch.equal(images[1], torch.from_numpy(pixels[1]).permute(2, 0, 1))
 
 
-@pytest.mark.parametrize("name", ["bad.png", "bad.jpg", "bad.webp", "bad.bmp"])
+@pytest.mark.parametrize("name", ["bad.png", "bad.jpg", "bad.webp", "bad.bmp", "bad.tif"])
 @pytest.mark.parametrize("keep", [0, 20, 0.5], ids=["empty", "header", "half"])
 def test_a_damaged_image_is_named(tmp_path: Path, pixels: np.ndarray, name: str, keep: float) -> None:
     save(tmp_path / "good.png", pixels[0])
@@ -109,6 +110,38 @@ def test_sixteen_bits_are_refused_rather_than_clipped(tmp_path: Path) -> None:
         DataError, match=rf"^{tmp_path}/0.png has more than 8 bits a channel \(I;16\): save it with 8.$"
     ):
         ImageFolder(root=str(tmp_path)).setup()
+
+
+def test_hidden_copies_are_not_trained_on_and_what_is_left_out_is_said(tmp_path: Path, pixels: np.ndarray) -> None:
+    for k, image in enumerate(pixels):
+        save(tmp_path / f"{k:02}.png", image)
+        save(tmp_path / ".ipynb_checkpoints" / f"{k:02}-checkpoint.png", image)
+    (tmp_path / "._00.png").write_bytes(b"\0\5\x16\7 a resource fork")
+    (tmp_path / "notes.txt").touch()
+    data = ImageFolder(root=str(tmp_path), size=8)
+    data.setup()
+    assert len(data.train_images) + len(data.test_images) == 12
+    assert data.notes == [f"data.root={tmp_path}: 12 images, left out 2 hidden, 1 .txt"]
+
+
+def test_copies_across_the_split_are_counted_and_the_first_is_named(tmp_path: Path, pixels: np.ndarray) -> None:
+    train, test = split_indices(12)
+    (held_out,), trained = test.tolist(), train.tolist()[3]
+    for k, image in enumerate(pixels):
+        save(tmp_path / f"{k:02}.{'bmp' if k == held_out else 'png'}", pixels[trained] if k == held_out else image)
+    data = ImageFolder(root=str(tmp_path), size=8)
+    data.setup()
+    (note,) = data.notes
+    assert note.startswith("1 of 1 held-out images are exact copies of training images, the first ")
+    assert f"{held_out:02}.bmp of {tmp_path}/{trained:02}.png;" in note
+
+
+def test_of_several_images_in_a_file_the_first_is_taken_and_that_is_said(tmp_path: Path, pixels: np.ndarray) -> None:
+    save(tmp_path / "0.png", pixels[0])
+    save(tmp_path / "1.tif", pixels[1], save_all=True, append_images=[Image.fromarray(pixels[2])])
+    data = ImageFolder(root=str(tmp_path), size=8)
+    data.setup()
+    assert data.notes == ["files of several images: 1; the first image of each is taken"]
 
 
 def test_a_missing_folder_an_empty_one_and_a_single_image_are_refused(tmp_path: Path, pixels: np.ndarray) -> None:

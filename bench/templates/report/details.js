@@ -23,9 +23,9 @@ function ofFigure(id, key) {
   const row = DATA.details[id];
   const own = key.split(".").pop();
   const from = row.from.filter((source) => own in source.figures);
-  const half = row.intervals[own];
+  const ends = row.intervals[own];
   const [metric, ...about] = DATA.columns[key];
-  const interval = half === undefined ? "none: taken as it is" : `± ${half}, half a 95% interval ${row.over}`;
+  const interval = ends === undefined ? "none: taken as it is" : `${ends}, 95% ${row.over}`;
   const parts = [facts([["figure", row.figures[own]], ["interval", interval], metric, ...about])];
   for (const flag of row.flags) parts.push(make("p", `† ${flag}`));
   parts[0].dataset.part = "figure";
@@ -45,9 +45,9 @@ function ofFigure(id, key) {
 function runs(from, own) {
   const list = make("ul");
   for (const source of from) {
-    const half = source.intervals[own] === undefined ? "" : ` ± ${source.intervals[own]}`;
+    const ends = source.intervals[own] === undefined ? "" : ` (${source.intervals[own]})`;
     const timed = source.timed ? `; timed: ${source.timed}` : "";
-    list.append(make("li", make("b", source.run), `, seed ${source.seed}: ${source.figures[own]}${half}${timed}`));
+    list.append(make("li", make("b", source.run), `, seed ${source.seed}: ${source.figures[own]}${ends}${timed}`));
   }
   return list;
 }

@@ -43,17 +43,17 @@ def test_dots_and_intervals_and_floor_invert_to_the_figures(
     for dot in dots:
         row = rows[int(dot.attributes["data-details"].removeprefix(f"{id}-row"))]
         (circle,) = dot.all("circle")
-        assert x(float(circle.attributes["cx"])) == pytest.approx(row.figures["seconds_per_100"], rel=0.01)
-        assert y(float(circle.attributes["cy"]) + shift) == pytest.approx(row.figures[key], rel=0.01)
-        assert circle.attributes["fill"] == colour(row.figures["coverage"])
+        assert x(float(circle.attributes["cx"])) == pytest.approx(row.figures["seconds_per_100"].value, rel=0.01)
+        assert y(float(circle.attributes["cy"]) + shift) == pytest.approx(row.figures[key].value, rel=0.01)
+        assert circle.attributes["fill"] == colour(row.figures["coverage"].value)
         assert dot.attributes["aria-label"].startswith(f"{row.name}: ")
         bars = [re.findall(r"[-\d.]+", bar.attributes["d"]) for bar in figure.all("path", class_="bar")]
         ends = next((float(end) for at, *rest, end in bars if len(rest) == 1 and at == circle.attributes["cx"]), None)
-        if ends is not None and row.intervals[key]:
-            assert y(ends + shift) == pytest.approx(row.figures[key] + row.intervals[key], rel=0.01)
+        if ends is not None and (interval := row.figures[key].interval):
+            assert y(ends + shift) == pytest.approx(interval[1], rel=0.01)
     (floor,) = figure.all("line", class_="floor")
     held_out = next(row for row in rows if row.family == "data")
-    assert y(float(floor.attributes["y1"]) + shift) == pytest.approx(held_out.figures[key], rel=0.01)
+    assert y(float(floor.attributes["y1"]) + shift) == pytest.approx(held_out.figures[key].value, rel=0.01)
 
 
 @pytest.mark.parametrize("size", [(860, 470), (372, 440)])

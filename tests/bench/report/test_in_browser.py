@@ -137,7 +137,7 @@ def test_a_figures_details_are_the_records(one_seed: Path, page_file: Path, visi
     row = page.locator("#c0 table.figures tbody tr", has_text=name).first
     row.locator("[data-key=fid]").click()
     said = page.inner_text("dialog")
-    interval = f"± {result['intervals']['fid']!r}, half a 95% interval over the samples"
+    interval = "{!r} – {!r}, 95% over the samples".format(*result["intervals"]["fid"])
     for part in (
         f"{name}: FID", repr(result["metrics"]["fid"]), interval, "lower is better",
         record["run_id"], f"Protocol {fingerprint}", result["hardware"]["cpu"], record["code"]["commit"][:12],

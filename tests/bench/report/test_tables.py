@@ -9,6 +9,7 @@ import pytest
 
 from bench.columns import COLUMNS, SECTIONS
 from bench.evaluation import Protocol
+from bench.figure import Figures
 from bench.grids import called, caption, parts
 from bench.records import read_all
 from bench.report.collect import collect
@@ -45,13 +46,13 @@ def test_every_figure_is_the_tables_as_shown_and_at_full_precision(one_seed: Pat
     table, here = table_of(one_seed / PLACES[id]), part(document, id)
     expected = {
         (f"{id}-row{k}", column.key): (
-            column.show(row.figures[column.key], row.intervals.get(column.key)), row.figures[column.key]
+            column.show(row.figures[column.key]), row.figures[column.key].value
         )
         for k, row in enumerate(table.rows) for column in COLUMNS if column.key in row.figures
     }  # fmt: skip
     expected |= {
         (f"{id}-line{k}", f"{section.key}.{column.key}"): (
-            column.show(line.figures[column.key]), line.figures[column.key]
+            column.show(line.figures[column.key]), line.figures[column.key].value
         )
         for k, line in enumerate(table.lines) for section in SECTIONS if section.key == line.section
         for column in section.columns if column.key in line.figures
@@ -81,15 +82,16 @@ def test_every_mark_is_the_tables_with_its_word_for_readers_and_the_lectures(
 ) -> None:
     table, here = table_of(one_seed / PLACES[id]), part(document, id)
     (block,) = here.all("table", class_="lecture")
-    lines = block.all("tbody")[0].all("tr")
-    spoken = {"✓": "yes", "×": "no", "≈": "cannot be told", "–": "not measured"}
-    for line, model in zip(lines, table.contenders, strict=True):
+    lines = [line for line in block.all("tr") if line.all("td")]
+    spoken = {"✓": "yes", "×": "no", "≈": "cannot be told", "–": "no mark"}
+    for line, model in zip(lines, [*table.contenders, *table.others], strict=True):
         for cell, judged in zip(line.all("td"), (cells[model] for cells in table.lecture.values()), strict=True):
-            assert cell.all("span", class_="mark")[0].text == judged.mark
-            assert cell.all("span", class_="spoken")[0].text == spoken[judged.mark]
+            assert cell.all("span", class_="mark")[0].text == judged.shown
+            once = ", from one seed" if judged.shown != judged.mark else ""
+            assert cell.all("span", class_="spoken")[0].text == spoken[judged.mark] + once
             said = [words.text for words in cell.all("span", class_="beside")]
-            assert said == parts(judged, model)[1:]
-            assert [button.text for button in cell.all("button")] == ([judged.figure] if judged.figure else [])
+            assert said == parts(judged)[1:]
+            assert [button.text for button in cell.all("button")] == list(judged.figures.values())
     assert here.all("p", class_="caption")[0].text == caption(table)
 
 
@@ -99,7 +101,7 @@ def test_a_marks_button_leads_to_the_figure_that_the_mark_was_made_of(one_seed: 
     for button in block.all("button"):
         row = table.rows[int(button.attributes["data-details"].removeprefix("c0-row"))]
         column = next(one for one in COLUMNS if one.key == button.attributes["data-key"])
-        assert button.text.endswith(column.show(row.figures[column.key], row.intervals.get(column.key)))
+        assert button.text.endswith(column.show(row.figures[column.key]))
 
 
 def details(text: str, parse: Callable[[str], Any]) -> dict[str, Any]:
@@ -126,8 +128,9 @@ def test_details_name_run_protocol_and_figures_of_every_seed(
     data = details(text, parse)
     told = data["details"][f"c0-row{number}"]
     assert table.rows[number].seeds == 3
-    assert float(told["figures"]["fid"]) == table.rows[number].figures["fid"]
-    assert float(told["intervals"]["fid"]) == table.rows[number].intervals["fid"]
+    fid = table.rows[number].figures["fid"]
+    assert float(told["figures"]["fid"]) == fid.value
+    assert tuple(map(float, told["intervals"]["fid"].split(" – "))) == fid.interval
     assert told["over"] == "over 3 training seeds"
     assert [source["run"] for source in told["from"]] == sorted(runs)
     first = float(told["from"][0]["figures"]["fid"])
@@ -165,9 +168,8 @@ def test_every_line_of_every_table_has_sources_for_each_of_its_figures(one_seed:
             found = of_row(row, each)
             assert len(found) == row.seeds
             assert found[0].figures == row.figures
-            assert found[0].intervals == row.intervals
         for line in comparison.table.lines:
-            merged: dict[str, float] = {}
+            merged: Figures = {}
             for source in of_line(line, comparison):
                 merged |= source.figures
             assert merged == line.figures

@@ -112,7 +112,7 @@ def test_lists_are_values_like_any_other() -> None:
         ({"values": []}, "parameters.x.values=[]"),
         ({"values": [1, None]}, "null is no value"),
         ({"min": 1}, "parameters.x.max: missing"),
-        ({"min": "1e-4", "max": 1.0}, "parameters.x.min=1e-4: YAML reads this as text; write a number as 0.0001"),
+        ({"min": "1e-4", "max": 1.0}, "parameters.x.min=1e-4: YAML reads this as text; write a number as 10, 0.0001"),
         ({"min": 3.0, "max": 3.0}, "parameters.x.min=3.0: not below parameters.x.max=3.0"),
         ({"min": 3, "max": 2}, "parameters.x.min=3: above"),
         ({"distribution": "log_uniform_values", "min": 0.0, "max": 1.0}, "parameters.x.min=0.0"),
