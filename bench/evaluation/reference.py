@@ -56,11 +56,14 @@ class HeldOut:
 
 @lru_cache(maxsize=1)
 def _manifold(reference: Reference, n: int, seed: int, subsets: int) -> Tensor:
-    features = reference.features
-    check_enough(len(features), n)
-    order = torch.from_numpy(np.random.RandomState(key("manifold", seed)).permutation(len(features)))
-    chosen = [part.sort().values for part in order.split(n)[: min(subsets, len(features) // n)]]
-    return features[torch.cat(chosen)]
+    return reference.features[manifold_indices(len(reference.features), n, seed, subsets)]
+
+
+def manifold_indices(total: int, n: int, seed: int, subsets: int) -> Tensor:
+    """Which of `total` images the R disjoint subsets hold, int64 R n, as `Reference.manifold` says."""
+    check_enough(total, n)
+    order = torch.from_numpy(np.random.RandomState(key("manifold", seed)).permutation(total))
+    return torch.cat([part.sort().values for part in order.split(n)[: min(subsets, total // n)]])
 
 
 def held_out(
