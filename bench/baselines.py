@@ -12,6 +12,7 @@ from torch import Tensor
 
 from bench.evaluation import Against, planted, seeded, subset
 from bench.evaluation.memorisation import cell_of
+from bench.evaluation.reference import BASELINE
 from datamodules import ImageDataModule
 
 SHARE = 0.1  # of the modes that are missing, or of the images that are spoiled
@@ -37,7 +38,7 @@ def baselines(data: ImageDataModule) -> tuple[Baseline, ...]:
 def held_out(data: ImageDataModule, against: Against, n: int, seed: int) -> Tensor:
     """n held-out images, chosen by the seed, or all where there are fewer."""
     total = len(data.test_images)
-    return data.test_images[subset(total, min(n, total), seed)]
+    return data.test_images[subset(total, min(n, total), seed, BASELINE)]
 
 
 def class_missing(data: ImageDataModule, against: Against, n: int, seed: int) -> Tensor:
@@ -53,7 +54,7 @@ def class_missing(data: ImageDataModule, against: Against, n: int, seed: int) ->
         features, _ = against.extractor.outputs(data.test_images)
         modes, count = cell_of(features, against.held_out.centroids), len(against.held_out.centroids)
     images = data.test_images[planted.missing_modes(modes, SHARE, count, seed)]
-    return images[subset(len(images), min(n, len(images)), seed)]
+    return images[subset(len(images), min(n, len(images)), seed, BASELINE)]
 
 
 def one_in_ten_spoiled(data: ImageDataModule, against: Against, n: int, seed: int) -> Tensor:

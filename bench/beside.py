@@ -37,8 +37,8 @@ def shown(config: Config, data: ImageDataModule) -> int:
 
 def task(config: Config, data: ImageDataModule, device: torch.device) -> Task:
     settings = config.evaluation
-    held_out = subset(len(data.test_images), shown(config, data), settings.seed)
-    train = subset(len(data.train_images), learned_from(config, data), settings.seed)
+    held_out = subset(len(data.test_images), shown(config, data), settings.seed, "held out")
+    train = subset(len(data.train_images), learned_from(config, data), settings.seed, "probe")
     return Task(
         data.test_images[held_out], data.test_labels[held_out], data.train_images[train], data.train_labels[train],
         settings.seed, settings.chunk, device,

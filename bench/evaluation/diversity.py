@@ -1,14 +1,13 @@
 """How different the samples are from each other, whatever the real images are like."""
 
+import math
+
 import torch
 from torch import Tensor
 
 from bench.evaluation.feature_sets import FeatureSets
-from bench.evaluation.intervals import Estimate
+from bench.evaluation.intervals import Estimate, over_groups, over_some_pairs
 from bench.evaluation.modes import estimate, histograms
-
-SPLITS = 10  # of the Inception score
-FLOOR = -700.0  # exp of less than about -745 is 0 in float64, and torch-fidelity multiplies 0 by its logarithm
 
 
 def vendi(sets: FeatureSets) -> Estimate:
@@ -22,37 +21,38 @@ def vendi(sets: FeatureSets) -> Estimate:
     norm = x.norm(dim=1, keepdim=True)
     x = torch.cat([x / norm.where(norm > 0, 1), (norm == 0).double()], 1)
     total, n = x.T @ x, len(x)
-    without = []
-    for g in range(int(sets.groups.max()) + 1):
-        part = x[sets.groups == g]
-        without.append(_effective_rank((total - part.T @ part) / (n - len(part))))
-    return Estimate(float(_effective_rank(total / n)), torch.stack(without))
+    parts = [x[sets.groups == g] for g in range(int(sets.groups.max()) + 1)]
+    scatters = [part.T @ part for part in parts]
+
+    def left(*out: int) -> float:
+        rest = total - torch.stack([scatters[g] for g in out]).sum(0)
+        return float(_effective_rank(rest / (n - sum(len(parts[g]) for g in out))))
+
+    without = torch.tensor([left(g) for g in range(len(parts))], dtype=torch.float64)
+    pairs = over_some_pairs(left, len(parts), 1)
+    return Estimate(float(_effective_rank(total / n)), without, pairs, bounds=(1.0, float(n)))
 
 
 def inception_score(sets: FeatureSets) -> Estimate | None:
-    """exp of the mean of KL(p(y | x) || p(y)), 1 .. number of classes, by torch-fidelity; None without logits.
+    """exp of the mean of KL(p(y | x) || p(y)), 1 .. number of classes, None without logits.
 
-    Salimans et al. 2016, arXiv:1606.03498, Section 4: the mean over 10 parts of the samples, shuffled by the
-    protocol's seed. Its interval is that of the score of all samples in one part.
+    Salimans et al. 2016, arXiv:1606.03498, of all samples in one part: torch-fidelity's with `splits=1`. The mean over
+    ten parts, which its authors print, is lower, and its spread over the parts is no interval.
     """
-    from torch_fidelity.metric_isc import isc_features_to_metric
-
     if sets.logits is None:
         return None
-    logits = sets.logits.double()
-    logits = (logits - logits.amax(1, keepdim=True)).clamp(min=FLOOR)  # the same probabilities to 1e-304
-    score = isc_features_to_metric(logits, splits=min(SPLITS, len(logits)), rng_seed=sets.protocol.seed)
-
-    p = logits.softmax(1)
+    p = sets.logits.double().softmax(1)
     G = int(sets.groups.max()) + 1
-    size = torch.bincount(sets.groups).double()
-    marginal = torch.zeros(G, p.shape[1], dtype=p.dtype).index_add(0, sets.groups, p)
-    conditional = torch.zeros(G, dtype=p.dtype).index_add(0, sets.groups, torch.special.entr(p).sum(1))
-    left = len(p) - size
-    # mean KL(p(y | x) || p(y)) = H(mean of p(y | x)) - mean of H(p(y | x))
-    entropy = torch.special.entr((marginal.sum(0) - marginal) / left[:, None]).sum(1)
-    without = (entropy - (conditional.sum() - conditional) / left).exp()
-    return Estimate(score["inception_score_mean"], without)
+    sums = torch.zeros(G, p.shape[1] + 2, dtype=p.dtype)
+    entropies = torch.special.entr(p).sum(1, keepdim=True)
+    sums.index_add_(0, sets.groups, torch.cat([p, entropies, torch.ones(len(p), 1)], 1))
+
+    def score(sums: Tensor) -> Tensor:
+        means = sums[..., :-1] / sums[..., -1:]
+        # mean KL(p(y | x) || p(y)) = H(mean of p(y | x)) - mean of H(p(y | x))
+        return (torch.special.entr(means[..., :-1]).sum(-1) - means[..., -1]).exp().clamp(min=1)
+
+    return estimate(score(sums.sum(0)), *over_groups(score, sums), bounds=(1.0, float(p.shape[1])))
 
 
 def class_entropy(sets: FeatureSets) -> Estimate | None:
@@ -67,8 +67,7 @@ def class_entropy(sets: FeatureSets) -> Estimate | None:
         return torch.special.entr(counts / counts.sum(-1, keepdim=True)).sum(-1)
 
     counts = histograms(sets)
-    total = counts.sum(0)
-    return estimate(entropy(total), entropy(total - counts))
+    return estimate(entropy(counts.sum(0)), *over_groups(entropy, counts), bounds=(0.0, math.log(counts.shape[1])))
 
 
 def _effective_rank(rho: Tensor) -> Tensor:

@@ -43,16 +43,21 @@ class Nearest:
 
 @dataclass(frozen=True, eq=False)
 class FeatureSets:
-    """Features of samples and of as many reference images, float32 N x D on the CPU, and what else there is of them."""
+    """Features of samples and of reference images, float32 N x D on the CPU, and what else there is of them."""
 
     generated: Tensor
-    reference: Tensor
+    reference: Tensor  # R N x D: R disjoint random subsets of the split, one after the other
     reference_moments: Moments  # of the whole reference split
     protocol: Protocol
     groups: Tensor  # int64 N, the jackknife's group of each sample
     logits: Tensor | None = None  # float32 N x classes, of the samples, where a classifier fits the data
     modes: ModeCount | None = None  # where the data has modes that can be told
     nearest: Nearest | None = None  # where there are held-out images to compare with
+
+    @property
+    def subsets(self) -> int:
+        """How many reference subsets of as many images as there are samples."""
+        return max(1, len(self.reference) // len(self.generated))
 
     @cached_property
     def manifolds(self) -> Manifolds:
@@ -62,5 +67,6 @@ class FeatureSets:
             self.reference,
             prc_neighbours=self.protocol.prc_neighbours,
             dc_neighbours=self.protocol.dc_neighbours,
-            groups=self.groups,
+            subsets=self.subsets,
+            seed=self.protocol.seed,
         )

@@ -1,5 +1,6 @@
 """FID, and what it would be of infinitely many samples."""
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -9,9 +10,11 @@ from torch import Tensor
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.feature_sets import FeatureSets
 from bench.evaluation.features import Moments
-from bench.evaluation.intervals import Estimate
+from bench.evaluation.intervals import Estimate, over_some_pairs
+from bench.evaluation.keys import key
 
 CHEAP = 512  # dimensions up to which FID_infinity's 140 eigenvalue problems take seconds
+LEAST = 5  # samples a dimension that FID_infinity needs
 
 
 class _Reference:
@@ -42,16 +45,19 @@ def _reference(moments: Moments) -> _Reference:
 def fid(sets: FeatureSets) -> Estimate:
     """Heusel et al. 2017 (arXiv:1706.08500): Fréchet distance of the Gaussians with the two sets' moments; at least 0.
 
-    Biased upwards by the number of samples, so it compares only at equal numbers. In float64.
+    Biased upwards by the number of samples, so it compares only at equal numbers. In float64. The interval is over
+    samples, of the figure at this number of them.
     """
     reference = _reference(sets.reference_moments)
     whole = Moments.from_features(sets.generated)
-    without = []
-    for g in range(int(sets.groups.max()) + 1):
-        part = Moments.from_features(sets.generated[sets.groups == g])
-        # `+` of -n samples takes n away; a twentieth of them costs no digits
-        without.append(reference.distance(whole + Moments(-part.count, part.mean, -part.scatter)))
-    return Estimate(reference.distance(whole), torch.tensor(without, dtype=torch.float64))
+    parts = [Moments.from_features(sets.generated[sets.groups == g]) for g in range(int(sets.groups.max()) + 1)]
+    # `+` of -n samples takes n away; a twentieth of them costs no digits
+    taken = [Moments(-part.count, part.mean, -part.scatter) for part in parts]
+    rest = [whole + part for part in taken]
+    without = torch.tensor([reference.distance(moments) for moments in rest], dtype=torch.float64)
+    each = 2 if sets.generated.shape[1] <= CHEAP else 0
+    pairs = over_some_pairs(lambda g, h: reference.distance(rest[g] + taken[h]), len(parts), each)
+    return Estimate(reference.distance(whole), without, pairs, bounds=(0.0, math.inf))
 
 
 @lru_cache(maxsize=1)  # for `fid_infinity`, which draws a line through them
@@ -67,35 +73,44 @@ def fid_infinity(sets: FeatureSets) -> Estimate | None:
     """Chong & Forsyth 2020 (arXiv:1911.07023): FID of N samples is FID_infinity + c / N; a line through `fid_by_count`.
 
     It is less biased than FID but varies more, and near 0 it is as often below 0 as above: it is left so. There is no
-    `without` for features of more than 512 dimensions, where it would take minutes, and no figure where a quarter of
-    the samples is too few for the covariance, since the line bends there. Raises as `fid_by_count`.
+    `without` for features of more than 512 dimensions, where it would take minutes, and no figure of fewer than 5
+    samples a dimension, since the line bends where a quarter of them hardly fills the covariance, and the figure is
+    then too low. Raises as `fid_by_count`.
     """
-    if len(sets.generated) // 4 <= sets.generated.shape[1]:
+    if len(sets.generated) < LEAST * sets.generated.shape[1]:
         return None
     reference = _reference(sets.reference_moments)
-    without = None
+    without, pairs = None, None
     if sets.generated.shape[1] <= CHEAP:
         order = _order(sets)
         shuffled, groups = sets.generated[order], sets.groups[order]
-        kept = (shuffled[groups != g] for g in range(int(groups.max()) + 1))
-        values = [_extrapolated(_by_count(reference, features)) for features in kept]
-        without = torch.tensor(values, dtype=torch.float64)
-    return Estimate(_extrapolated(fid_by_count(sets)), without)
+        G = int(groups.max()) + 1
+
+        def left(*out: int) -> float:
+            kept = ~torch.isin(groups, torch.tensor(out))
+            return _extrapolated(_by_count(reference, shuffled, kept))
+
+        without = torch.tensor([left(g) for g in range(G)], dtype=torch.float64)
+        pairs = over_some_pairs(left, G, 1)
+    return Estimate(_extrapolated(fid_by_count(sets)), without, pairs)
 
 
 def _order(sets: FeatureSets) -> Tensor:
     """A random order, since images of a folder or of a split may come class by class."""
-    seeds = [sets.protocol.seed, 1]  # beside those of the groups
-    return torch.from_numpy(np.random.RandomState(seeds).permutation(len(sets.generated)))
+    random = np.random.RandomState(key("order", sets.protocol.seed))
+    return torch.from_numpy(random.permutation(len(sets.generated)))
 
 
-def _by_count(reference: _Reference, features: Tensor) -> dict[int, float]:
+def _by_count(reference: _Reference, features: Tensor, kept: Tensor | None = None) -> dict[int, float]:
+    """The mean FID of 4, 2 and 1 runs of n x D features; of those that are `kept`, bool n, each in its run."""
     n = len(features)
     if n < 8:
         raise EvaluationError(f"samples={n} are too few for the FID of a quarter of them; it takes 8 or more.")
     found = {}
     for parts in (4, 2, 1):
         runs = features[: n // parts * parts].chunk(parts)
+        if kept is not None:
+            runs = tuple(run[keep] for run, keep in zip(runs, kept[: n // parts * parts].chunk(parts), strict=True))
         found[n // parts] = sum(reference.distance(Moments.from_features(run)) for run in runs) / parts
     return found
 

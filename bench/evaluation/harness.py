@@ -10,7 +10,7 @@ from bench.evaluation import ranks
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.features import Progress, check_images
 from bench.evaluation.protocol import Protocol
-from bench.evaluation.reference import subset
+from bench.evaluation.reference import BASELINE, subset
 from bench.evaluation.samples import Sample, generate
 from bench.evaluation.scoring import Against, Evaluation, Part, measure, score, selected
 
@@ -83,7 +83,7 @@ def evaluate_images(
     check_protocol(against, protocol)
     if protocol.samples > len(images):
         raise EvaluationError(f"samples={protocol.samples} are more than the {len(images)} images that are there.")
-    chosen = images[subset(len(images), protocol.samples, protocol.seed)]
+    chosen = images[subset(len(images), protocol.samples, protocol.seed, BASELINE)]
     seconds = {"features": 0.0, "nearest": 0.0}
     parts: dict[int, Part] = {}
     for k, chunk in enumerate(chosen.split(protocol.chunk)):

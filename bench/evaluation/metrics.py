@@ -49,22 +49,35 @@ def with_density(sets: FeatureSets) -> bool:
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("fid", "lower", "Heusel et al. 2017, arXiv:1706.08500", fid),
-        Metric("fid_infinity", "lower", "Chong & Forsyth 2020, arXiv:1911.07023", fid_infinity),
-        Metric("kid", "lower", "Bińkowski et al. 2018, arXiv:1801.01401", kid),
-        Metric("precision", "higher", "Kynkäänniemi et al. 2019, arXiv:1904.06991", lambda s: s.manifolds.precision),
-        Metric("recall", "higher", "Kynkäänniemi et al. 2019, arXiv:1904.06991", lambda s: s.manifolds.recall),
-        Metric("density", "higher", "Naeem et al. 2020, arXiv:2002.09797", lambda s: s.manifolds.density),
-        Metric("coverage", "higher", "Naeem et al. 2020, arXiv:2002.09797", lambda s: s.manifolds.coverage),
-        Metric("vendi", "higher", "Friedman & Dieng 2023, arXiv:2210.02410", vendi, of_images),
+        Metric("fid", "lower", "Heusel et al. 2017, arXiv:1706.08500", fid, version=2),
+        Metric("fid_infinity", "lower", "Chong & Forsyth 2020, arXiv:1911.07023", fid_infinity, version=2),
+        Metric("kid", "lower", "Bińkowski et al. 2018, arXiv:1801.01401", kid, version=2),
+        Metric(
+            "precision", "higher", "Kynkäänniemi et al. 2019, arXiv:1904.06991", lambda s: s.manifolds.precision,
+            version=2,
+        ),
+        Metric(
+            "recall", "higher", "Kynkäänniemi et al. 2019, arXiv:1904.06991", lambda s: s.manifolds.recall, version=2,
+        ),
+        Metric(
+            "density", "higher", "Naeem et al. 2020, arXiv:2002.09797", lambda s: s.manifolds.density, version=2,
+        ),
+        Metric(
+            "coverage", "higher", "Naeem et al. 2020, arXiv:2002.09797", lambda s: s.manifolds.coverage, version=2,
+        ),
+        Metric("vendi", "higher", "Friedman & Dieng 2023, arXiv:2210.02410", vendi, of_images, version=2),
         Metric(
             "inception_score", "higher", "Salimans et al. 2016, arXiv:1606.03498", inception_score,
-            lambda sets: sets.logits is not None,
+            lambda sets: sets.logits is not None, version=2,
         ),
-        Metric("class_entropy", "higher", "entropy of the modes' histogram, in nats", class_entropy, with_modes),
-        Metric("modes", "higher", "Metz et al. 2017, arXiv:1611.02163", modes_found, with_modes),
-        Metric("mode_kl", "lower", "Metz et al. 2017, arXiv:1611.02163", mode_kl, with_modes),
-        Metric("high_quality", "higher", "Srivastava et al. 2017, arXiv:1705.07761", high_quality, with_density),
+        Metric(
+            "class_entropy", "higher", "entropy of the modes' histogram, in nats", class_entropy, with_modes, version=2,
+        ),
+        Metric("modes", "higher", "Metz et al. 2017, arXiv:1611.02163", modes_found, with_modes, version=2),
+        Metric("mode_kl", "lower", "Metz et al. 2017, arXiv:1611.02163", mode_kl, with_modes, version=2),
+        Metric(
+            "high_quality", "higher", "Srivastava et al. 2017, arXiv:1705.07761", high_quality, with_density, version=2,
+        ),
         Metric(
             "c_t", "neither", "Meehan et al. 2020, arXiv:2004.05675; far below 0: copies", c_t,
             with_held_out,

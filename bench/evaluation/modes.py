@@ -3,13 +3,17 @@
 A metric is None where a protocol has no modes, or where no sample shows one and the figure would have no finite value.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.feature_sets import FeatureSets
-from bench.evaluation.intervals import Estimate
+from bench.evaluation.intervals import BOUNDLESS, Estimate, over_groups, share
 
+NORMAL = 1.96  # deviations of a Gaussian on either side that hold 95%
+RARE = 3  # samples of a mode that others of the same model might all have missed, with a chance of 5%
 RADIUS = 3  # standard deviations around a centre that count as its mode: Srivastava et al. 2017
 
 
@@ -39,13 +43,46 @@ def by_centres(points: Tensor, centres: Tensor, deviation: float) -> Tensor:
 def modes_found(sets: FeatureSets) -> Estimate | None:
     """How many modes at least one sample shows: 0 .. K, and never more than samples.
 
-    Metz et al. 2017, arXiv:1611.02163, Section 3.3.1.
+    Metz et al. 2017, arXiv:1611.02163, Section 3.3.1. The interval is of the number that so many samples show on
+    average, from how many of them show each mode: `_shown_interval`.
     """
     if sets.modes is None:
         return None
-    counts = histograms(sets)
-    total = counts.sum(0)
-    return Estimate(float((total > 0).sum()), (total - counts > 0).sum(1).double())
+    counts = histograms(sets).sum(0)
+    return Estimate(float((counts > 0).sum()), ends=_shown_interval(counts))
+
+
+def _shown_interval(counts: Tensor) -> tuple[float, float]:
+    """The 95% interval of how many of K modes are shown, from how many samples show each: float64 K.
+
+    A mode that could as well have been missed, or shown, adds at most 1/4 to the variance, and an integer is half a
+    step from its neighbours.
+    """
+    shown, K = int((counts > 0).sum()), len(counts)
+    variance = _variance_of_shown(counts) if shown else 0.0
+    rare = bool(((counts > 0) & (counts <= RARE)).any())
+    below, above = (NORMAL * math.sqrt(max(variance, 0.25 if uncertain else 0.0)) + 0.5
+                    for uncertain in (rare, shown < K))  # fmt: skip
+    return max(0.0, shown - below), min(float(K), shown + above)
+
+
+def _variance_of_shown(counts: Tensor) -> float:
+    """The variance of the number of modes that n samples show, from their counts: float64 K, not all 0.
+
+    Of A modes that the model has, rates lambda of samples are taken for Gamma of mean n / A and the counts' own
+    overdispersion, and A in 1 .. K is such that as many are shown as were.
+    """
+    n, shown = float(counts.sum()), float((counts > 0).sum())
+    A = torch.arange(shown, len(counts) + 1, dtype=torch.float64)
+    mean = n / A
+    excess = (counts.square().sum() / A - mean.square() - mean).clamp(min=1e-9 * n)
+    shape = (mean.square() / excess).clamp(max=1e6)
+    # E exp(-s lambda) = (1 + s mean / shape)^-shape
+    missed, twice = ((-shape * torch.log1p(s * mean / shape)).exp() for s in (1, 2))
+    best = int((A * (1 - missed) - shown).abs().argmin())
+    # sum_k P(shown) P(not shown) of Poisson counts, less the part that is due to their sum, which is n
+    single = A * mean * missed / (1 + mean / shape)  # A E lambda exp(-lambda)
+    return max(0.0, float((A * (missed - twice) - single.square() / n)[best]))
 
 
 def mode_kl(sets: FeatureSets) -> Estimate | None:
@@ -66,8 +103,7 @@ def mode_kl(sets: FeatureSets) -> Estimate | None:
         return torch.special.xlogy(q, q / p).sum(-1).clamp(min=0)  # equal ones come out as -1e-17 or so
 
     counts = histograms(sets)
-    total = counts.sum(0)
-    return estimate(kl(total), kl(total - counts))
+    return estimate(kl(counts.sum(0)), *over_groups(kl, counts), bounds=(0.0, -math.log(float(p.min()))))
 
 
 def high_quality(sets: FeatureSets) -> Estimate | None:
@@ -78,10 +114,8 @@ def high_quality(sets: FeatureSets) -> Estimate | None:
     """
     if sets.modes is None:
         return None
-    size = torch.bincount(sets.groups).double()
-    shown = histograms(sets).sum(1)
-    n = len(sets.groups)
-    return Estimate(float(shown.sum() / n), (shown.sum() - shown) / (n - size))
+    n = len(sets.modes.assigned)
+    return share(float((sets.modes.assigned >= 0).sum()) / n, n)
 
 
 def histograms(sets: FeatureSets) -> Tensor:
@@ -93,8 +127,12 @@ def histograms(sets: FeatureSets) -> Tensor:
     return torch.bincount(cells, minlength=G * K).view(G, K).double()
 
 
-def estimate(value: Tensor, without: Tensor) -> Estimate | None:
+def estimate(
+    value: Tensor, without: Tensor, pairs: Tensor | None = None, bounds: tuple[float, float] = BOUNDLESS
+) -> Estimate | None:
     """None where the figure is not finite; without an interval where one of the others is not."""
     if not value.isfinite():
         return None
-    return Estimate(float(value), without if without.isfinite().all() else None)
+    if pairs is not None and not pairs.triu(1).isfinite().all():
+        pairs = None
+    return Estimate(float(value), without if without.isfinite().all() else None, pairs, bounds=bounds)

@@ -19,6 +19,7 @@ LEAST = {  # the smallest integer that makes sense
     "samples": 2,
     "seed": 0,
     "chunk": 1,
+    "subsets": 1,
     "prc_neighbours": 1,
     "dc_neighbours": 1,
     "kid_subsets": 1,
@@ -83,9 +84,10 @@ class Protocol(Stated):
     reference_digest: str  # sha256 of that split's images
     held_out_digest: str = ""  # sha256 of the images that C_T compares the samples' distances with; empty: no C_T
     samples: int
-    seed: int = 0  # of the samples, the manifold's subset, KID's subsets, the jackknife's groups and C_T's cells
+    seed: int = 0  # of the samples, the reference's and KID's subsets, the jackknife's groups and C_T's cells
     chunk: int  # images a call of sample(); the samples depend on it, because each chunk has its own generator
     quantisation: str = "uint8"
+    subsets: int = 8  # of the reference, each of as many images as samples, at most: precision to coverage, KID
     prc_neighbours: int = 3  # k of precision and recall
     dc_neighbours: int = NEIGHBOURS  # k of density and coverage
     kid_subsets: int = 100
@@ -122,7 +124,8 @@ class Protocol(Stated):
             f"{self.chunk:,}{depth}) against {self.data}/{self.reference} (sha {self.reference_digest[:8]}) "
             f"in {self.extractor} features (sha {self.extractor_digest[:8]})",
             f"KID over {self.kid_subsets} subsets of {self.kid_subset_size:,}",
-            f"k = {self.prc_neighbours} (precision, recall), {self.dc_neighbours} (density, coverage)",
+            f"k = {self.prc_neighbours} (precision, recall), {self.dc_neighbours} (density, coverage), over "
+            f"at most {self.subsets} subsets of the reference",
         ]
         if self.held_out_digest:
             parts.append(f"C_T in {self.cells} cells against held-out images (sha {self.held_out_digest[:8]})")

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from torch import Tensor
 from bench.evaluation import storage
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.features import Extractor, Moments, Progress, check_images
+from bench.evaluation.keys import key
 from bench.evaluation.memorisation import cell_of, cells, nearest
 
 VERSION = 2  # of how features are made of images; raised where that changes, so that no older ones are read
+BASELINE = "baseline"  # the purpose of the images that the real-data baseline is measured on
 LEAST_HELD_OUT = 100  # images that must be left beside the floor's for it to have distances of its own to compare with
 
 logger = logging.getLogger(__name__)
@@ -30,10 +33,14 @@ class Reference:
     extractor_digest: str
     shape: tuple[int, ...]  # C x H x W of its images
 
-    def manifold(self, n: int, seed: int) -> Tensor:
-        """n of the features, chosen by `subset`: precision and recall want equal numbers on both sides
-        (Kynkäänniemi et al. 2019)."""
-        return self.features[subset(len(self.features), n, seed)]
+    def manifold(self, n: int, seed: int, subsets: int) -> Tensor:
+        """R disjoint random subsets of n features, R n x D, each in the split's order; R <= `subsets`, as many as fit.
+
+        Of n, because precision and recall want equal numbers on both sides (Kynkäänniemi et al. 2019). The tensor is
+        the same object for every row of a table, and so is what is computed from it. Raises EvaluationError if the
+        split has fewer than n.
+        """
+        return _manifold(self, n, seed, subsets)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +51,19 @@ class HeldOut:
     cells: Tensor  # int64 M, of the partition by `centroids`
     centroids: Tensor  # float32 K x D
     digest: str  # sha256 of these M images
-    apart: bool  # from the images that `subset` chooses of the split with the same arguments
+    apart: bool  # from the images that the floor is measured on
+
+
+@lru_cache(maxsize=1)
+def _manifold(reference: Reference, n: int, seed: int, subsets: int) -> Tensor:
+    return reference.features[manifold_indices(len(reference.features), n, seed, subsets)]
+
+
+def manifold_indices(total: int, n: int, seed: int, subsets: int) -> Tensor:
+    """Which of `total` images the R disjoint subsets hold, int64 R n, as `Reference.manifold` says."""
+    check_enough(total, n)
+    order = torch.from_numpy(np.random.RandomState(key("manifold", seed)).permutation(total))
+    return torch.cat([part.sort().values for part in order.split(n)[: min(subsets, total // n)]])
 
 
 def held_out(
@@ -63,25 +82,30 @@ def held_out(
     Where the floor takes nearly all of them, the same images serve again, and `apart` is false.
     """
     left = torch.ones(len(images), dtype=torch.bool)
-    left[subset(len(images), min(samples, len(images)), seed)] = False
+    left[subset(len(images), min(samples, len(images)), seed, BASELINE)] = False
     apart = int(left.sum()) >= LEAST_HELD_OUT
     candidates = left.nonzero().squeeze(1) if apart else torch.arange(len(images))
-    chosen = images[candidates[subset(len(candidates), min(samples, len(candidates)), seed)]]
+    chosen = images[candidates[subset(len(candidates), min(samples, len(candidates)), seed, "distances")]]
     features = reference(chosen, extractor, cache, progress).features
     centroids = cells(against.features, min(cells_wanted, len(against.features)), seed)
     distances, _ = nearest(features, against.features)
     return HeldOut(distances, cell_of(features, centroids), centroids, storage.digest({"images": chosen}), apart)
 
 
-def subset(total: int, n: int, seed: int) -> Tensor:
-    """n of the indices below `total`, without repetition, ascending.
+def subset(total: int, n: int, seed: int, purpose: str) -> Tensor:
+    """n of the indices below `total`, without repetition, ascending; another choice for each purpose.
 
     RandomState, because numpy froze its stream: the same on every machine and in every version. Raises EvaluationError
     if n > total.
     """
+    check_enough(total, n)
+    return torch.from_numpy(np.sort(np.random.RandomState(key(purpose, seed)).choice(total, n, replace=False)))
+
+
+def check_enough(total: int, n: int) -> None:
+    """Raises EvaluationError if n samples are more than the images of the split."""
     if n > total:
         raise EvaluationError(f"samples={n} are more than the {total} images of the split they are chosen from.")
-    return torch.from_numpy(np.sort(np.random.RandomState(seed).choice(total, n, replace=False)))
 
 
 def reference(

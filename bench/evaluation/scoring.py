@@ -158,7 +158,9 @@ def together(parts: list[Part], against: Against, protocol: Protocol) -> Feature
         near = Nearest(distances, cell_of(generated, held_out.centroids), held_out.distances, held_out.cells)
     return FeatureSets(
         generated,
-        against.reference.manifold(min(protocol.samples, len(against.reference.features)), protocol.seed),
+        against.reference.manifold(
+            min(protocol.samples, len(against.reference.features)), protocol.seed, protocol.subsets
+        ),
         against.reference.moments,
         protocol,
         groups(len(generated), protocol.seed),

@@ -1,4 +1,4 @@
-"""How fast a sampler is: warm-up, synchronise, repeat, median; network calls counted by a hook."""
+"""How fast a sampler is: warm-up, synchronise, repeat, medians of blocks; network calls counted by a hook."""
 
 import contextlib
 import ctypes
@@ -8,6 +8,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -20,19 +21,24 @@ from bench.evaluation.keys import seeded
 
 PROC = Path("/proc/self")
 SETTLED = 2.0  # seconds of calls that a fast sampler is timed for, since a single one may be disturbed
+SETTLED_ONE = 1.0  # the same for calls of one image
 MOST_REPEATS = 50
+BLOCKS = 10  # of consecutive calls at most: one call tells of the next, a block hardly of the next block
 SLACK_MB = 16.0  # the kernel counts resident pages in batches
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Medians over calls after one warm-up call; compares only on equal hardware."""
+    """Means of the medians of blocks of consecutive calls, after a warm-up; compares only on equal hardware."""
 
     seconds_per_100: float
-    seconds_per_100_interval: tuple[float, float] | None  # 95%, of the mean of the calls, under Student's t
+    seconds_per_100_interval: tuple[float, float] | None  # 95%, over blocks, under Student's t; None of one call
     images_per_second: float
     latency: float  # seconds for one image
-    nfe: int | None  # network function evaluations: forward calls for one call of sample; None without a network
+    latency_interval: tuple[float, float] | None  # as above
+    # network function evaluations: forward calls for one call of sample; None without a network. Of a network that is
+    # replayed as a CUDA graph, replays count; the passes that record it do not, and are in no timed call.
+    nfe: int | None
     peak_memory_mb: float | None  # 2^20 bytes; None where it cannot be measured
     peak_memory_of: str  # what that peak is of
     images: int  # a call
@@ -53,8 +59,9 @@ def time_sampling(
     """Time `sample(n, generator)` on `device`, for one image and for `images` at once, `repeats` times or more.
 
     The warm-up is one single-image call, which also counts the forward calls of `networks`, so a sampler of 1000 steps
-    pays for 1000 forward passes of one image before it is timed. Raises EvaluationError unless images and repeats are
-    at least 1.
+    pays for 1000 forward passes of one image before it is timed. On a GPU a call of `images` follows it, in which
+    libraries choose their algorithms for that size and graphs are recorded. Raises EvaluationError unless images and
+    repeats are at least 1.
     """
     if images < 1 or repeats < 1:
         raise EvaluationError(f"images={images} and repeats={repeats} must both be at least 1.")
@@ -70,28 +77,38 @@ def time_sampling(
         sample(n, generator)
         _synchronise(device)
         elapsed = time.perf_counter() - start
-        done += 1
-        if progress and done <= calls:
-            progress("timing", done, calls)
         return elapsed
+
+    def report() -> None:
+        nonlocal done
+        done += 1
+        if progress:
+            progress("timing", done, calls)
+
+    def settled(n: int, enough: float) -> list[float]:
+        each: list[float] = []
+        while len(each) < repeats or (sum(each) < enough and len(each) < MOST_REPEATS):
+            each.append(seconds(n))
+            if len(each) <= repeats:
+                report()
+        return each
 
     with _forward_calls(networks) as counted:
         seconds(1)
-    latency = statistics.median(seconds(1) for _ in range(repeats))
+    report()
+    if device.type != "cpu":
+        seconds(images)
+    latency, latency_interval = in_blocks(settled(1, SETTLED_ONE))
     since_start = reset_peak_memory(device)
-    each = [seconds(images) for _ in range(repeats)]
-    while sum(each) < SETTLED and len(each) < MOST_REPEATS:
-        each.append(seconds(images))
-    batch = statistics.median(each)
-    half = half_width(each) if len(each) > 1 else None
+    each = settled(images, SETTLED)
+    batch, interval = in_blocks(each)
     memory, of = peak_memory(device, since_start)
     return Timing(
         seconds_per_100=100 * batch / images,
-        seconds_per_100_interval=None
-        if half is None
-        else (100 * (batch - half) / images, 100 * (batch + half) / images),
+        seconds_per_100_interval=interval and (100 * interval[0] / images, 100 * interval[1] / images),
         images_per_second=images / batch,
         latency=latency,
+        latency_interval=latency_interval,
         nfe=len(counted) if networks else None,
         peak_memory_mb=memory,
         peak_memory_of=of,
@@ -100,6 +117,22 @@ def time_sampling(
         device=_device_name(device),
         threads=torch.get_num_threads(),
     )
+
+
+def in_blocks(seconds: Sequence[float]) -> tuple[float, tuple[float, float] | None]:
+    """The mean of the medians of at most 10 blocks of consecutive calls, and its 95% interval, None of one call.
+
+    A median, since a single call may be disturbed. Blocks, since calls that follow each other are alike: an interval of
+    single calls would be too narrow.
+    """
+    count = min(BLOCKS, len(seconds))
+    edges = [len(seconds) * block // count for block in range(count + 1)]
+    medians = [statistics.median(seconds[a:b]) for a, b in pairwise(edges)]
+    value = statistics.fmean(medians)
+    if count == 1:
+        return value, None
+    half = half_width(medians)
+    return value, (max(0.0, value - half), value + half)
 
 
 def hardware(device: torch.device | str = "cpu") -> dict[str, str | int | None]:

@@ -1,7 +1,7 @@
 """What the self-test evaluates: real digits and what is made of them, points and triples, each when first asked for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -24,6 +24,7 @@ from bench.evaluation import (
     seeded,
     subset,
 )
+from bench.evaluation.reference import manifold_indices
 from datamodules import DATAMODULES, ImageDataModule
 
 SEED = 0
@@ -118,7 +119,7 @@ class Inputs:
     @property
     def real(self) -> Tensor:
         """The digits that `evaluate_images` chooses of `others`; none of them is among the held-out ones."""
-        return self.others[subset(OTHERS, SAMPLES, SEED)]
+        return self.others[subset(OTHERS, SAMPLES, SEED, "baseline")]
 
     @cached_property
     def shown(self) -> Tensor:
@@ -154,12 +155,19 @@ class Inputs:
     @property
     def chosen_triples(self) -> Tensor:
         """Numbers of the held-out triples that are evaluated."""
-        return subset(len(self.triples.test_images), TRIPLES, SEED)
+        return subset(len(self.triples.test_images), TRIPLES, SEED, "baseline")
 
 
 def dropped(count: int, inputs: Inputs) -> Evaluation:
     kept = inputs.others[inputs.shown < 10 - count]
     return inputs.digits.evaluate(kept[:SAMPLES])
+
+
+def copies(inputs: "Inputs") -> Evaluation:
+    """The one reference subset itself."""
+    against, protocol = inputs.digits.against, replace(inputs.digits.protocol, subsets=1)
+    chosen = manifold_indices(len(inputs.training), SAMPLES, SEED, protocol.subsets)
+    return Setting(against, protocol).evaluate(inputs.training[chosen])
 
 
 def hidden(inputs: Inputs) -> Evaluation:
@@ -208,7 +216,7 @@ MAKERS: dict[str, Callable[[Inputs], Evaluation]] = {
     "only the digit 1": lambda inputs: inputs.digits.evaluate(inputs.ones),
     **{f"blur {deviation:g}": partial(blurred, deviation) for deviation in BLURS},
     **{f"noise {deviation:g}": partial(noisy, deviation) for deviation in NOISES},
-    "copies of the reference": lambda inputs: inputs.digits.evaluate(inputs.training),
+    "copies of the reference": copies,
     "5% copies among real digits": hidden,
     "mean of all digits": mean,
     "two Gaussians": gaussians,

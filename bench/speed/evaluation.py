@@ -62,7 +62,7 @@ def ours(generated: Tensor, reference: Tensor) -> dict[str, float]:
     """The four figures of features."""
     sets = feature_sets(generated, reference)
     estimates = {name: METRICS[name].compute(sets) for name in FIGURES}
-    return {name: estimate.value for name, estimate in estimates.items() if estimate and estimate.half_width}
+    return {name: estimate.value for name, estimate in estimates.items() if estimate and estimate.interval}
 
 
 def by_torch_fidelity(generated: Tensor, real: Tensor, extractor: Extractor) -> dict[str, float]:

@@ -170,7 +170,7 @@ def test_the_published_smoke_test_of_torch_fidelity_comes_out() -> None:
 
     test = split("test_batch")
     extractor = load_extractor("inception-v3")
-    against = Against(extractor, reference(test[subset(len(test), 256, 2020)], extractor))
+    against = Against(extractor, reference(test[subset(len(test), 256, 2020, "baseline")], extractor))
     protocol = Protocol(
         data="cifar10",
         extractor=extractor.name,

@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from scipy.stats import t
 from torch import Tensor
 
 from bench.evaluation import Moments, Protocol, kernel
 from bench.evaluation.feature_sets import FeatureSets
-from bench.evaluation.intervals import groups
+from bench.evaluation.intervals import groups, jackknife
 from bench.evaluation.kernel import kid
 
 
@@ -44,14 +43,25 @@ def test_kid_on_whole_sets_is_the_unbiased_mmd() -> None:
 
 
 @pytest.mark.parametrize("sizes", ["dealt", "unequal"])
-def test_without_is_the_unbiased_mmd_of_the_samples_that_are_left(sizes: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_variance_over_samples_is_the_jackknife_of_the_unbiased_mmd(
+    sizes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(kernel, "ENTRIES", 13 * 70)  # blocks that do not divide the sets
     a, b = torch.relu(normal(70, 6, 1)), torch.relu(normal(70, 6, 2) + 0.3)
     of = groups(70, 0) if sizes == "dealt" else torch.arange(70).sqrt().long()
-    left_out = kid(sets(a, b, of, kid_subset_size=70, kid_subsets=3)).without  # subsets that are all the same
-    assert left_out is not None
-    expected = [mmd(a[of != g], b) for g in range(int(of.max()) + 1)]
-    assert left_out.tolist() == pytest.approx(expected, rel=1e-9)
+    G = int(of.max()) + 1
+    member = torch.nn.functional.one_hot(of).double()
+    cross = ((a @ b.T / 6 + 1) ** 3).sum(1) @ member
+    found = kernel._jackknife(kernel._within(a, member), cross, of.bincount().double(), len(b))
+    without = torch.tensor([mmd(a[of != g], b) for g in range(G)], dtype=torch.float64)
+    pairs = torch.tensor([[mmd(a[(of != g) & (of != h)], b) for h in range(G)] for g in range(G)]).double()
+    assert found == pytest.approx(jackknife(without, mmd(a, b), pairs), rel=1e-6)
+
+
+def test_the_variance_is_the_same_whichever_set_is_the_reference() -> None:
+    a, b = normal(60, 6, 1), normal(60, 6, 2) + 0.3
+    in_turn = torch.arange(60) % 20  # as the reference's groups are
+    assert kernel._variance(sets(a, b, in_turn)) == pytest.approx(kernel._variance(sets(b, a, in_turn)), rel=1e-9)
 
 
 def test_the_choice_of_subsets_adds_its_variance() -> None:
@@ -61,12 +71,9 @@ def test_the_choice_of_subsets_adds_its_variance() -> None:
     subsets = [[torch.from_numpy(rng.choice(60, 20, replace=False)) for _ in (a, b)] for _ in range(5)]
     values = [mmd(a[i], b[j]) for i, j in subsets]
     assert part.value == pytest.approx(np.mean(values), rel=1e-9)
-    assert whole.half_width is not None
-    assert part.half_width == pytest.approx(
-        math.sqrt(whole.half_width**2 + t.ppf(0.975, 19) ** 2 * np.var(values) / 5), rel=1e-9
-    )
-    constant = kid(sets(a[:1].repeat(60, 1), b, kid_subset_size=20))
-    assert constant.half_width == pytest.approx(0, abs=1e-9)
+    assert whole.extra is not None
+    assert part.extra is not None
+    assert part.extra[0] == pytest.approx(whole.extra[0] + np.var(values) / 5, rel=1e-9)
 
 
 def test_kid_of_equal_distributions_is_about_zero() -> None:
@@ -81,9 +88,10 @@ def test_kid_is_symmetric_and_negative_for_identical_sets() -> None:
 
 
 def test_intervals_hold_the_mean_over_many_draws() -> None:
-    x = normal(200, 4, 0)
     subsets = {"kid_subset_size": 100, "kid_subsets": 30}
-    found = [kid(sets(normal(200, 4, 1000 + s) + 0.3, x, groups(200, s), **subsets)) for s in range(100)]
+    found = [
+        kid(sets(normal(200, 4, 1000 + s) + 0.3, normal(200, 4, s), groups(200, s), **subsets)) for s in range(100)
+    ]
     mean = np.mean([estimate.value for estimate in found])
     widths = [estimate.half_width or math.nan for estimate in found]
     held = np.mean([abs(e.value - mean) <= width for e, width in zip(found, widths, strict=True)])

@@ -1,6 +1,7 @@
 """Modes against planted ones: dropped, uneven, exact Gaussians; and refusals that name the mode."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -95,12 +96,44 @@ def test_intervals_are_those_of_removing_each_group() -> None:
     p = torch.linspace(1, 3, 40).double()
     p = p / p.sum()
     dealt = groups(len(assigned), 0)
-    for metric in METRICS:
-        found = metric(sets(assigned, p))
-        assert found is not None
-        assert found.without is not None
-        expected = [value(metric(sets(assigned, p, keep=dealt != g))) for g in range(20)]
-        np.testing.assert_allclose(found.without.numpy(), expected, rtol=1e-12)
+    found = mode_kl(sets(assigned, p))
+    assert found is not None
+    assert found.without is not None
+    assert found.pairs is not None
+    expected = [value(mode_kl(sets(assigned, p, keep=dealt != g))) for g in range(20)]
+    np.testing.assert_allclose(found.without.numpy(), expected, rtol=1e-12)
+    for g, h in ((0, 1), (4, 19)):
+        both = value(mode_kl(sets(assigned, p, keep=(dealt != g) & (dealt != h))))
+        assert float(found.pairs[g, h]) == pytest.approx(both, rel=1e-12)
+
+
+def ends(metric: Callable[[FeatureSets], Estimate | None], found: FeatureSets) -> tuple[float, float]:
+    estimate = metric(found)
+    assert estimate is not None
+    assert estimate.interval is not None
+    return estimate.interval
+
+
+def test_intervals_never_leave_what_is_possible() -> None:
+    every = sets(torch.arange(1000).repeat(5), uniform(1000))
+    assert ends(modes_found, every)[1] == 1000
+    assert ends(mode_kl, every)[0] == 0
+    assert ends(high_quality, every)[1] == 1
+    assert 0.999 < ends(high_quality, every)[0] < 1  # none of 5,000 missing leaves room for a few of more
+    low, high = ends(modes_found, sets(torch.zeros(200).long(), uniform(3)))
+    assert 0 <= low <= 1 < high < 3
+
+
+def test_the_modes_interval_is_as_long_as_the_closed_form_says() -> None:
+    """Of K equal modes and n samples: the occupancy problem's deviation, and half a mode for the steps."""
+    K, n = 1000, 2000
+    one, two = (1 - 1 / K) ** n, (1 - 2 / K) ** n  # that a mode, that two modes are not shown
+    deviation = math.sqrt(K * one + K * (K - 1) * two - (K * one) ** 2)
+    lengths = []
+    for seed in range(20):
+        low, high = ends(modes_found, sets(torch.from_numpy(np.random.RandomState(seed).choice(K, n)), uniform(K)))
+        lengths.append(high - low)
+    assert np.mean(lengths) == pytest.approx(2 * 1.96 * deviation + 1, rel=0.05)
 
 
 def test_samples_of_no_mode_have_no_divergence() -> None:

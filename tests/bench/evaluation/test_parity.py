@@ -110,7 +110,7 @@ def test_figures_are_those_of_torch_fidelitys_command(
     assert all(map(torch.equal, read, pair))
     assert torch.equal(extractor(read[0][:50]), extractor(pair[0][:50]))
 
-    score = () if name.startswith("stacked") else ("--isc",)
+    score = () if name.startswith("stacked") else ("--isc", "--isc-splits", 1)
     theirs = torch_fidelity(
         "--input1", folders[0], "--input2", folders[1], "--feature-extractor", name, "--fid", "--kid", "--prc", *score
     )

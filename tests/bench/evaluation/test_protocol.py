@@ -26,6 +26,7 @@ OTHER: dict[str, Any] = {  # another valid value for every field
     "samples": 3000,
     "seed": 1,
     "chunk": 100,
+    "subsets": 4,
     "prc_neighbours": 5,
     "dc_neighbours": 3,
     "kid_subsets": 10,
@@ -53,7 +54,7 @@ def test_from_dict_inverts_to_dict_through_json(protocol: Protocol) -> None:
 
 
 def test_the_fingerprint_is_the_same_on_every_machine_and_in_every_release(protocol: Protocol) -> None:
-    assert (protocol.fingerprint(), protocol.setting()) == ("7c62ca1f0ed3", "567df69c7424")
+    assert (protocol.fingerprint(), protocol.setting()) == ("2a62ec198374", "bea6899aa8a7")
 
 
 def test_order_of_sampler_settings_does_not_matter(protocol: Protocol) -> None:

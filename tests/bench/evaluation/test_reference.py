@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.evaluation import EvaluationError, Extractor, reference, storage
+from bench.evaluation import EvaluationError, Extractor, Moments, Reference, groups, key, reference, storage
 from bench.evaluation.reference import subset
 
 
@@ -33,22 +33,37 @@ def test_moments_are_of_the_whole_split_and_the_manifold_of_a_part(extractor: Ex
     np.testing.assert_allclose(
         found.moments.covariance.numpy(), np.cov(features.double().numpy(), rowvar=False), rtol=1e-9, atol=1e-12
     )
-    part = found.manifold(40, seed=7)
-    assert len(part) == 40
-    assert torch.equal(part, features[subset(90, 40, 7)])
-    assert torch.equal(found.manifold(90, seed=7), features)
+    part = found.manifold(40, seed=7, subsets=8)
+    assert len(part) == 80  # no more than two fit
+    assert len(part.unique(dim=0)) == len(part)
+    assert (part[:, None] == features[None]).all(2).any(1).all()
+    assert torch.equal(found.manifold(40, seed=7, subsets=1), part[:40])
+    assert torch.equal(found.manifold(90, seed=7, subsets=8), features)
 
 
 def test_subset_is_numpys_frozen_stream() -> None:
-    expected = np.sort(np.random.RandomState(2020).choice(50_000, 256, replace=False))
-    assert subset(50_000, 256, 2020).tolist() == expected.tolist()
-    assert subset(50_000, 256, 2020)[:4].tolist() == [530, 544, 676, 802]
-    assert len(set(subset(300, 256, 0).tolist())) == 256
+    expected = np.sort(np.random.RandomState(key("baseline", 2020)).choice(50_000, 256, replace=False))
+    assert subset(50_000, 256, 2020, "baseline").tolist() == expected.tolist()
+    assert len(set(subset(300, 256, 0, "baseline").tolist())) == 256
+
+
+def test_no_two_purposes_of_a_seed_draw_the_same() -> None:
+    """With the bare seed each of these opened one stream."""
+    features = torch.arange(90.0)[:, None]
+    purposes = [
+        *(subset(90, 40, 5, word) for word in ("baseline", "distances", "held out", "probe")),
+        Reference(features, Moments.from_features(features), "", "", (1,)).manifold(40, 5, 1)[:, 0].long(),
+        torch.from_numpy(np.sort(np.random.RandomState(5).choice(90, 40, replace=False))),
+    ]
+    assert len({tuple(chosen.tolist()) for chosen in purposes}) == len(purposes)
+    permutations = [np.random.RandomState(key(word, 5)).permutation(90)[:20] for word in ("order", "manifold parts")]
+    first = {tuple(drawn) for drawn in permutations}
+    assert tuple(groups(90, 5)[:20].tolist()) not in first | {tuple(np.random.RandomState(5).permutation(90)[:20] % 20)}
 
 
 def test_more_images_than_there_are_is_refused(extractor: Extractor, split: Tensor) -> None:
     with pytest.raises(EvaluationError, match="samples=91 are more than the 90 images"):
-        reference(split, extractor).manifold(91, seed=0)
+        reference(split, extractor).manifold(91, seed=0, subsets=1)
 
 
 def test_the_second_time_comes_from_the_cache(extractor: Extractor, split: Tensor, tmp_path: Path) -> None:

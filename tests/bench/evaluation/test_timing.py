@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.evaluation import EvaluationError, half_width, hardware, time_sampling, timing
+from bench.evaluation.timing import in_blocks
 
 
 class Sampler:
@@ -38,16 +39,30 @@ def test_fast_samplers_are_timed_until_they_settle_and_slow_ones_as_often_as_ask
 ) -> None:
     """By a clock by which calls take 0.2, 0.1, 0.3 seconds in turn: three reach half a second."""
     monkeypatch.setattr(timing, "SETTLED", 0.5)
-    ticks = iter([0.0] * 6 + [0.0, 0.2] + [0.0, 0.1] + [0.0, 0.3])
+    monkeypatch.setattr(timing, "SETTLED_ONE", 0.3)
+    ticks = iter([0.0] * 2 + [0.0, 0.1] + [0.0, 0.3] + [0.0, 0.2] + [0.0, 0.1] + [0.0, 0.3])
     monkeypatch.setattr(timing.time, "perf_counter", lambda: next(ticks))
     result = time_sampling(Sampler(1), images=50, repeats=2)
     assert (result.repeats, result.seconds_per_100) == (3, pytest.approx(0.4))
+    assert result.latency == pytest.approx(0.2)
+    assert result.latency_interval is not None
     half = 2 * half_width([0.1, 0.2, 0.3])
-    assert result.seconds_per_100_interval == pytest.approx(
-        (result.seconds_per_100 - half, result.seconds_per_100 + half)
-    )
-    ticks = iter([0.0] * 4 + [0.0, 9.0])
+    assert result.seconds_per_100_interval == pytest.approx((0, result.seconds_per_100 + half))  # cut at 0
+    ticks = iter([0.0] * 2 + [0.0, 9.0] + [0.0, 9.0])
     assert time_sampling(Sampler(1), images=50, repeats=1).seconds_per_100_interval is None
+
+
+def test_the_interval_is_of_the_figure_and_knows_that_calls_are_alike() -> None:
+    """Calls that are alike in tens are ten facts, not a hundred."""
+    alike = [1.0 + 0.1 * (i // 10 % 3) for i in range(100)]
+    value, interval = in_blocks(alike)
+    assert value == pytest.approx(sum(alike) / 100)
+    assert interval is not None
+    assert (interval[0] + interval[1]) / 2 == pytest.approx(value)
+    assert interval[1] - value > 2.5 * half_width(alike)
+    disturbed, _ = in_blocks([1.0] * 24 + [9.0] + [1.0] * 25)
+    assert disturbed == 1  # one call in a block of five
+    assert in_blocks([2.0]) == (2.0, None)
 
 
 def test_nfe_counts_forward_calls_of_one_call() -> None:
@@ -58,8 +73,10 @@ def test_nfe_counts_forward_calls_of_one_call() -> None:
 def test_warm_up_is_one_image_and_every_call_is_reported() -> None:
     sampler, seen = Sampler(1), []
     time_sampling(sampler, images=5, repeats=2, progress=lambda *args: seen.append(args))
-    assert sampler.asked[:5] == [1, 1, 1, 5, 5]
-    assert set(sampler.asked[5:]) == {5}  # until a fast sampler's median has settled
+    ones = sampler.asked.index(5)
+    assert 3 <= ones <= 1 + timing.MOST_REPEATS
+    assert set(sampler.asked[:ones]) == {1}
+    assert set(sampler.asked[ones:]) == {5}  # until a fast sampler's figure has settled
     assert seen == [("timing", done, 5) for done in range(1, 6)]
 
 

@@ -1,6 +1,9 @@
 """A recorded pass gives what the network gives, whatever it is given, and tells whoever listens."""
 
 import contextlib
+import copy
+import gc
+import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -8,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from models import MODELS
-from models.networks.captured import WARM, WORTH, Captured, captured
+from models.networks.captured import KEPT, WARM, WORTH, Captured, _recordings, captured, recording
 
 
 class Network(nn.Module):
@@ -16,6 +19,14 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         return x * t[:, None]
+
+
+class Weighted(Network):
+    """The same with a weight that nothing reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(4))
 
 
 @pytest.fixture
@@ -83,6 +94,46 @@ def test_hooks_are_told_of_replays_and_not_of_recording(fake_cuda: dict[str, int
     handle.remove()
     replay(x, t)
     assert len(heard) == 1
+
+
+def test_a_second_call_records_nothing(fake_cuda: dict[str, int]) -> None:
+    network, x, t = Network(), torch.ones(2, 1), torch.tensor([5, 6])
+    first = recording(network, x, t)
+    assert fake_cuda["passes"] == WARM + 1
+    assert recording(network, torch.zeros(2, 1), t) is first
+    assert fake_cuda["passes"] == WARM + 1
+    assert recording(network, torch.ones(3, 1), torch.tensor([5, 6, 7])) is not first  # another shape
+    assert recording(network, x.double(), t) is not first  # another type
+    assert fake_cuda["passes"] == 3 * (WARM + 1)
+
+
+def test_weights_that_change_in_place_are_recorded_once_and_moved_ones_again(fake_cuda: dict[str, int]) -> None:
+    network, x, t = Weighted(), torch.ones(2, 1), torch.tensor([5, 6])
+    first = recording(network, x, t)
+    with torch.no_grad():
+        network.weight.fill_(3)
+    assert recording(network, x, t) is first
+    network.double().float()  # other memory, as a module that moves to another device and back
+    assert recording(network, x, t) is not first
+
+
+def test_recordings_are_not_in_the_network_and_go_with_it(fake_cuda: dict[str, int]) -> None:
+    network, x, t = nn.Bilinear(1, 1, 1), torch.ones(2, 1), torch.ones(2, 1)  # which the fixture does not keep
+    before = (set(network.__dict__), list(network.state_dict()))
+    kept = weakref.ref(recording(network, x, t))
+    assert (set(network.__dict__), list(network.state_dict())) == before
+    twin = copy.deepcopy(network)
+    assert recording(twin, x, t) is not kept()
+    del network
+    gc.collect()
+    assert kept() is None
+
+
+def test_few_recordings_are_kept(fake_cuda: dict[str, int]) -> None:
+    network = Network()
+    for n in range(1, KEPT + 3):
+        recording(network, torch.ones(n, 1), torch.ones(n))
+    assert len(_recordings[network]) == KEPT
 
 
 def test_the_cpu_has_nothing_to_record() -> None:
