@@ -11,8 +11,8 @@ FAMILIES = {"autoregressive-vae": "Autoregressive, VAEs", "gan": "GANs", "diffus
 REFERENCE = {"autoencoder": "Autoencoders", "outside": "Other programs"}
 BASELINES = {  # records of family "data", by their model's name: what they are called
     "held-out": "held-out images",
-    "class-missing": "held-out images, a tenth of the modes missing",
-    "one-in-ten-spoiled": "held-out images, one in ten spoiled",
+    "class-missing": "held-out, 1 in 10 classes missing",
+    "one-in-ten-spoiled": "held-out, 1 in 10 images spoiled",
 }
 
 UNSURE = "≈"  # the figure and the rule's bar are not distinguishable
@@ -151,7 +151,7 @@ FAST = Rule(SPEED, ("seconds_per_100",), Fastest(10.0), LECTURE[SPEED])
 RULES = (
     Rule(COVERAGE, ("coverage",), Baseline("class-missing"), LECTURE[COVERAGE]),
     FAST,
-    Rule(SHARPNESS, ("fid",), Baseline("one-in-ten-spoiled"), LECTURE[SHARPNESS]),
+    Rule(SHARPNESS, ("precision",), Baseline("one-in-ten-spoiled"), LECTURE[SHARPNESS]),
 )
 # Points whose density is known need no features: FID of two coordinates sees little more than the mixture's outline.
 POINT_RULES = (
