@@ -49,6 +49,8 @@ QUALITY = (
     Column("vendi", "Vendi", ".2f", "higher"),
     Column("c_t", "C_T", ".1f"),
     Column("near_copies", "near-copies, × expected", ".2f"),
+    Column("aligned_copies", "aligned near-copies, × expected", ".2f"),
+    Column("exact_copies", "exact copies", SIGNIFICANT),
 )
 COST = (
     Column("nfe", "NFE", ".0f", "lower"),

@@ -105,7 +105,7 @@ def evaluate_floor(config: Config, data: ImageDataModule, by: Standard) -> None:
     record = records.reference(name, "held-out", config.model_dump(), data.digest("test"))
     record.results[stated.fingerprint()] = judged_result(result, judged, "held-out images")
     if by.against.held_out and not by.against.held_out.apart:  # the same images: 0 by construction
-        for figure in ("c_t", "near_copies"):
+        for figure in ("c_t", "near_copies", "aligned_copies"):
             record.results[stated.fingerprint()].metrics.pop(figure, None)
             record.results[stated.fingerprint()].intervals.pop(figure, None)
     records.write(record, results)

@@ -1,5 +1,6 @@
 """How far a figure would move with other samples of the same number: the delete-a-group jackknife."""
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 GROUPS = 20
+MANY = 10_000  # degrees of freedom of a variance that is known
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,11 +18,14 @@ class Estimate:
     """A figure, and what it would be without each group of the samples.
 
     `without`: float64 G, the figure of all samples but those of group g, the reference unchanged; None where a figure
-    has no such values.
+    has no such values. `extra`: a variance that is added to the jackknife's, and its degrees of freedom. `ends`: the
+    interval itself, where the metric knows it.
     """
 
     value: float
     without: Tensor | None = None
+    extra: tuple[float, float] | None = None
+    ends: tuple[float, float] | None = None
 
     @property
     def half_width(self) -> float | None:
@@ -28,15 +33,21 @@ class Estimate:
         from scipy.stats import t
 
         if self.without is None:
-            return None
+            return math.sqrt(self.extra[0]) * float(t.ppf(0.975, self.extra[1])) if self.extra else None
         G = len(self.without)
         # Kott 2001, The delete-a-group jackknife (J. Off. Stat. 17:4), Eq. 1: (G - 1) / G sum_g (t_(g) - t)^2
         variance = (G - 1) / G * (self.without - self.without.mean()).square().sum()
-        return float(t.ppf(0.975, G - 1) * variance.sqrt())
+        if self.extra is None:
+            return float(t.ppf(0.975, G - 1) * variance.sqrt())
+        total = float(variance) + self.extra[0]
+        freedom = total**2 / (float(variance) ** 2 / (G - 1) + self.extra[0] ** 2 / self.extra[1]) if total else G - 1
+        return float(t.ppf(0.975, freedom)) * math.sqrt(total)
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The ends of the 95% interval over samples; None without `without`."""
+        """The ends of the 95% interval over samples; None without variances."""
+        if self.ends is not None:
+            return self.ends
         half = self.half_width
         return None if half is None else (self.value - half, self.value + half)
 
