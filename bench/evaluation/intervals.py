@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 GROUPS = 20
-MANY = 10_000  # degrees of freedom of a variance that is known
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from torch import Tensor
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.feature_sets import FeatureSets, Nearest
 from bench.evaluation.features import full_float32
-from bench.evaluation.intervals import MANY, Estimate
+from bench.evaluation.intervals import Estimate, groups
 
 BLOCK = 64  # rows of a distance matrix held at once: 15 MB against 60,000 images
 PLANE = 16  # dimensions up to which points lie so densely that products are taken in float64
@@ -79,12 +79,13 @@ def c_t(sets: FeatureSets) -> Estimate | None:
     """
     if sets.nearest is None:
         return None
-    m, n, U, variance = _mann_whitney(sets.nearest, sets.groups)
-    value, _, held_out = _c_t(m.sum(0), n, U.sum(0), variance)
+    m, n, U = _mann_whitney(sets.nearest, sets.groups)
+    value, without = _c_t(m.sum(0), n, U.sum(0))[0], _c_t(m.sum(0) - m, n, U.sum(0) - U)[0]
     if value.isnan():
         return None
-    without = _c_t(m.sum(0) - m, n, U.sum(0) - U)[0]
-    return Estimate(float(value), None if without.isnan().any() else without, extra=(float(held_out), MANY))
+    if without.isnan().any():
+        return Estimate(float(value))
+    return Estimate(float(value), without, extra=_over_held_out(sets.nearest, sets.protocol.seed))
 
 
 def near_copies(sets: FeatureSets) -> Estimate | None:
@@ -103,9 +104,9 @@ def excess(distances: Nearest) -> Estimate | None:
     """`near_copies` by any distances, with an interval over samples and held-out images that holds for few counts too.
 
     A cell's threshold is the r_c-th smallest of M_c distances: a sample of the data is within it with a probability
-    that is itself nearly Gamma(r_c) / (M_c + 1). The number of N_c samples that are within it is then negative binomial.
-    The sum over cells is taken to be so too, with an r that gives its variance. The interval inverts this distribution
-    as Clopper and Pearson invert the binomial one.
+    that is itself nearly Gamma(r_c) / (M_c + 1). How many of N_c samples are within it is then negative binomial. The
+    sum over cells is taken to be so too, with an r that gives its variance. The interval inverts this distribution as
+    Clopper and Pearson invert the binomial one.
     """
     from scipy.stats import beta
 
@@ -119,7 +120,7 @@ def excess(distances: Nearest) -> Estimate | None:
     r = expected**2 / float((each.square() / rank.clamp(min=1)).sum())
     shares = (beta.ppf(0.025, count, r) if count else 0.0, beta.ppf(0.975, count + 1, r))
     low, high = (float(share / (1 - share)) * r / expected for share in shares)
-    return Estimate(count / expected, ends=(low, min(high, float(N[M > 0].sum()) / expected)))
+    return Estimate(count / expected, ends=(low, high))
 
 
 def copying_alarm(sets: FeatureSets) -> str | None:
@@ -135,8 +136,8 @@ def copying_alarm(sets: FeatureSets) -> str | None:
         return None
     near, rank, M = _near(sets.nearest)
     N = torch.bincount(sets.nearest.generated_cells, minlength=len(M))
-    m, n, U, _ = _mann_whitney(sets.nearest, sets.groups)
-    value, deviation, _ = _c_t(m.sum(0), n, U.sum(0))
+    m, n, U = _mann_whitney(sets.nearest, sets.groups)
+    value, deviation = _c_t(m.sum(0), n, U.sum(0))
     c_t_says = "" if value.isnan() else f"; C_T is {float(value):.1f}, of data 0 ± {1.96 * float(deviation):.1f}"
     return (
         f"possible copies: {int(near.sum()):,} of {len(near):,} samples are as near to a training image as only the "
@@ -146,56 +147,54 @@ def copying_alarm(sets: FeatureSets) -> str | None:
 
 
 def near_chance(distances: Nearest) -> float:
-    """The probability that as many samples of the data, or more, would be as near as the nearest 1% of held-out images."""
+    """The probability that at least so many samples of the data are as near as the nearest 1% of held-out images."""
     near, rank, M = _near(distances)
     return _chance(int(near.sum()), torch.bincount(distances.generated_cells, minlength=len(M)), rank, M)
 
 
-def _mann_whitney(found: Nearest, groups: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """In each cell: the samples of each group m, G x K; held-out images n, K; U of each group, G x K; and the variance
-    of U over held-out images, K; float64.
+def _mann_whitney(found: Nearest, groups: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """In each cell: the samples of each group m, G x K; held-out images n, K; and U of each group, G x K; float64.
 
     U counts the pairs in which the held-out image is nearer than the sample, and equal ones by half.
     """
     G, K = int(groups.max()) + 1, _count(found)
     nearer = torch.zeros(len(found.generated), dtype=torch.float64)
-    variance = torch.zeros(K, dtype=torch.float64)
     for cell in range(K):
         inside = found.generated_cells == cell
         held_out = found.held_out[found.held_out_cells == cell].sort().values
         x = found.generated[inside]
         below = torch.searchsorted(held_out, x) + torch.searchsorted(held_out, x, right=True)
         nearer[inside] = below.double() / 2
-        variance[cell] = _over_held_out(x.sort().values, held_out)
     where = groups * K + found.generated_cells
     m = torch.bincount(where, minlength=G * K).double().view(G, K)
     U = torch.bincount(where, nearer, minlength=G * K).view(G, K)
-    return m, torch.bincount(found.held_out_cells, minlength=K).double(), U, variance
+    return m, torch.bincount(found.held_out_cells, minlength=K).double(), U
 
 
-def _over_held_out(x: Tensor, held_out: Tensor) -> float:
-    """The variance of U over other draws of the held-out images, the samples as they are; both sorted."""
-    n = len(held_out)
-    if n < 2:
-        return 0.0
-    farther = 2 * len(x) - torch.searchsorted(x, held_out) - torch.searchsorted(x, held_out, right=True)
-    # DeLong et al. 1988 (Biometrics 44:3), Eq. 6: Var(U / m n) has the part S_01 / n
-    return float(n * (farther.double() / 2).var())
+def _over_held_out(found: Nearest, seed: int) -> tuple[float, float] | None:
+    """C_T's variance over draws of the held-out images, the samples as they are, and its degrees of freedom.
 
-
-def _c_t(m: Tensor, n: Tensor, U: Tensor, variance: Tensor | float = 0.0) -> tuple[Tensor, Tensor, Tensor]:
-    """C_T, its deviation for samples of the data, and the variance that U's `variance` gives it; from ... x K counts.
-
-    NaN where no cell counts.
+    By the jackknife that deletes groups of held-out images; None where a figure without a group has no value.
     """
+    swapped = Nearest(found.held_out, found.held_out_cells, found.generated, found.generated_cells)
+    n, m, V = _mann_whitney(swapped, groups(len(found.held_out), seed))
+    left = n.sum(0) - n
+    values = _c_t(m, left, m * left - (V.sum(0) - V))[0]  # of m n pairs, V are those that U does not count
+    G = len(values)
+    if values.isnan().any() or G < 2:
+        return None
+    # Kott 2001, Eq. 1, as in Estimate
+    return float((G - 1) / G * (values - values.mean()).square().sum()), G - 1
+
+
+def _c_t(m: Tensor, n: Tensor, U: Tensor) -> tuple[Tensor, Tensor]:
+    """C_T and its deviation for samples of the data, from ... x K counts; NaN where no cell counts."""
     # Z_U = (U - m n / 2) / sqrt(m n (m + n + 1) / 12)
-    spread = (m * n * (m + n + 1) / 12).clamp(min=0.25)  # 0.25 with one of each; 0 has no weight
-    Z = (U - m * n / 2) / spread.sqrt()
+    Z = (U - m * n / 2) / (m * n * (m + n + 1) / 12).clamp(min=0.25).sqrt()  # 0.25 with one of each; 0 has no weight
     # C_T = sum_pi P_n(pi) Z_U(pi) / sum_pi P_n(pi), over the cells with Q_m(pi) >= tau
     weight = n / n.sum() * (m >= LEAST)
     total = weight.sum(-1)
-    own = (weight.square() * variance / spread).sum(-1) / total.square()
-    return (weight * Z).sum(-1) / total, weight.square().sum(-1).sqrt() / total, own
+    return (weight * Z).sum(-1) / total, weight.square().sum(-1).sqrt() / total
 
 
 def _near(found: Nearest) -> tuple[Tensor, Tensor, Tensor]:

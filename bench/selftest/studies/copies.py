@@ -25,9 +25,10 @@ from bench.selftest.study import Study
 SEED = 0
 SAMPLES = 2000  # of an evaluation; as many held-out images have distances in feature space, the others aligned pixels
 SHARES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 1.0)  # of the samples that are copies
+SOURCES = 1000  # training images that copies are made of; where more copies are planted, some are repeated
 REPEATS = 100  # evaluations for each share
-CLEAN = 4000  # evaluations of real held-out images without a copy
-SINGLE, SINGLE_SAMPLES = 100, 500  # evaluations of samples of one digit alone, for each digit, and their size
+CLEAN = 5000  # evaluations of real held-out images without a copy
+SINGLE, SINGLE_SAMPLES = 50, 500  # evaluations of samples of one digit alone, for each digit, and their size
 BEFORE_LEVEL = 0.00135  # of the alarm that saw feature distances alone
 REAL, OFF = "real digits", "blurred digits"
 
@@ -114,7 +115,7 @@ def planted(count: int, base: Pool, copies: Pool, real: Pool, random: np.random.
     """One evaluation of SAMPLES, `count` of them copies and the others of `base`, which may be `real` itself."""
     order = torch.from_numpy(random.permutation(len(real.gaps)))
     clean = order[:SAMPLES] if base is real else torch.from_numpy(random.permutation(len(base.gaps)))
-    chosen = torch.from_numpy(random.permutation(len(copies.gaps))[:count])
+    chosen = torch.from_numpy(random.permutation(len(copies.gaps))).repeat(SAMPLES // SOURCES)[:count]
     return alarms(base[clean[: SAMPLES - count]] + copies[chosen], real[order[SAMPLES:]], SAMPLES)
 
 
@@ -130,7 +131,7 @@ def study() -> Study:
     mnist = loaded("mnist")
     measure = Measurement(mnist.train_images, load_extractor("mnist-cnn"))
     random = np.random.RandomState(key("copies study, sources", SEED))
-    sources = mnist.train_images[torch.from_numpy(random.permutation(len(mnist.train_images))[:SAMPLES])]
+    sources = mnist.train_images[torch.from_numpy(random.permutation(len(mnist.train_images))[:SOURCES])]
     real = measure(mnist.test_images)
     others = torch.from_numpy(random.permutation(len(mnist.test_images))[:SAMPLES])
     bases = {REAL: real, OFF: measure(blur(mnist.test_images[others], 1.0))}
@@ -159,7 +160,7 @@ def study() -> Study:
         SEED,
         [*(grid(power[base], base) for base in bases), false_alarms(false)],
         {"power": power, "false alarms": false},
-        partial(draw, power),
+        partial(picture, power),
     )
 
 
@@ -180,7 +181,7 @@ def false_alarms(false: dict[str, dict[str, float]]) -> tuple[str, list[list[str
     ]
 
 
-def draw(power: dict[str, Any]) -> bytes:
+def picture(power: dict[str, Any]) -> bytes:
     """Power against share, a panel for each kind of copy and each kind of other samples."""
     from matplotlib.figure import Figure
 
