@@ -23,6 +23,7 @@ from bench.evaluation.reference import HeldOut, Reference, beside_floor, subset
 VERSION = 1  # of the alignment; raised where its gaps change, so that no older ones are read from the cache
 PER_SAMPLE = 4  # held-out images for each sample, at most: the more there are, the fewer copies raise the alarm
 DEPTHS = (16, 128)  # samples and held-out images together, the nearest of which are counted
+DEEPEST = 50  # of so many images, at most one is counted: deeper, kinds of images differ, not copies
 CHUNK = 250  # held-out images between two steps of progress
 
 
@@ -154,7 +155,7 @@ def _samples_among_nearest(near: Nearest, depth: int) -> tuple[float, int, float
     from scipy.stats import hypergeom
 
     together = torch.cat([near.generated, near.held_out])
-    threshold = together.kthvalue(min(depth, len(together))).values
+    threshold = together.kthvalue(max(1, min(depth, len(together) // DEEPEST))).values
     K = int(torch.cat([near.generated_cells, near.held_out_cells]).max()) + 1
     N, M = (torch.bincount(cells, minlength=K) for cells in (near.generated_cells, near.held_out_cells))
     n, m = (

@@ -23,6 +23,7 @@ from bench.evaluation import (
     reference,
     seeded,
     subset,
+    training_pixels,
 )
 from datamodules import DATAMODULES, ImageDataModule
 
@@ -34,6 +35,7 @@ BLURS = (0.5, 1.0, 2.0)  # deviations, in pixels
 NOISES = (0.1, 0.2, 0.4)  # deviations, white is 1
 DROPPED = (2, 5)  # modes, of ten
 HIDDEN = SAMPLES // 20  # copies among other images
+FEW = SAMPLES // 50  # copies of other kinds
 
 # mean and covariance of the points that are evaluated, and of their reference
 GAUSSIANS = (
@@ -64,9 +66,10 @@ def setting(
 ) -> Setting:
     """`training` is the reference; `others` have the distances to it that C_T compares with."""
     split = reference(training, extractor, progress=progress)
-    beside = None
+    beside, pixels = None, None
     if others is not None:
         beside = held_out(others, split, extractor, samples=samples, seed=SEED, cells_wanted=standard.CELLS)
+        pixels = training_pixels(training, others, split, beside, samples=samples, seed=SEED)
     protocol = Protocol(
         data=data,
         extractor=extractor.name,
@@ -82,7 +85,7 @@ def setting(
         modes=modes.name if modes else "",
         weights="none",
     )
-    return Setting(Against(extractor, split, beside, modes), protocol)
+    return Setting(Against(extractor, split, beside, modes, pixels), protocol)
 
 
 def loaded(name: str) -> ImageDataModule:
@@ -166,9 +169,23 @@ def hidden(inputs: Inputs) -> Evaluation:
     return inputs.digits.evaluate(torch.cat((inputs.training[:HIDDEN], inputs.real[HIDDEN:])))
 
 
-def blurred(deviation: float, inputs: Inputs) -> Evaluation:
+def shifted(inputs: Inputs) -> Evaluation:
+    """Copies two pixels to the left and at 0.7 of their brightness."""
+    copies = 0.7 * torch.roll(inputs.training[:FEW], -2, 3)
+    return inputs.digits.evaluate(torch.cat((copies.round().to(torch.uint8), inputs.real[FEW:])))
+
+
+def hidden_off_the_data(inputs: Inputs) -> Evaluation:
+    return inputs.digits.evaluate(torch.cat((inputs.training[:FEW], blur(inputs.real[FEW:], 1.0))))
+
+
+def blur(images: Tensor, deviation: float) -> Tensor:
     size = 2 * round(4 * deviation) + 1
-    return inputs.digits.evaluate(gaussian_blur(inputs.real, [size, size], [deviation, deviation]))
+    return gaussian_blur(images, [size, size], [deviation, deviation])
+
+
+def blurred(deviation: float, inputs: Inputs) -> Evaluation:
+    return inputs.digits.evaluate(blur(inputs.real, deviation))
 
 
 def noisy(deviation: float, inputs: Inputs) -> Evaluation:
@@ -210,6 +227,8 @@ MAKERS: dict[str, Callable[[Inputs], Evaluation]] = {
     **{f"noise {deviation:g}": partial(noisy, deviation) for deviation in NOISES},
     "copies of the reference": lambda inputs: inputs.digits.evaluate(inputs.training),
     "5% copies among real digits": hidden,
+    "2% shifted, darker copies among real digits": shifted,
+    "2% copies among blurred digits": hidden_off_the_data,
     "mean of all digits": mean,
     "two Gaussians": gaussians,
     "grid_25, held out": grid,
