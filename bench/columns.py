@@ -70,6 +70,8 @@ QUALITY = (
     Column("vendi", "Vendi", ".2f", "higher", (1.0, math.inf)),
     Column("c_t", "C_T", ".1f"),
     Column("near_copies", "near-copies, × expected", ".2f", "", POSITIVE),
+    Column("aligned_copies", "aligned near-copies, × expected", ".2f", "", POSITIVE),
+    Column("exact_copies", "exact copies", SIGNIFICANT, "", POSITIVE),
 )
 COST = (
     Column("nfe", "NFE", ".0f", "lower", POSITIVE),

@@ -155,7 +155,7 @@ def evaluate_baseline(
     judged = evaluate_images(images, by.against, stated, metrics=missing)
     result = judged_result(known or unmeasured(stated, by), judged, baseline.words)
     if by.against.held_out and not by.against.held_out.apart:  # the same images: 0 by construction
-        for figure in ("c_t", "near_copies"):
+        for figure in ("c_t", "near_copies", "aligned_copies"):
             result.metrics.pop(figure, None)
             result.intervals.pop(figure, None)
     if len(images) < row.samples:

@@ -18,7 +18,9 @@ from bench.evaluation import (
     held_out,
     load_extractor,
     reference,
+    training_pixels,
 )
+from bench.evaluation.copies import PER_SAMPLE
 from bench.progress import Bar, console
 from bench.schema import Config
 from datamodules import ImageDataModule, Mixture
@@ -50,7 +52,13 @@ def standard(config: Config, data: ImageDataModule, precision: str, cells: int =
             data.test_images, features, extractor, samples=settings.samples, seed=settings.seed, cells_wanted=cells,
             cache=CACHE, progress=lambda _, done, total: bar.advance(done - bar.done),
         )  # fmt: skip
-    against = Against(extractor, features, beside, modes(data, config.data["name"], extractor))
+    total = min(PER_SAMPLE * settings.samples, len(data.test_images))
+    with Bar("nearest training images by pixels, held out", total, "images") as bar:
+        pixels = training_pixels(
+            data.train_images, data.test_images, features, beside, samples=settings.samples, seed=settings.seed,
+            cache=CACHE, progress=lambda _, done, total: bar.advance(done - bar.done),
+        )  # fmt: skip
+    against = Against(extractor, features, beside, modes(data, config.data["name"], extractor), pixels)
     return Standard(against, device, "bfloat16" if precision == "bf16-mixed" else "float32")
 
 

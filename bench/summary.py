@@ -7,11 +7,14 @@ from bench.schema import check_name
 from bench.seeds import names
 
 SUMMARY = {
-    "quality": ("fid", "kid", "precision", "density", "high_quality", "inception_score", "c_t", "near_copies"),
+    "quality": (
+        "fid", "kid", "precision", "density", "high_quality", "inception_score",
+        "c_t", "near_copies", "aligned_copies", "exact_copies",
+    ),
     "coverage": ("recall", "coverage", "modes", "mode_kl", "class_entropy", "vendi"),
     "speed": ("nfe", "seconds_per_100", "images_per_second", "latency_ms"),
     "cost": ("peak_memory_mb", "parameters", "images_seen", "train_minutes"),
-}
+}  # fmt: skip
 KEYS = {f"{group}/{figure}": figure for group, figures in SUMMARY.items() for figure in figures}
 
 

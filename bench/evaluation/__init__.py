@@ -2,6 +2,7 @@
 
 from bench.evaluation.abilities import bits, denoising, image_quality, reconstruction
 from bench.evaluation.ability_protocol import AbilityProtocol
+from bench.evaluation.copies import TrainingPixels, training_pixels
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.extractors import check_extractor, known_extractors, load_extractor
 from bench.evaluation.feature_sets import FeatureSets, Modes
@@ -39,6 +40,7 @@ __all__ = [
     "Protocol",
     "Reference",
     "Timing",
+    "TrainingPixels",
     "baseline_features",
     "bits",
     "by_centres",
@@ -70,4 +72,5 @@ __all__ = [
     "seeded",
     "subset",
     "time_sampling",
+    "training_pixels",
 ]

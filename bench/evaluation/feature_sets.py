@@ -42,6 +42,16 @@ class Nearest:
 
 
 @dataclass(frozen=True, eq=False)
+class Copies:
+    """What samples' pixels, and held-out images', say of copies of training images."""
+
+    nearest: Nearest  # the gaps of `alignment` for distances
+    exact: Tensor  # bool N, of the samples: equal to a training image byte for byte
+    held_out_exact: int  # of held-out images, those that are
+    held_out_total: int
+
+
+@dataclass(frozen=True, eq=False)
 class FeatureSets:
     """Features of samples and of reference images, float32 N x D on the CPU, and what else there is of them."""
 
@@ -53,6 +63,7 @@ class FeatureSets:
     logits: Tensor | None = None  # float32 N x classes, of the samples, where a classifier fits the data
     modes: ModeCount | None = None  # where the data has modes that can be told
     nearest: Nearest | None = None  # where there are held-out images to compare with
+    copies: Copies | None = None  # where there are pixels, and held-out images to compare with
 
     @property
     def subsets(self) -> int:

@@ -11,15 +11,17 @@ from torch import Tensor
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.feature_sets import FeatureSets, Nearest
 from bench.evaluation.features import full_float32
-from bench.evaluation.intervals import Estimate
-from bench.evaluation.modes import estimate
+from bench.evaluation.intervals import Estimate, groups
+from bench.evaluation.keys import key
 
 BLOCK = 64  # rows of a distance matrix held at once: 15 MB against 60,000 images
 PLANE = 16  # dimensions up to which points lie so densely that products are taken in float64
 CANDIDATES = 4  # training images whose exact distances are compared
 FITTED = 10_000  # training images that the cells are fitted to, at most
 LEAST = 20  # samples in a cell that counts: tau = 20 / m in the authors' experiments
-ALARM = 3.0  # deviations from what independent samples of the data would give
+# chance that samples of the data raise an alarm in one of four tests: here, of equal bytes, and two of aligned pixels;
+# of all four together no more than that a Gaussian falls 3 deviations to one side
+LEVEL = 0.00135 / 4
 
 
 @full_float32()
@@ -56,9 +58,9 @@ def cells(training: Tensor, k: int, seed: int) -> Tensor:
 
     if not 1 <= k <= len(training):
         raise EvaluationError(f"cells={k} is not from 1 to the {len(training)} training images.")
-    part = training[np.random.RandomState(seed).permutation(len(training))[:FITTED]]
+    part = training[np.random.RandomState(key("cells", seed)).permutation(len(training))[:FITTED]]
     with threadpool_limits(1):  # several threads add in another order: the cells would depend on the machine
-        model = KMeans(k, n_init=1, random_state=seed).fit(part.float().numpy())
+        model = KMeans(k, n_init=1, random_state=key("cells", seed)).fit(part.float().numpy())
     return torch.from_numpy(model.cluster_centers_).float()
 
 
@@ -79,8 +81,12 @@ def c_t(sets: FeatureSets) -> Estimate | None:
     if sets.nearest is None:
         return None
     m, n, U = _mann_whitney(sets.nearest, sets.groups)
-    without = _c_t(m.sum(0) - m, n, U.sum(0) - U)[0]
-    return estimate(_c_t(m.sum(0), n, U.sum(0))[0], without)
+    value, without = _c_t(m.sum(0), n, U.sum(0))[0], _c_t(m.sum(0) - m, n, U.sum(0) - U)[0]
+    if value.isnan():
+        return None
+    if without.isnan().any():
+        return Estimate(float(value))
+    return Estimate(float(value), without, extra=_over_held_out(sets.nearest, sets.protocol.seed))
 
 
 def near_copies(sets: FeatureSets) -> Estimate | None:
@@ -92,28 +98,45 @@ def near_copies(sets: FeatureSets) -> Estimate | None:
     """
     if sets.nearest is None:
         return None
-    near, rank, M = _near(sets.nearest)
-    count = torch.bincount(sets.groups, near.double())
-    expected = torch.bincount(sets.groups, (rank / (M + 1))[sets.nearest.generated_cells])
-    without = (count.sum() - count) / (expected.sum() - expected)
-    return estimate(count.sum() / expected.sum(), without)
+    return excess(sets.nearest)
+
+
+def excess(distances: Nearest) -> Estimate | None:
+    """`near_copies` by any distances, with an interval over samples and held-out images that holds for few counts too.
+
+    A cell's threshold is the r_c-th smallest of M_c distances: a sample of the data is within it with a probability
+    that is itself nearly Gamma(r_c) / (M_c + 1). How many of N_c samples are within it is then negative binomial. The
+    sum over cells is taken to be so too, with an r that gives its variance. The interval inverts this distribution as
+    Clopper and Pearson invert the binomial one.
+    """
+    from scipy.stats import beta
+
+    near, rank, M = _near(distances)
+    N = torch.bincount(distances.generated_cells, minlength=len(M))
+    count, each = int(near.sum()), N * rank / (M + 1)
+    expected = float(each.sum())
+    if expected == 0:
+        return None
+    # a sum of negative binomials of means theta a_c has the variance sum_c theta a_c + (theta a_c)^2 / r_c
+    r = expected**2 / float((each.square() / rank.clamp(min=1)).sum())
+    shares = (beta.ppf(0.025, count, r) if count else 0.0, beta.ppf(0.975, count + 1, r))
+    low, high = (float(share / (1 - share)) * r / expected for share in shares)
+    return Estimate(count / expected, ends=(low, high))
 
 
 def copying_alarm(sets: FeatureSets) -> str | None:
     """A sentence for people if more samples are very near to training images than chance explains; None otherwise.
 
-    Raised by `near_copies`, where independent samples of the data would give such a value less often than a Gaussian
-    falls 3 deviations to one side: once in 740 evaluations. C_T stands in the sentence and raises nothing by itself:
-    samples that are merely more typical than real images lower it too.
+    Raised by `near_copies`, where independent samples of the data would give such a value with a chance below LEVEL.
+    C_T stands in the sentence and raises nothing by itself: samples that are merely more typical than real images lower
+    it too.
     """
-    from scipy.stats import norm
-
     if sets.nearest is None:
+        return None
+    if near_chance(sets.nearest) >= LEVEL:
         return None
     near, rank, M = _near(sets.nearest)
     N = torch.bincount(sets.nearest.generated_cells, minlength=len(M))
-    if _chance(int(near.sum()), N, rank, M) >= norm.sf(ALARM):
-        return None
     m, n, U = _mann_whitney(sets.nearest, sets.groups)
     value, deviation = _c_t(m.sum(0), n, U.sum(0))
     c_t_says = "" if value.isnan() else f"; C_T is {float(value):.1f}, of data 0 ± {1.96 * float(deviation):.1f}"
@@ -122,6 +145,12 @@ def copying_alarm(sets: FeatureSets) -> str | None:
         f"nearest 1% of held-out images are, where {float((N * rank / (M + 1)).sum()):,.1f} are expected{c_t_says}; "
         f"look at the closest pairs"
     )
+
+
+def near_chance(distances: Nearest) -> float:
+    """The probability that at least so many samples of the data are as near as the nearest 1% of held-out images."""
+    near, rank, M = _near(distances)
+    return _chance(int(near.sum()), torch.bincount(distances.generated_cells, minlength=len(M)), rank, M)
 
 
 def _mann_whitney(found: Nearest, groups: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -141,6 +170,22 @@ def _mann_whitney(found: Nearest, groups: Tensor) -> tuple[Tensor, Tensor, Tenso
     m = torch.bincount(where, minlength=G * K).double().view(G, K)
     U = torch.bincount(where, nearer, minlength=G * K).view(G, K)
     return m, torch.bincount(found.held_out_cells, minlength=K).double(), U
+
+
+def _over_held_out(found: Nearest, seed: int) -> tuple[float, float] | None:
+    """C_T's variance over draws of the held-out images, the samples as they are, and its degrees of freedom.
+
+    By the jackknife that deletes groups of held-out images; None where a figure without a group has no value.
+    """
+    swapped = Nearest(found.held_out, found.held_out_cells, found.generated, found.generated_cells)
+    n, m, V = _mann_whitney(swapped, groups(len(found.held_out), seed))
+    left = n.sum(0) - n
+    values = _c_t(m, left, m * left - (V.sum(0) - V))[0]  # of m n pairs, V are those that U does not count
+    G = len(values)
+    if values.isnan().any() or G < 2:
+        return None
+    # Kott 2001, Eq. 1, as in Estimate
+    return float((G - 1) / G * (values - values.mean()).square().sum()), G - 1
 
 
 def _c_t(m: Tensor, n: Tensor, U: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from bench.evaluation.copies import aligned_copies, exact_copies
 from bench.evaluation.diversity import class_entropy, inception_score, vendi
 from bench.evaluation.feature_sets import FeatureSets
 from bench.evaluation.frechet import fid, fid_infinity
@@ -39,6 +40,10 @@ def with_modes(sets: FeatureSets) -> bool:
 
 def with_held_out(sets: FeatureSets) -> bool:
     return sets.nearest is not None
+
+
+def with_pixels(sets: FeatureSets) -> bool:
+    return sets.copies is not None
 
 
 def with_density(sets: FeatureSets) -> bool:
@@ -80,12 +85,21 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             "c_t", "neither", "Meehan et al. 2020, arXiv:2004.05675; far below 0: copies", c_t,
-            with_held_out,
+            with_held_out, version=2,
         ),
         Metric(
             "near_copies", "neither",
             "samples as near to training images as 1% of held-out images, over the number expected: 1 for data",
-            near_copies, with_held_out,
+            near_copies, with_held_out, version=2,
+        ),
+        Metric(
+            "exact_copies", "neither", "samples that are byte for byte equal to a training image",
+            exact_copies, with_pixels,
+        ),
+        Metric(
+            "aligned_copies", "neither",
+            "near_copies by aligned pixels, after Carlini et al. 2023, arXiv:2301.13188: 1 for data",
+            aligned_copies, with_pixels,
         ),
     )
 }  # fmt: skip

@@ -1,10 +1,8 @@
 """The reference split in feature space: computed once, cached on disk by content, shared by every row of a table."""
 
-import logging
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +17,6 @@ from bench.evaluation.memorisation import cell_of, cells, nearest
 VERSION = 2  # of how features are made of images; raised where that changes, so that no older ones are read
 BASELINE = "baseline"  # the purpose of the images that the real-data baseline is measured on
 LEAST_HELD_OUT = 100  # images that must be left beside the floor's for it to have distances of its own to compare with
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,15 +77,20 @@ def held_out(
 
     Where the floor takes nearly all of them, the same images serve again, and `apart` is false.
     """
-    left = torch.ones(len(images), dtype=torch.bool)
-    left[subset(len(images), min(samples, len(images)), seed, BASELINE)] = False
-    apart = int(left.sum()) >= LEAST_HELD_OUT
-    candidates = left.nonzero().squeeze(1) if apart else torch.arange(len(images))
+    candidates, apart = beside_floor(len(images), samples, seed)
     chosen = images[candidates[subset(len(candidates), min(samples, len(candidates)), seed, "distances")]]
     features = reference(chosen, extractor, cache, progress).features
     centroids = cells(against.features, min(cells_wanted, len(against.features)), seed)
     distances, _ = nearest(features, against.features)
     return HeldOut(distances, cell_of(features, centroids), centroids, storage.digest({"images": chosen}), apart)
+
+
+def beside_floor(total: int, samples: int, seed: int) -> tuple[Tensor, bool]:
+    """Indices of the held-out images that the floor is not measured on, and True; all and False if these are few."""
+    left = torch.ones(total, dtype=torch.bool)
+    left[subset(total, min(samples, total), seed, BASELINE)] = False
+    apart = int(left.sum()) >= LEAST_HELD_OUT
+    return left.nonzero().squeeze(1) if apart else torch.arange(total), apart
 
 
 def subset(total: int, n: int, seed: int, purpose: str) -> Tensor:
@@ -119,35 +120,14 @@ def reference(
     digest = storage.digest({"images": images})
     name = f"{extractor.name}-{extractor.digest[:12]}-{digest[:12]}-v{VERSION}.pt"
     path = cache / name if cache else None
-    tensors = _load(path, extractor, len(images)) if path else None
+    D = extractor.dim
+    shapes = {"features": (len(images), D), "mean": (D,), "scatter": (D, D)}
+    tensors = storage.from_cache(path, shapes) if path else None
     if tensors is None:
         features = extractor(images, progress)
         moments = Moments.from_features(features)
         tensors = {"features": features, "mean": moments.mean, "scatter": moments.scatter}
         if path:
-            _store(path, tensors)
+            storage.to_cache(tensors, path)
     moments = Moments(len(images), tensors["mean"], tensors["scatter"])
     return Reference(tensors["features"], moments, digest, extractor.digest, tuple(images.shape[1:]))
-
-
-def _store(path: Path, tensors: dict[str, Tensor]) -> None:
-    try:
-        storage.save({"tensors": tensors, "digest": storage.digest(tensors)}, path)
-    except OSError as error:  # a full or read-only disk costs the next run time, not this one its result
-        logger.warning("the reference could not be cached: %s", error)
-
-
-def _load(path: Path, extractor: Extractor, count: int) -> dict[str, Tensor] | None:
-    """The cached tensors, or None if there are none that can be trusted."""
-    if not path.is_file():
-        return None
-    try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        tensors: dict[str, Tensor] = content["tensors"]
-        sound = storage.digest(tensors) == content["digest"]
-        sound = sound and tensors["features"].shape == (count, extractor.dim)
-    except Exception:  # whatever a damaged file raises, the answer is to compute again
-        sound = False
-    if not sound:
-        logger.warning("the cached reference %s is damaged and will be computed again", path)
-    return tensors if sound else None

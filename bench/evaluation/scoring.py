@@ -1,6 +1,5 @@
 """Parts of the samples, each measured by itself wherever it was drawn, and the figures of all of them together."""
 
-import hashlib
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -8,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bench.evaluation.alignment import Aligned
+from bench.evaluation.copies import TrainingPixels, aligned_alarm, exact_alarm, fingerprints
 from bench.evaluation.errors import EvaluationError, unknown
 from bench.evaluation.feature_sets import FeatureSets, ModeCount, Modes, Nearest
 from bench.evaluation.features import Extractor, Progress, full_float32
@@ -24,21 +25,29 @@ PAIRS = 16  # of samples and training images that are nearest to each other, kep
 
 @dataclass(frozen=True, eq=False)
 class Against:
-    """What samples are measured with and against; without `held_out` there is no C_T, without `modes` no modes."""
+    """What samples are measured with and against.
+
+    Without `held_out` there is no C_T, without `modes` there are no modes. `pixels`, of the images that `reference` is
+    of, are looked at only beside `held_out`.
+    """
 
     extractor: Extractor
     reference: Reference
     held_out: HeldOut | None = None
     modes: Modes | None = None
+    pixels: TrainingPixels | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Closest:
-    """The samples that are nearest to an image of the training split, the nearest first; P <= PAIRS."""
+    """The samples that are nearest to an image of the training split, the nearest first; P <= PAIRS.
+
+    Nearness is by features, or by aligned pixels where these raised the alarm.
+    """
 
     images: Tensor  # P x C x H x W
     training: Tensor  # int64 P, the index of the training image
-    distances: Tensor  # float32 P, in feature space
+    distances: Tensor  # float32 P, in feature space, or the gaps of `alignment`
 
     def first(self) -> "Closest":
         """The PAIRS nearest."""
@@ -56,6 +65,8 @@ class Part:
     hashes: list[bytes]  # of each image, to count the distinct ones
     distances: Tensor | None  # to the nearest training image
     closest: Closest | None
+    aligned: Aligned | None = None
+    closest_aligned: Closest | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,15 +94,20 @@ def measure(images: Tensor, first: int, against: Against, seconds: dict[str, flo
     start = time.perf_counter()
     images = images.cpu()
     features, logits = against.extractor.outputs(images)
-    hashes = [hashlib.blake2b(row, digest_size=16).digest() for row in images.flatten(1).numpy()]
+    hashes = fingerprints(images)
     shown = images[: max(0, SHOWN[images.dtype] - first)].clone()  # a view would keep all images alive
     seconds["features"] += (extracted := time.perf_counter()) - start
     if against.held_out is None:
         return Part(shown, features, logits, hashes, None, None)
     distances, training = nearest(features, against.reference.features)
     closest = Closest(images, training, distances).first()
-    seconds["nearest"] += time.perf_counter() - extracted
-    return Part(shown, features, logits, hashes, distances, closest)
+    seconds["nearest"] += (found := time.perf_counter()) - extracted
+    if against.pixels is None:
+        return Part(shown, features, logits, hashes, distances, closest)
+    aligned = against.pixels.aligner(images)
+    pairs = Closest(images, aligned.training, aligned.gap).first()
+    seconds["alignment"] = seconds.get("alignment", 0.0) + time.perf_counter() - found
+    return Part(shown, features, logits, hashes, distances, closest, aligned, pairs)
 
 
 def score(
@@ -121,7 +137,8 @@ def score(
         if progress:
             progress("metrics", done, len(chosen))
     distinct = len({h for part in ordered for h in part.hashes})
-    pairs = [part.closest for part in ordered if part.closest]
+    aligned = sets.copies is not None and aligned_alarm(sets.copies) is not None
+    pairs = [pair for part in ordered if (pair := part.closest_aligned if aligned else part.closest)]
     return Evaluation(
         images=torch.cat([part.shown for part in ordered]),
         metrics=values,
@@ -149,13 +166,17 @@ def together(parts: list[Part], against: Against, protocol: Protocol) -> Feature
     generated = torch.cat([part.features for part in parts])
     known = [part.logits for part in parts if part.logits is not None]
     logits = torch.cat(known) if known else None
-    modes, near = None, None
+    modes, near, copies = None, None, None
     if against.modes:
         modes = ModeCount(against.modes.assign(generated, logits), against.modes.probabilities)
     if against.held_out:
         distances = torch.cat([part.distances for part in parts if part.distances is not None])
         held_out = against.held_out
         near = Nearest(distances, cell_of(generated, held_out.centroids), held_out.distances, held_out.cells)
+    if against.held_out and against.pixels:
+        aligned = [part.aligned for part in parts if part.aligned is not None]
+        whole = Aligned(torch.cat([part.gap for part in aligned]), torch.cat([part.training for part in aligned]))
+        copies = against.pixels.copies(whole, [h for part in parts for h in part.hashes])
     return FeatureSets(
         generated,
         against.reference.manifold(
@@ -167,6 +188,7 @@ def together(parts: list[Part], against: Against, protocol: Protocol) -> Feature
         logits if fits(against, protocol) else None,
         modes,
         near,
+        copies,
     )
 
 
@@ -192,6 +214,6 @@ def flags(sets: FeatureSets, distinct: int) -> tuple[str, ...]:
         found.append(f"only {distinct:,} of {n:,} samples are distinct")
     if n <= dim:
         found.append(f"{n:,} samples are too few for the covariance of {dim:,} features: FID is far too high")
-    if sets.nearest and (alarm := copying_alarm(sets)):
-        found.append(alarm)
+    alarms = [exact_alarm(sets.copies), aligned_alarm(sets.copies)] if sets.copies else []
+    found += [alarm for alarm in (*alarms, copying_alarm(sets)) if alarm]
     return tuple(found)

@@ -1,13 +1,17 @@
 """Tensors by their content: digests that no container or torch version changes, and files that are whole or absent."""
 
 import hashlib
+import logging
 import os
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
+
+logger = logging.getLogger(__name__)
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:
@@ -29,3 +33,27 @@ def save(payload: Mapping[str, object], path: Path) -> None:
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def to_cache(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Keep tensors for `from_cache`, with their digest; a warning where the file cannot be written."""
+    try:
+        save({"tensors": dict(tensors), "digest": digest(tensors)}, path)
+    except OSError as error:  # a full or read-only disk costs the next run time, not this one its result
+        logger.warning("%s could not be cached: %s", path.name, error)
+
+
+def from_cache(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor] | None:
+    """Cached tensors of these names and shapes, or None if there are none that can be trusted."""
+    if not path.is_file():
+        return None
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        tensors: dict[str, Tensor] = content["tensors"]
+        sound = digest(tensors) == content["digest"]
+        sound = sound and {name: tuple(tensor.shape) for name, tensor in tensors.items()} == dict(shapes)
+    except Exception:  # whatever a damaged file raises, the answer is to compute again
+        sound = False
+    if not sound:
+        logger.warning("the cached file %s is damaged and will be computed again", path)
+    return tensors if sound else None

@@ -23,7 +23,7 @@ ALTS = {
 ABOUT = {
     "samples": "Samples of each row, not chosen, all rows drawn with the same seeds.",
     "nearest": "The samples that lie nearest to training images in feature space, above those images, with the "
-    "distance between them.",
+    "distance between them; by aligned pixels where a flag says that these show copies, with the gap on top.",
 }
 # Kinds of pictures, those first that a page too small for all should hold; others follow in the order of their names.
 IMPORTANCE = (

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bench.evaluation import EvaluationError, by_classifier, evaluate
 from bench.evaluation.samples import Sample
-from bench.selftest.inputs import BLURS, DRAWN, DROPPED, NOISES, POINTS, SAMPLES, TRIPLES, Inputs
+from bench.selftest.inputs import BLURS, DRAWN, DROPPED, FEW, NOISES, POINTS, SAMPLES, TRIPLES, Inputs
 from bench.selftest.kinds import (
     CHANCE,
     WIDTHS,
@@ -31,6 +31,7 @@ from bench.selftest.kinds import (
 from bench.selftest.ranks import RANKS, largest_difference
 
 REAL, COPIES, HIDDEN = "real digits", "copies of the reference", "5% copies among real digits"
+SHIFTED, BESIDE_BLURRED = "2% shifted, darker copies among real digits", "2% copies among blurred digits"
 MEAN, GAUSS, GRID, STACKED = "mean of all digits", "two Gaussians", "grid_25, held out", "stacked_mnist, held out"
 DEVIATIONS = 3.29  # of a Gaussian that hold CHANCE
 
@@ -147,6 +148,7 @@ CASES = [
     exactly(REAL, "modes", 10),
     equal_kl(REAL, 10, SAMPLES),
     within(REAL, "c_t", 0),
+    exactly(REAL, "exact_copies", 0),
     flagged(REAL, "none"),
     *(case for count in DROPPED for case in modes_dropped(count)),
     flagged("only the digit 1", "none"),
@@ -156,9 +158,12 @@ CASES = [
     monotone("noise", REAL, NOISES, "precision", -1),
     *(exactly(COPIES, figure, 1) for figure in ("precision", "recall", "density", "coverage")),
     Case(COPIES, "c_t", "below -5", partial(figures, COPIES, ("c_t",)), lambda found: found < -5),
-    flagged(COPIES, "possible copies"),
+    flagged(COPIES, f"exact copies: {SAMPLES:,} of {SAMPLES:,}"),
+    exactly(COPIES, "exact_copies", SAMPLES),
     Case(COPIES, "equal pairs of the closest", "16", equal_pairs, lambda found: found == 16),
-    flagged(HIDDEN, "possible copies"),
+    flagged(HIDDEN, f"exact copies: {SAMPLES // 20} of {SAMPLES:,}"),
+    flagged(SHIFTED, "possible copies: of the "),
+    flagged(BESIDE_BLURRED, f"exact copies: {FEW} of {SAMPLES:,}"),
     *(exactly(MEAN, figure, 0) for figure in ("precision", "recall", "density", "coverage", "class_entropy")),
     exactly(MEAN, "modes", 1),
     near(MEAN, "vendi", 1, 1e-9, "1 ± 1e-9"),

@@ -23,6 +23,7 @@ from bench.evaluation import (
     reference,
     seeded,
     subset,
+    training_pixels,
 )
 from bench.evaluation.reference import manifold_indices
 from datamodules import DATAMODULES, ImageDataModule
@@ -35,6 +36,7 @@ BLURS = (0.5, 1.0, 2.0)  # deviations, in pixels
 NOISES = (0.1, 0.2, 0.4)  # deviations, white is 1
 DROPPED = (2, 5)  # modes, of ten
 HIDDEN = SAMPLES // 20  # copies among other images
+FEW = SAMPLES // 50  # copies of other kinds
 
 # mean and covariance of the points that are evaluated, and of their reference
 GAUSSIANS = (
@@ -116,6 +118,16 @@ class Inputs:
             self._made[name] = MAKERS[name](self)
         return self._made[name]
 
+    @cached_property
+    def aligned(self) -> Setting:
+        """`digits` with the pixels of the reference, which take a second or two for each evaluation."""
+        against = self.digits.against
+        assert against.held_out is not None
+        pixels = training_pixels(
+            self.training, self.others, against.reference, against.held_out, samples=SAMPLES, seed=SEED
+        )
+        return replace(self.digits, against=replace(against, pixels=pixels))
+
     @property
     def real(self) -> Tensor:
         """The digits that `evaluate_images` chooses of `others`; none of them is among the held-out ones."""
@@ -165,18 +177,32 @@ def dropped(count: int, inputs: Inputs) -> Evaluation:
 
 def copies(inputs: "Inputs") -> Evaluation:
     """The one reference subset itself."""
-    against, protocol = inputs.digits.against, replace(inputs.digits.protocol, subsets=1)
+    against, protocol = inputs.aligned.against, replace(inputs.aligned.protocol, subsets=1)
     chosen = manifold_indices(len(inputs.training), SAMPLES, SEED, protocol.subsets)
     return Setting(against, protocol).evaluate(inputs.training[chosen])
 
 
 def hidden(inputs: Inputs) -> Evaluation:
-    return inputs.digits.evaluate(torch.cat((inputs.training[:HIDDEN], inputs.real[HIDDEN:])))
+    return inputs.aligned.evaluate(torch.cat((inputs.training[:HIDDEN], inputs.real[HIDDEN:])))
+
+
+def shifted(inputs: Inputs) -> Evaluation:
+    """Copies two pixels to the left and at 0.7 of their brightness."""
+    copies = 0.7 * torch.roll(inputs.training[:FEW], -2, 3)
+    return inputs.aligned.evaluate(torch.cat((copies.round().to(torch.uint8), inputs.real[FEW:])))
+
+
+def hidden_off_the_data(inputs: Inputs) -> Evaluation:
+    return inputs.aligned.evaluate(torch.cat((inputs.training[:FEW], blur(inputs.real[FEW:], 1.0))))
+
+
+def blur(images: Tensor, deviation: float) -> Tensor:
+    size = 2 * round(4 * deviation) + 1
+    return gaussian_blur(images, [size, size], [deviation, deviation])
 
 
 def blurred(deviation: float, inputs: Inputs) -> Evaluation:
-    size = 2 * round(4 * deviation) + 1
-    return inputs.digits.evaluate(gaussian_blur(inputs.real, [size, size], [deviation, deviation]))
+    return inputs.digits.evaluate(blur(inputs.real, deviation))
 
 
 def noisy(deviation: float, inputs: Inputs) -> Evaluation:
@@ -211,13 +237,15 @@ def triples(inputs: Inputs) -> Evaluation:
 
 
 MAKERS: dict[str, Callable[[Inputs], Evaluation]] = {
-    "real digits": lambda inputs: inputs.digits.evaluate(inputs.others),
+    "real digits": lambda inputs: inputs.aligned.evaluate(inputs.others),
     **{f"{count} of 10 digits dropped": partial(dropped, count) for count in DROPPED},
-    "only the digit 1": lambda inputs: inputs.digits.evaluate(inputs.ones),
+    "only the digit 1": lambda inputs: inputs.aligned.evaluate(inputs.ones),
     **{f"blur {deviation:g}": partial(blurred, deviation) for deviation in BLURS},
     **{f"noise {deviation:g}": partial(noisy, deviation) for deviation in NOISES},
     "copies of the reference": copies,
     "5% copies among real digits": hidden,
+    "2% shifted, darker copies among real digits": shifted,
+    "2% copies among blurred digits": hidden_off_the_data,
     "mean of all digits": mean,
     "two Gaussians": gaussians,
     "grid_25, held out": grid,

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy.stats import mannwhitneyu, norm
+from scipy.stats import mannwhitneyu, nbinom, norm
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
@@ -118,12 +118,55 @@ def test_c_t_is_the_weighted_mean_of_scipys_mann_whitney_tests(ties: bool) -> No
 def test_intervals_are_those_of_removing_each_group() -> None:
     found = random_distances(ties=True)
     dealt = groups(330, 0)
-    for metric in (c_t, near_copies):
-        estimate = metric(sets(found))
-        assert estimate is not None
-        assert estimate.without is not None
-        expected = [value(metric(sets(found, keep=dealt != g))) for g in range(20)]
-        np.testing.assert_allclose(estimate.without.numpy(), expected, rtol=1e-12)
+    estimate = c_t(sets(found))
+    assert estimate is not None
+    assert estimate.without is not None
+    expected = [value(c_t(sets(found, keep=dealt != g))) for g in range(20)]
+    np.testing.assert_allclose(estimate.without.numpy(), expected, rtol=1e-12)
+    left = []
+    dealt = groups(400, 0)
+    for g in range(20):
+        keep = dealt != g
+        others = Nearest(found.generated, found.generated_cells, found.held_out[keep], found.held_out_cells[keep])
+        left.append(value(c_t(sets(others))))
+    assert estimate.extra == (pytest.approx(19 / 20 * 20 * np.var(left), rel=1e-9), 19)
+
+
+@pytest.mark.parametrize("count", [0, 3, 40])
+def test_the_interval_of_one_cell_inverts_the_chance_of_the_count(count: int) -> None:
+    """Negative binomial: the number of samples before the r-th of the held-out images, at odds of theta N / M."""
+    M, N, r = 100_000, 2000, 1000
+    generated = torch.where(torch.arange(N) < count, 0.5, 2000.0)
+    found = near_copies(
+        sets(Nearest(generated, torch.zeros(N).long(), torch.arange(1.0, M + 1), torch.zeros(M).long()))
+    )
+    assert found is not None
+    assert found.interval is not None
+    low, high = found.interval
+    assert found.value == pytest.approx(count / 20, rel=1e-4)
+    chance = nbinom(r, 1 / (1 + high * N / (M + 1)))
+    assert chance.cdf(count) == pytest.approx(0.025, rel=1e-6)
+    assert low == 0 if count == 0 else nbinom(r, 1 / (1 + low * N / (M + 1))).sf(count - 1) == pytest.approx(0.025)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.3, 2.0])
+def test_intervals_hold_for_samples_on_and_off_the_data(scale: float) -> None:
+    random = np.random.RandomState(5)
+    found: dict[str, list[Estimate]] = {"c_t": [], "near_copies": []}
+    for _ in range(150):
+        parts = [random.gamma(8, s, 1000) for s in (scale, 1.0)]
+        cells_of = [torch.from_numpy(random.choice(3, 1000)) for _ in parts]
+        x, y = (torch.from_numpy(part).float() for part in parts)
+        compared = sets(Nearest(x, cells_of[0], y, cells_of[1]))
+        for metric in (c_t, near_copies):
+            estimate = metric(compared)
+            assert estimate is not None
+            found[metric.__name__].append(estimate)
+    for estimates in found.values():
+        truth = np.mean([estimate.value for estimate in estimates])
+        held = [low <= truth <= high for low, high in (e.interval for e in estimates if e.interval)]
+        assert len(held) == 150
+        assert np.mean(held) > 0.9
 
 
 @pytest.mark.parametrize("duplicates", [0, 9])

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bench.evaluation import METRICS, FeatureSets, Moments, Protocol, groups
-from bench.evaluation.feature_sets import ModeCount, Nearest
+from bench.evaluation.feature_sets import Copies, ModeCount, Nearest
 
 
 def sets(generated: Tensor, reference: Tensor, **changes: Any) -> FeatureSets:
@@ -21,10 +21,11 @@ def sets(generated: Tensor, reference: Tensor, **changes: Any) -> FeatureSets:
     label = (generated[:, 0] > 0).long()
     zeros = torch.zeros(n, dtype=torch.long)
     nearest = [torch.cdist(x.float(), reference[: n // 2].float()).amin(1) for x in (generated, reference[n // 2 :])]
+    near = Nearest(nearest[0], zeros, nearest[1], zeros[: len(nearest[1])])
     return FeatureSets(
         generated, reference, Moments.from_features(reference), protocol, groups(n, 0),
         10 * torch.nn.functional.one_hot(label, 2).float(), ModeCount(label, torch.full((2,), 0.5).double()),
-        Nearest(nearest[0], zeros, nearest[1], zeros[: len(nearest[1])]),
+        near, Copies(near, torch.zeros(n, dtype=torch.bool), 0, n),
     )  # fmt: skip
 
 
