@@ -1,6 +1,6 @@
 """What a run lacks, and why: one answer for `bench train`, sweeps and `bench show`. An empty plan means done."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,7 +119,8 @@ def lacking(record: Record, config: Config, targets: Targets | None) -> Sequence
         return []
     stated = [ability.protocol for ability in record.abilities.values()]
     known = {protocol["ability"] for protocol in stated}
-    there = {protocol["ability"] for protocol in stated if same_ability_setting(protocol, config)}
+    samples = {result.protocol["samples"] for result in record.results.values()}
+    there = {protocol["ability"] for protocol in stated if same_ability_setting(protocol, config, samples)}
     model = MODELS[config.model["name"]]
     return [
         name for name, entry in ABILITIES.items()
@@ -133,6 +134,12 @@ def same_setting(stated: Mapping[str, Any], config: Config) -> bool:
     return all(stated[key] == getattr(wanted, key) for key in ("samples", "seed", "chunk", "extractor"))
 
 
-def same_ability_setting(stated: Mapping[str, Any], config: Config) -> bool:
-    wanted = config.evaluation
-    return (stated["images"], stated["seed"], stated["chunk"]) == (wanted.samples, wanted.seed, wanted.chunk)
+def same_ability_setting(stated: Mapping[str, Any], config: Config, samples: Collection[int]) -> bool:
+    """Whether an ability was measured under the configuration's settings.
+
+    samples: of the record's rows. Fewer images than the configured samples are the whole held-out split, unless rows
+    were measured with as few.
+    """
+    wanted, images = config.evaluation, stated["images"]
+    enough = images == wanted.samples or (images < wanted.samples and images not in samples)
+    return enough and (stated["seed"], stated["chunk"]) == (wanted.seed, wanted.chunk)

@@ -9,6 +9,7 @@ import pytest
 
 from bench import plan as planning
 from bench.abilities import ABILITIES
+from bench.baselines import BASELINES
 from bench.cli import main
 from bench.config import load
 from bench.evaluation import METRICS, Estimate, FeatureSets
@@ -96,6 +97,14 @@ def test_each_thing_that_a_row_lacks_has_its_reason() -> None:
     assert why(config, unfinished) == "its evaluation did not come to an end"
 
 
+def test_abilities_of_a_held_out_split_with_fewer_images_than_samples_are_complete() -> None:
+    config, fewer = configured(), configured("evaluation.samples=32")
+    small = recorded(fewer, result("ddim-10", config))  # abilities of 32 images, and a row of 64 samples
+    assert plan(config, small) == []
+    both = recorded(fewer, result("ddim-10", config), result("ddim-10", fewer))
+    assert why(config, both) == "ability bits_per_dim was not measured"
+
+
 def test_protocols_decide_where_they_are_known() -> None:
     config = configured()
     record = recorded(config, result("ddim-10", config))
@@ -153,7 +162,7 @@ def test_a_metric_added_later_reaches_a_recorded_run_and_its_baseline(
 
     for name, metric in METRICS.items():
         monkeypatch.setitem(METRICS, name, dataclasses.replace(metric, compute=refused))
-    monkeypatch.setitem(METRICS, "toy", dataclasses.replace(METRICS["vendi"], name="toy", compute=toy))
+    monkeypatch.setitem(METRICS, "toy", dataclasses.replace(METRICS["vendi"], name="toy", compute=toy, version=1))
     monkeypatch.setitem(METRICS, "vendi", dataclasses.replace(METRICS["vendi"], compute=lambda sets: None, version=9))
     capsys.readouterr()
     assert main(["show", before["run_id"], "results=r"]) == 0
@@ -169,7 +178,7 @@ def test_a_metric_added_later_reaches_a_recorded_run_and_its_baseline(
     assert (after["timing"], after["fid_by_count"]) == (row["timing"], row["fid_by_count"])
     assert "toy" in next(iter(files("held-out")["results"].values()))["metrics"]
     assert floor["results"].keys() == files("held-out")["results"].keys()
-    assert len(computed) == 2
+    assert len(computed) == 1 + len(BASELINES)
     assert main(train) == 0
     assert "nothing to do" in capsys.readouterr().err
-    assert len(computed) == 2
+    assert len(computed) == 1 + len(BASELINES)

@@ -160,7 +160,13 @@ def test_a_kill_in_the_evaluation_keeps_what_is_measured_and_the_next_call_goes_
 ) -> None:
     """SIGTERM while the second row is timed, Ctrl-C while it is sampled, and the same command once more."""
     monkeypatch.chdir(tmp_path)
-    model = ["model=ddpm", "model.channels=[8,8]", "model.T=200", "samplers=[ddim-10, ancestral-200]"]
+    model = [
+        "model=ddpm",
+        "model.channels=[8,8]",
+        "model.T=200",
+        "samplers=[ddim-10, ancestral-200]",
+        "headline=ddim-10",
+    ]
     words = command(digits, *model, "evaluation.samples=48", "evaluation.timed_images=4", "wandb.mode=offline")
     code, rest = stopped_when(words, lambda: rows() == [True], signal.SIGTERM)
     assert code == 143, rest
