@@ -123,7 +123,7 @@ def figure(table: Table, target: Path) -> None:
         picture.colorbar(dots, label="coverage")
         axes.margins(x=0.25, y=0.2)
     for row in table.rows:
-        if row.family == FLOOR and "fid" in row.figures:
+        if row.family == FLOOR and row.model == "held-out" and "fid" in row.figures:
             floor = row.figures["fid"].value
             axes.axhline(floor, color="grey", linestyle="--", linewidth=1)
             place, frame = (1, floor), ("axes fraction", "data")

@@ -103,6 +103,8 @@ def merge(group: Group, model: str, name: str, headline: bool) -> Row:
     missing += [f"training time: the seeds were trained on {' and on '.join(trained)}"] if len(trained) > 1 else []
     each = [figures(*pair, versions) for pair in group]
     means = {key: figure for key, figure in over_seeds(each).items() if key not in dropped}
+    if "modes" in means and (count := result.protocol.get("mode_count", 0)):
+        means["modes"] = means["modes"].within((0.0, float(count)))
     return Row(
         name=name,
         model=model,
@@ -162,6 +164,9 @@ def timings(timing: Mapping[str, Any]) -> Figures:
     values = {key: timing[key] for key in ("nfe", "seconds_per_100", "images_per_second", "peak_memory_mb")}
     values["latency_ms"] = timing["latency"] * 1000
     found = {key: Figure(value) for key, value in values.items() if value is not None}
+    if ends := timing.get("latency_interval"):
+        low, high = (1000 * end for end in ends)
+        found["latency_ms"] = Figure(values["latency_ms"], low, high, max(1, timing.get("repeats", 2) - 1))
     if ends := timing.get("seconds_per_100_interval"):
         low, high = ends
         found["seconds_per_100"] = Figure(timing["seconds_per_100"], low, high, max(1, timing.get("repeats", 2) - 1))

@@ -117,5 +117,6 @@ def protocol(config: Config, by: Standard, **row: Any) -> Protocol:
         quantisation="uint8" if against.extractor.dtype == torch.uint8 else "none",
         cells=len(against.held_out.centroids) if against.held_out else CELLS,
         modes=against.modes.name if against.modes else "",
+        mode_count=len(against.modes.probabilities) if against.modes else 0,
         **row,
     )

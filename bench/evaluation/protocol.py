@@ -25,6 +25,7 @@ LEAST = {  # the smallest integer that makes sense
     "kid_subsets": 1,
     "kid_subset_size": 0,
     "cells": 1,
+    "mode_count": 0,
 }
 CHOICES = {
     "quantisation": ("uint8", "none"),  # none: points, which are no images
@@ -94,6 +95,7 @@ class Protocol(Stated):
     kid_subset_size: int = 0  # 0: min(1000, samples)
     cells: int = 10  # of C_T
     modes: str = ""  # how the data's modes are told; empty: they are not
+    mode_count: int = 0  # K, the most that can be found, as `modes` implies; 0: they are not told
     weights: str = "ema"
     sampler: str = "default"
     sampler_settings: Mapping[str, Setting] | tuple[tuple[str, Setting], ...] = ()  # kept as sorted pairs
@@ -111,9 +113,9 @@ class Protocol(Stated):
         return super().to_dict() | {"sampler_settings": dict(self.sampler_settings)}
 
     def hashed(self) -> dict[str, Any]:
-        """Without the fields of what is not measured: so protocols from before C_T and modes keep their fingerprint."""
+        """Without the fields of what is not measured, and without what another field implies."""
         unused = {name for name in MAY_BE_EMPTY if not getattr(self, name)}
-        unused |= set() if self.held_out_digest else {"cells"}
+        unused |= {"mode_count"} if self.held_out_digest else {"mode_count", "cells"}
         return {name: value for name, value in self.to_dict().items() if name not in unused}
 
     def line(self) -> str:
@@ -125,7 +127,7 @@ class Protocol(Stated):
             f"in {self.extractor} features (sha {self.extractor_digest[:8]})",
             f"KID over {self.kid_subsets} subsets of {self.kid_subset_size:,}",
             f"k = {self.prc_neighbours} (precision, recall), {self.dc_neighbours} (density, coverage), over "
-            f"at most {self.subsets} subsets of the reference",
+            f"at most {self.subsets} {'part' if self.subsets == 1 else 'disjoint parts'} of the reference",
         ]
         if self.held_out_digest:
             parts.append(f"C_T in {self.cells} cells against held-out images (sha {self.held_out_digest[:8]})")

@@ -75,7 +75,7 @@ def test_the_bar_moves_with_a_faster_headline_row_and_is_named() -> None:
 def test_a_bar_that_is_not_recorded_leaves_the_question_open_and_says_how_to_measure_it() -> None:
     table = build(lecture()[:4], HERE)
     assert [cell.mark for cell in table.lecture[RULES[2].title].values()] == ["–"] * 3
-    said = "FID of held-out images, one in ten spoiled, is not recorded (`bench train preset=quick data=mnist` measures"
+    said = "precision of held-out, 1 in 10 images spoiled, is not recorded (`bench train preset=quick data=mnist`"
     assert said in grids.caption(table)
 
 
@@ -101,7 +101,7 @@ def test_a_mark_from_one_seed_is_in_brackets_and_explained() -> None:
             assert (cells[0].agrees, cells[1].agrees) == (None, True)
     assert "rest on one training seed" in grids.caption(once)
     assert "rest on one training seed" not in grids.caption(twice)
-    assert "(✓) FID 5.00" in render.markdown(once)
+    assert "(✓) precision 0.950" in render.markdown(once)
 
 
 def test_seeds_are_counted_and_not_files(tmp_path: Path) -> None:

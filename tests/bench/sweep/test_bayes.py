@@ -12,6 +12,7 @@ import pytest
 from bench import records
 from bench.cli import main
 from bench.columns import COST, QUALITY
+from bench.provenance import HOUSE
 from bench.summary import KEYS, summary
 from bench.sweep import bayes
 from bench.sweep.bayes import Proposals, propose
@@ -38,7 +39,7 @@ def test_every_column_of_the_table_has_a_key_for_wandbs_summary() -> None:
 
 
 def test_a_record_is_summarised_by_the_row_that_speaks_for_it_in_the_tables_units() -> None:
-    file = next(Path(records.HOUSE, "results/published/records").glob("ddpm-*.json"))
+    file = next(Path(HOUSE, "results/published/records").glob("ddpm-*.json"))
     record = records.read(file)
     by_sampler = {row.protocol["sampler"]: row for row in record.results.values()}
     assert not by_sampler["ancestral-1000"].metrics, "it was only timed"

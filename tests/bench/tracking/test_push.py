@@ -126,7 +126,7 @@ def test_without_an_account_all_is_kept_offline_once(
     ("words", "said"),
     [
         (["seed=1"], "seed: `bench wandb push` takes results, preset, data and wandb.* only"),
-        (["wandb.mode=on"], "wandb.mode=True: input should be 'online', 'offline' or 'disabled'"),
+        (["wandb.mode=on"], "wandb.mode=on: input should be 'online', 'offline' or 'disabled'"),
         (["wandb.projekt=x"], "wandb.projekt: unknown key (did you mean project?); known here: mode, project, group"),
         (["wandb.mode=disabled"], "wandb.mode=disabled: nothing would be sent; choose online or offline"),
         (
