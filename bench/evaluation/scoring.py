@@ -130,7 +130,7 @@ def score(
         with full_float32():
             estimate = metric.compute(sets)
         if estimate is not None:
-            values[metric.name] = estimate.value
+            values[metric.name] = float(estimate.value)  # as a record holds it, also a count
             if (interval := estimate.interval) is not None:
                 intervals[metric.name] = interval
         seconds[metric.name] = time.perf_counter() - start

@@ -7,7 +7,7 @@ nor be read by a screen reader.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.columns import BY_KEY, FAST, SHARPNESS, Column
+from bench.columns import BY_KEY, FAST, RULES, SHARPNESS, Column
 from bench.grids import called
 from bench.records import FLOOR
 from bench.report.axes import Axis, label, spanning
@@ -64,10 +64,10 @@ class Chart:
 def chart(table: Table, width: int, height: int) -> Chart | None:
     """The rows that were timed and judged; None if there are none.
 
-    The quality is what the table's own rule looks at: FID for images, the share of good samples for points.
+    The quality is FID for images, as in TABLE.png, and for points the share of good samples, as in their table's rule.
     """
     rule = next(rule for rule in table.rules if rule.title == SHARPNESS)
-    quality, time = rule.columns[0], FAST.columns[0]
+    quality, time = BY_KEY["fid"] if rule in RULES else rule.columns[0], FAST.columns[0]
     chosen = [(k, row) for k, row in enumerate(table.rows) if drawable(row, quality, time)]
     if not chosen:
         return None
