@@ -95,7 +95,7 @@ class Protocol(Stated):
     kid_subset_size: int = 0  # 0: min(1000, samples)
     cells: int = 10  # of C_T
     modes: str = ""  # how the data's modes are told; empty: they are not
-    mode_count: int = 0  # K, the most that can be found, as `modes` implies; 0: they are not told
+    mode_count: int = 0  # K, the most that can be found; 0: they are not told
     weights: str = "ema"
     sampler: str = "default"
     sampler_settings: Mapping[str, Setting] | tuple[tuple[str, Setting], ...] = ()  # kept as sorted pairs
@@ -113,9 +113,9 @@ class Protocol(Stated):
         return super().to_dict() | {"sampler_settings": dict(self.sampler_settings)}
 
     def hashed(self) -> dict[str, Any]:
-        """Without the fields of what is not measured, and without what another field implies."""
+        """Without the fields of what is not measured."""
         unused = {name for name in MAY_BE_EMPTY if not getattr(self, name)}
-        unused |= {"mode_count"} if self.held_out_digest else {"mode_count", "cells"}
+        unused |= set() if self.held_out_digest else {"cells"}
         return {name: value for name, value in self.to_dict().items() if name not in unused}
 
     def line(self) -> str:

@@ -19,7 +19,7 @@ HERE = Path("results")
 
 def table(fids: list[float], model: str = "vae", **changes: Any) -> Table:
     rows = [
-        record(model, "autoregressive-vae", seed, {"default": figures(fid, 0.9, 0.01)}, **changes)
+        record(model, "autoregressive-vae", seed, {"default": figures(fid, 0.9, 0.01, precision=0.5)}, **changes)
         for seed, fid in enumerate(fids)
     ]
     return build(rows, HERE)
@@ -44,7 +44,7 @@ def test_figures_are_apart_where_welchs_interval_of_their_difference_excludes_0(
 
 def test_figures_of_two_versions_of_a_metric_are_not_compared() -> None:
     fids = [3.0, 4.0, 5.0]
-    newer = [record("vae", "autoregressive-vae", seed, {"default": figures(fid + 9, 0.9, 0.01)})
+    newer = [record("vae", "autoregressive-vae", seed, {"default": figures(fid + 9, 0.9, 0.01, precision=0.5)})
              for seed, fid in enumerate(fids)]  # fmt: skip
     for run in newer:
         next(iter(run.results.values())).versions = {"fid": 2}
@@ -64,7 +64,7 @@ def test_the_command_writes_nothing_and_says_how_many_came_out_again(
 ) -> None:
     for folder, shift in (("a", 0.0), ("b", 50.0)):
         for seed in range(3):
-            rows = {"default": figures(3.0 + seed + shift, 0.9, 0.01)}
+            rows = {"default": figures(3.0 + seed + shift, 0.9, 0.01, precision=0.5)}
             write(record("vae", "autoregressive-vae", seed, rows), tmp_path / folder)
     before = sorted(tmp_path.rglob("*"))
     assert main(["table", f"results={tmp_path / 'a'}", "--against", str(tmp_path / "b")]) == 0

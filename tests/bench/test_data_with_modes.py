@@ -25,7 +25,9 @@ def figures(name: str) -> dict[str, float]:
     return result["metrics"]
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "model", [model if model in ("vae", "gan") else pytest.param(model, marks=pytest.mark.slow) for model in MODELS]
+)
 def test_every_family_trains_on_stacked_mnist(
     model: str, small_mnist: Path, tiny: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,6 +38,7 @@ OTHER: dict[str, Any] = {  # another valid value for every field
     "held_out_digest": "56" * 32,
     "quantisation": "none",
     "cells": 5,
+    "mode_count": 12,
     "modes": "10 classes",
 }
 
