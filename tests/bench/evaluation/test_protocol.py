@@ -55,7 +55,7 @@ def test_from_dict_inverts_to_dict_through_json(protocol: Protocol) -> None:
 
 
 def test_the_fingerprint_is_the_same_on_every_machine_and_in_every_release(protocol: Protocol) -> None:
-    assert (protocol.fingerprint(), protocol.setting()) == ("2a62ec198374", "bea6899aa8a7")
+    assert (protocol.fingerprint(), protocol.setting()) == ("78174cffa4f1", "a73a49359aa6")
 
 
 def test_order_of_sampler_settings_does_not_matter(protocol: Protocol) -> None:
