@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bench.evaluation import pretrained
+from bench.evaluation.features import weights as pretrained
 from datamodules import mnist
 from datamodules.base import Split
 from models import MODELS
@@ -59,6 +59,6 @@ def small_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         return Split(train.images[:512], train.labels[:512]), Split(test.images[:256], test.labels[:256])
 
     monkeypatch.setattr(mnist.Mnist, "load", load)
-    monkeypatch.setattr("bench.standard.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("bench.runs.context.CACHE", tmp_path / "cache")
     monkeypatch.chdir(tmp_path)
     return tmp_path

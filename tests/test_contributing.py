@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import torch
 
-import bench.abilities
+import bench.table.abilities
 import models.protocols
-from bench.abilities import ABILITIES
-from bench.cli import main
-from bench.columns import SECTIONS
+from bench.cli.main import main
+from bench.table.abilities import ABILITIES
+from bench.table.columns import SECTIONS
 from models import MODELS
 
 DOCUMENT = (Path(__file__).resolve().parent.parent / "CONTRIBUTING.md").read_text()
@@ -47,7 +47,7 @@ def pixel_gaussian(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     configs = small_mnist / "configs"
     shutil.copytree(str(files("configs")), configs)
     (configs / "model" / f"{name}.yaml").write_text(yaml)
-    monkeypatch.setattr("bench.config.CONFIGS", configs)
+    monkeypatch.setattr("bench.config.load.CONFIGS", configs)
     return name
 
 
@@ -88,11 +88,13 @@ def test_an_ability_is_a_protocol_an_entry_and_its_columns(
     own: dict[str, Any] = {**vars(sys.modules["pixel_gaussian"]), "inference": models.base.inference}
     exec(textwrap.dedent(method), own)
     monkeypatch.setattr(model, "inpaint", own["inpaint"], raising=False)
-    names = {**vars(bench.abilities), "Inpaints": names["Inpaints"]}
+    names = {**vars(bench.table.abilities), "Inpaints": names["Inpaints"]}
     exec(functions, names)
-    with pytest.raises(ValueError, match=r"section=inpainting: none of bench.columns.SECTIONS, which are compression"):
+    with pytest.raises(
+        ValueError, match=r"section=inpainting: none of bench.table.columns.SECTIONS, which are compression"
+    ):
         eval(f"{{{entry}}}", names)
-    (added,) = eval(f"({section})", dict(vars(sys.modules["bench.columns"])))
+    (added,) = eval(f"({section})", dict(vars(sys.modules["bench.table.columns"])))
     for module in [module for key, module in sys.modules.items() if key.startswith("bench.")]:
         if getattr(module, "SECTIONS", None) is SECTIONS:
             monkeypatch.setattr(module, "SECTIONS", (*SECTIONS, added))

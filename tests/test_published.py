@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import render
-from bench.cli import main
-from bench.literature import CHECKED, LINK, SOURCE, literature_grid
+from bench.cli.main import main
 from bench.speed import report
 from bench.speed.command import QUESTIONS
+from bench.table import render
+from bench.table.literature import CHECKED, LINK, SOURCE, literature_grid
 
 HOUSE = Path(__file__).resolve().parent.parent
 PUBLISHED = HOUSE / "results" / "published"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.config import load
+from bench.config.load import load
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text()
 INDENTED = re.findall(r"^    .*\bbench(?:\.cli)? train ([^#\n]*)", README, re.MULTILINE)

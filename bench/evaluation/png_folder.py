@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from bench.evaluation.errors import EvaluationError
-from bench.evaluation.features import Progress
+from bench.evaluation.features.extractor import Progress
 
 HEADER = struct.Struct(">8s4x4sIIBB")  # signature, chunk length, chunk name, width, height, bit depth, colour type
 SIGNATURE = b"\x89PNG\r\n\x1a\n"

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from bench.evaluation.errors import EvaluationError
-from bench.evaluation.features import Progress
+from bench.evaluation.features.extractor import Progress
 from bench.evaluation.keys import seeded
 
 Sample = Callable[[int, torch.Generator], Tensor]  # (n, generator) -> float32 n x C x H x W in [-1, 1]

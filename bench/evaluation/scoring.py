@@ -7,17 +7,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.evaluation.alignment import Aligned
-from bench.evaluation.copies import TrainingPixels, aligned_alarm, exact_alarm, fingerprints
 from bench.evaluation.errors import EvaluationError, unknown
-from bench.evaluation.feature_sets import FeatureSets, ModeCount, Modes, Nearest
-from bench.evaluation.features import Extractor, Progress, full_float32
-from bench.evaluation.frechet import fid_by_count
-from bench.evaluation.intervals import groups
-from bench.evaluation.memorisation import cell_of, copying_alarm, nearest
-from bench.evaluation.metrics import METRICS, Metric
+from bench.evaluation.features.extractor import Extractor, Progress, full_float32
+from bench.evaluation.features.reference import HeldOut, Reference
+from bench.evaluation.metrics.alignment import Aligned
+from bench.evaluation.metrics.copies import TrainingPixels, aligned_alarm, exact_alarm, fingerprints
+from bench.evaluation.metrics.feature_sets import FeatureSets, ModeCount, Modes, Nearest
+from bench.evaluation.metrics.fid import fid_by_count
+from bench.evaluation.metrics.intervals import groups
+from bench.evaluation.metrics.memorisation import cell_of, copying_alarm, nearest
+from bench.evaluation.metrics.registry import METRICS, Metric
 from bench.evaluation.protocol import Protocol
-from bench.evaluation.reference import HeldOut, Reference
 
 SHOWN = {torch.uint8: 64, torch.float32: 2500}  # images, or points, kept for a picture
 PAIRS = 16  # of samples and training images that are nearest to each other, kept for a picture

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from bench.evaluation.errors import EvaluationError
-from bench.evaluation.features import Progress
-from bench.evaluation.intervals import half_width
+from bench.evaluation.features.extractor import Progress
 from bench.evaluation.keys import seeded
+from bench.evaluation.metrics.intervals import half_width
 
 PROC = Path("/proc/self")
 SETTLED = 2.0  # seconds of calls that a fast sampler is timed for, since a single one may be disturbed

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.evaluation import Protocol
-from bench.records import Failure, Record, Result, failures, read_all
-from bench.seeds import names
-from bench.selection import REFERENCES, TableError, ability_protocols, comparable, narrowed
-from bench.table import Table, build
+from bench.evaluation.protocol import Protocol
+from bench.results.records import Failure, Record, Result, failures, read_all
+from bench.results.selection import REFERENCES, TableError, ability_protocols, comparable, narrowed
+from bench.table.aggregate import names
+from bench.table.build import Table, build
 
 OTHERS = {"runs", "pictures", "records", "failures", "locks"}  # folders that hold no results folder of their own
 

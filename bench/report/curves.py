@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.identity import identity
-from bench.records import FLOOR
 from bench.report.axes import Axis, label, spanning
 from bench.report.collect import Comparison
+from bench.results.identity import identity
+from bench.results.records import FLOOR
 
 WIDTH, HEIGHT = 340, 190
 LEFT, RIGHT, TOP, BOTTOM = 54, 10, 10, 40  # margins of the plot, in pixels

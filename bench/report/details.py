@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.columns import COLUMNS, SECTIONS, Column
-from bench.evaluation import METRICS, AbilityProtocol
-from bench.figure import Figure, Figures
-from bench.identity import identity
-from bench.records import Record, Result
+from bench.evaluation.metrics.registry import METRICS
+from bench.evaluation.tasks.protocol import AbilityProtocol
 from bench.report.collect import Comparison, stated
-from bench.rows import Row, gather
-from bench.selection import describe
-from bench.third_block import Line, entries
+from bench.results.identity import identity
+from bench.results.records import Record, Result
+from bench.results.selection import describe
+from bench.table.columns import COLUMNS, SECTIONS, Column
+from bench.table.figure import Figure, Figures
+from bench.table.rows import Row, gather
+from bench.table.tasks import Line, entries
 
 Facts = list[tuple[str, str]]  # name, text
 

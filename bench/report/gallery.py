@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.identity import identity
-from bench.pictures import CAPTIONS
-from bench.records import Record, visible
+from bench.plots.model_pictures import CAPTIONS
+from bench.plots.sample_pictures import row_file
 from bench.report.collect import Comparison
 from bench.report.details import Source
-from bench.row_pictures import row_file
-from bench.rows import Row
+from bench.results.identity import identity
+from bench.results.records import Record, visible
+from bench.table.rows import Row
 
 OF_ROWS = {"samples": "Samples", "nearest": "Nearest training neighbours"}
 ALTS = {

@@ -11,14 +11,15 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from bench import literature, verdicts
-from bench.grids import OTHERS, caption
+from bench.cli.show import PAGES, said
 from bench.report import curves, scatter, tables
 from bench.report.collect import Collected, Comparison, collect
 from bench.report.curves import Panel
 from bench.report.details import Facts, columns, measured, of_line, of_row, run_key, shared
 from bench.report.gallery import Gallery, fitting, galleries
-from bench.show import PAGES, said
+from bench.table import agreement as verdicts
+from bench.table import literature
+from bench.table.text import OTHERS, caption
 
 LIMIT = 9_500_000  # bytes of a page; pictures that would go beyond are named and left out
 WIDE, NARROW = (860, 470), (372, 440)  # pixels of the chart, for screens and for phones
@@ -74,7 +75,7 @@ def filled(collected: Collected, version: str) -> str:
 
 def templates() -> Environment:
     environment = Environment(
-        loader=PackageLoader("bench", "templates/report"), autoescape=True, undefined=StrictUndefined,
+        loader=PackageLoader("bench.report"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["px"] = lambda number: f"{number:.1f}".removesuffix(".0")

@@ -7,13 +7,13 @@ nor be read by a screen reader.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.columns import BY_KEY, FAST, RULES, SHARPNESS, Column
-from bench.grids import called
-from bench.records import FLOOR
 from bench.report.axes import Axis, label, spanning
 from bench.report.labels import Box, Label, place
-from bench.rows import Row
-from bench.table import Table
+from bench.results.records import FLOOR
+from bench.table.build import Table
+from bench.table.columns import BY_KEY, FAST, RULES, SHARPNESS, Column
+from bench.table.rows import Row
+from bench.table.text import called
 
 LEFT, RIGHT, TOP, BOTTOM = 58, 16, 16, 52  # margins of the plot, in pixels
 SIZE = 12.5  # of names, in pixels

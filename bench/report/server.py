@@ -6,9 +6,9 @@ import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from bench.progress import console
+from bench.config.schema import ConfigError
 from bench.report.state import State
-from bench.schema import ConfigError
+from bench.runtime.console import console
 
 HERE = "127.0.0.1"
 NAMES = {"localhost", HERE}  # another name in a request is another site's, which has its own point here (DNS rebinding)

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.evaluation import EvaluationError
-from bench.live import Running, running
-from bench.progress import clock
-from bench.records import RecordError, visible
+from bench.evaluation.errors import EvaluationError
 from bench.report import curves
 from bench.report.collect import Collected, folders
 from bench.report.curves import Panel
 from bench.report.page import filled, render, templates
-from bench.selection import TableError
+from bench.results.records import RecordError, visible
+from bench.results.selection import TableError
+from bench.results.status import Running, running
+from bench.runtime.console import clock
 
 SHOWN = (("records", "*.json"), ("failures", "*.json"), ("pictures", "*/*.png"))
 TROUBLE = (EvaluationError, OSError, RecordError, TableError)  # a sentence about records that may be right soon

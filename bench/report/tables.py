@@ -4,10 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.columns import BLOCKS, NONE, UNSURE, Column
-from bench.figure import Figures
-from bench.grids import contenders, figures_grids, heading, parts, sections
-from bench.table import Cell, Table
+from bench.table.build import Cell, Table
+from bench.table.columns import BLOCKS, NONE, UNSURE, Column
+from bench.table.figure import Figures
+from bench.table.text import contenders, figures_grids, heading, parts, sections
 
 SPOKEN = {"✓": ("yes", "yes"), "×": ("no", "no"), UNSURE: ("cannot be told", "unsure"), NONE: ("no mark", "none")}
 SEPARATOR = "\n"

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.evaluation.memorisation import cell_of
+from bench.evaluation.metrics.memorisation import cell_of
 from bench.selftest.comparison import Comparison, cubic_kernel, mean_off_diagonal, shares
 
 K_RECALL, K_COVERAGE = 3, 5  # neighbours of precision and recall, and of density and coverage: the evaluator's

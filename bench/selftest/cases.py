@@ -6,7 +6,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from bench.evaluation import EvaluationError, by_classifier, evaluate
+from bench.evaluation.errors import EvaluationError
+from bench.evaluation.evaluate import evaluate
+from bench.evaluation.metrics.modes import by_classifier
 from bench.evaluation.samples import Sample
 from bench.selftest.inputs import BLURS, DRAWN, DROPPED, FEW, NOISES, POINTS, SAMPLES, TRIPLES, Inputs
 from bench.selftest.kinds import (

@@ -6,7 +6,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from bench.evaluation.memorisation import cell_of
+from bench.evaluation.metrics.memorisation import cell_of
 
 MOST, MOST_OWN = 50, 5  # neighbours that a candidate asks for, of the reference and of samples
 

@@ -9,23 +9,16 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2.functional import gaussian_blur
 
-from bench import standard
-from bench.evaluation import (
-    Against,
-    Evaluation,
-    Extractor,
-    Modes,
-    Progress,
-    Protocol,
-    evaluate_images,
-    held_out,
-    load_extractor,
-    reference,
-    seeded,
-    subset,
-    training_pixels,
-)
-from bench.evaluation.reference import manifold_indices
+from bench.evaluation.evaluate import evaluate_images
+from bench.evaluation.features.extractor import Extractor, Progress
+from bench.evaluation.features.reference import held_out, manifold_indices, reference, subset
+from bench.evaluation.features.registry import load_extractor
+from bench.evaluation.keys import seeded
+from bench.evaluation.metrics.copies import training_pixels
+from bench.evaluation.metrics.feature_sets import Modes
+from bench.evaluation.protocol import Protocol
+from bench.evaluation.scoring import Against, Evaluation
+from bench.runs import context as standard
 from datamodules import DATAMODULES, ImageDataModule
 
 SEED = 0

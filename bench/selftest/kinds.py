@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
-from bench.evaluation import half_width
+from bench.evaluation.metrics.intervals import half_width
 from bench.selftest.inputs import DRAWS, GAUSSIANS, Inputs
 
 WIDTHS = 2  # half widths that count as equal: those of one evaluation are over samples, with the reference unchanged

@@ -11,9 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.evaluation import Extractor, by_classifier, key, seeded
-from bench.evaluation.classifier import shifted
-from bench.evaluation.memorisation import cells
+from bench.evaluation.features.classifier import shifted
+from bench.evaluation.features.extractor import Extractor
+from bench.evaluation.keys import key, seeded
+from bench.evaluation.metrics.memorisation import cells
+from bench.evaluation.metrics.modes import by_classifier
 from bench.evaluation.planted import blend, blur, pixel_noise, white_noise
 from bench.selftest.candidates import CANDIDATES
 from bench.selftest.comparison import Comparison, Truth, shares

@@ -9,7 +9,9 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 
-from bench.evaluation import Against, Protocol, evaluate
+from bench.evaluation.evaluate import evaluate
+from bench.evaluation.protocol import Protocol
+from bench.evaluation.scoring import Against
 
 RANKS = 2
 SAMPLES, CHUNK = 400, 50  # four chunks a rank

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench.evaluation import EvaluationError
-from bench.progress import Bar
+from bench.evaluation.errors import EvaluationError
+from bench.runtime.console import Bar
 from bench.selftest.cases import CASES
 from bench.selftest.inputs import TRAINING, Inputs
 from bench.selftest.kinds import Case

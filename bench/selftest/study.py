@@ -15,12 +15,13 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.grids import Grid
-from bench.records import code_version, write_bytes, write_text
-from bench.render import markdown_grid
-from bench.schema import check_name
+from bench.config.schema import check_name
+from bench.results.records import write_bytes, write_text
+from bench.runtime.provenance import code_version
 from bench.selftest import studies
-from bench.terminal import listed
+from bench.table.render import markdown_grid
+from bench.table.terminal import listed
+from bench.table.text import Grid
 
 
 @dataclass(frozen=True)

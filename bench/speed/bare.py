@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from bench.callbacks import ema
+from bench.training.callbacks import ema
 from datamodules import BatchStream
 from models import GenerativeModel
 from models.base import LOG_EVERY

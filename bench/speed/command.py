@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.config import split
-from bench.paths import check_results
-from bench.progress import Bar, console
-from bench.schema import ConfigError, check_name
+from bench.config.load import split
+from bench.config.paths import check_results
+from bench.config.schema import ConfigError, check_name
+from bench.runtime.console import Bar, console
 from bench.speed import report
 
 QUESTIONS = {  # file of this folder -> what it asks

@@ -16,9 +16,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from bench.evaluation import METRICS, Extractor, Moments, Protocol, load_extractor
-from bench.evaluation.feature_sets import FeatureSets
-from bench.evaluation.intervals import groups
+from bench.evaluation.features.extractor import Extractor, Moments
+from bench.evaluation.features.registry import load_extractor
+from bench.evaluation.metrics.feature_sets import FeatureSets
+from bench.evaluation.metrics.intervals import groups
+from bench.evaluation.metrics.registry import METRICS
+from bench.evaluation.protocol import Protocol
 from bench.speed.answers import Answer, Tick, answer, interleave
 
 IMAGES = 10_000

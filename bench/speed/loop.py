@@ -7,9 +7,9 @@ from functools import partial
 
 import lightning as L
 
-from bench.config import load
-from bench.run import build_model
-from bench.schema import Config
+from bench.config.load import load
+from bench.config.schema import Config
+from bench.runs.run import build_model
 from bench.speed.answers import Answer, Tick, quartiles
 from bench.speed.bare import BareLoop
 from bench.speed.turns import ENDLESS, compare, trimmed_mean

@@ -27,11 +27,11 @@ CONTESTS = (
 
 
 def train_ours(what: str) -> None:
-    from bench.config import load
-    from bench.fit import build_trainer
-    from bench.memory import keep_freed
-    from bench.run import build_data, build_model
+    from bench.config.load import load
+    from bench.runs.run import build_data, build_model
+    from bench.runtime.allocator import keep_freed
     from bench.speed.training import AUTOENCODERS
+    from bench.training.fit import build_trainer
 
     keep_freed()
     words = AUTOENCODERS[what][1] if what in AUTOENCODERS else [f"model={what}"]
@@ -84,8 +84,8 @@ def train_theirs(what: str) -> None:
 
 
 def evaluate(what: str) -> None:
-    from bench.evaluation import load_extractor
-    from bench.memory import keep_freed
+    from bench.evaluation.features.registry import load_extractor
+    from bench.runtime.allocator import keep_freed
     from bench.speed import evaluation
 
     extractor = load_extractor("mnist-cnn")

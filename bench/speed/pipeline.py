@@ -19,12 +19,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
-from bench.config import load
-from bench.fit import resolve_precision
-from bench.run import build_data, build_model
+from bench.config.load import load
+from bench.runs.run import build_data, build_model
 from bench.speed.answers import Answer, Rounds, Tick, answer, interleave, rate
 from bench.speed.bare import BareLoop
 from bench.speed.turns import ENDLESS
+from bench.training.fit import resolve_precision
 from datamodules import DATAMODULES
 from models import MODELS
 

@@ -27,13 +27,13 @@ def train(words: list[str]) -> None:
     import lightning as L
     import torch
 
-    from bench.config import load
-    from bench.evaluation import ranks
-    from bench.fit import build_trainer
-    from bench.launch import launch
-    from bench.memory import keep_freed
-    from bench.run import build_data, build_model
+    from bench.config.load import load
+    from bench.runs.run import build_data, build_model
+    from bench.runtime import ranks
+    from bench.runtime.allocator import keep_freed
     from bench.speed.turns import ENDLESS
+    from bench.training.fit import build_trainer
+    from bench.training.launch import launch
 
     class Watch(L.Callback):
         """Ends the training after SECONDS, on every rank after the same batch."""
@@ -79,7 +79,7 @@ def seconds_an_image(words: list[str]) -> float:
 
 def measure(tick: Tick) -> list[Answer]:
     """Two answers for each model: with the same batch, and with twice the batch."""
-    from bench.config import load
+    from bench.config.load import load
 
     answers = []
     share = 1 / len(MODELS) / ROUNDS / 3

@@ -13,8 +13,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bench import records
-from bench.evaluation import hardware
+from bench.evaluation.timing import hardware
+from bench.results import records
+from bench.runtime.provenance import code_version, library_versions
 from bench.speed.answers import Answer
 from bench.speed.growth import Growth
 
@@ -32,8 +33,8 @@ def chapter(found: Sequence[object]) -> Chapter:
         "answers": [dataclasses.asdict(one) for one in found if isinstance(one, Answer)],
         "growth": [dataclasses.asdict(one) for one in found if isinstance(one, Growth)],
         "hardware": hardware(device),
-        "libraries": {**records.library_versions(), **{name: number for name in PEERS if (number := installed(name))}},
-        "code": records.code_version(),
+        "libraries": {**library_versions(), **{name: number for name in PEERS if (number := installed(name))}},
+        "code": code_version(),
         "ended": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
 

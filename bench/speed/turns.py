@@ -19,12 +19,12 @@ from typing import Any, Protocol
 import lightning as L
 import torch
 
-from bench import progress
-from bench.checkpoints import Checkpoints
-from bench.fit import SECONDS_BETWEEN_CHECKPOINTS, build_trainer, callback
-from bench.run import build_data, build_model
-from bench.schema import Config
-from bench.signals import Terminated
+from bench.config.schema import Config
+from bench.runs.run import build_data, build_model
+from bench.runtime import console as progress
+from bench.runtime.signals import Terminated
+from bench.training.checkpoints import Checkpoints
+from bench.training.fit import SECONDS_BETWEEN_CHECKPOINTS, build_trainer, callback
 from datamodules import ImageDataModule
 from models import GenerativeModel
 
@@ -153,7 +153,7 @@ def compare(
     quiet, progress.console.quiet = progress.console.quiet, True  # the training's own bar, which would have no end
     try:
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="lightning")  # as in bench.fit
+            warnings.filterwarnings("ignore", module="lightning")  # as in bench.training.fit
             trainer = build_trainer(config, model, Path(folder))
             trainer.callbacks.append(turning)  # type: ignore[attr-defined]
             trainer.fit(model, datamodule=data)

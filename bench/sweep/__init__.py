@@ -5,13 +5,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.locks import exclusive
-from bench.paths import check_results
-from bench.plan import sentence
-from bench.progress import console
-from bench.records import failures
-from bench.schema import ConfigError
-from bench.signals import status
+from bench.config.paths import check_results
+from bench.config.schema import ConfigError
+from bench.results.records import failures
+from bench.runs.plan import sentence
+from bench.runtime.console import console
+from bench.runtime.locks import exclusive
+from bench.runtime.signals import status
 from bench.sweep.bayes import Proposals
 from bench.sweep.estimate import Costs
 from bench.sweep.executor import Executor

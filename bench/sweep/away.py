@@ -15,8 +15,8 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-from bench import records
-from bench.schema import ConfigError
+from bench.config.schema import ConfigError
+from bench.results import records
 from bench.sweep import child
 from bench.sweep.executor import Cell
 from bench.sweep.local import LONGEST_SAVING, PRELOAD, SERVER, Running, environment, last_lines, signal_group
@@ -191,7 +191,7 @@ def bring_home(files: dict[str, bytes], home: Path, cell: Cell) -> None:
 
 
 def told_home(record: bytes, home: Path) -> bytes:
-    """A record's text with the results folder that it lies in now, as bench.records.write would write it."""
+    """A record's text with the results folder that it lies in now, as bench.results.records.write would write it."""
     content: dict[str, Any] = json.loads(record)
     if "results" in content["config"]:
         content["config"]["results"] = str(home)

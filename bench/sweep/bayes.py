@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.records import find, write_text
-from bench.schema import ConfigError
-from bench.summary import check_metric, summary
+from bench.config.schema import ConfigError
+from bench.results.records import find, write_text
 from bench.sweep.distributions import Choice
 from bench.sweep.plan import Planned, cell_at
 from bench.sweep.space import Coordinates, SweepFile, parameters, seed
+from bench.table.summary import check_metric, summary
 
 BAYES_DRAWS = 1  # keeps these seeds apart from those of space.py
 

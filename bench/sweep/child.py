@@ -31,9 +31,9 @@ def run(
         os.sched_setaffinity(0, cores)
     limit_threads(threads)
 
-    from bench import cli
+    from bench.cli import main as cli
 
-    sys.argv = ["bench", "train", *words]  # what Lightning starts further ranks with, as python -m bench.cli
+    sys.argv = ["bench", "train", *words]  # what Lightning starts further ranks with, as python -m bench.cli.main
     sys.modules["__main__"] = cli
     try:
         sys.exit(cli.main(sys.argv[1:]))

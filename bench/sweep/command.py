@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.schema import ConfigError
+from bench.config.schema import ConfigError
 from bench.sweep.space import Assignment, SweepFile
 
 ENVIRONMENT = re.compile(r"\$\{envvar:([A-Z0-9_]*)\}")
@@ -25,7 +25,7 @@ def template(file: SweepFile) -> list[str]:
         for part in (file.program if part == "${program}" else part for part in file.command)
     ]
     train = said.index("train") if "train" in said[1:] else 0
-    if Path(said[train - 1]).name not in ("bench", "bench.cli"):
+    if Path(said[train - 1]).name not in ("bench", "bench.cli.main"):
         raise ConfigError(
             f"command={' '.join(said)}: runs no `bench train`; write - ${{env}} - bench - train - {ARGUMENTS}"
         )

@@ -15,7 +15,7 @@ from annotated_types import Ge, Gt, MinLen
 from pydantic import PositiveFloat
 from scipy import stats
 
-from bench.schema import ConfigError, Section, check, check_name
+from bench.config.schema import ConfigError, Section, check, check_name
 
 
 class Constant(Section):

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from bench.identity import alike
-from bench.provenance import HOUSE
-from bench.records import Record, find, read_all
-from bench.schema import Config
-from bench.selection import describe
+from bench.config.schema import Config
+from bench.results.identity import alike
+from bench.results.records import Record, find, read_all
+from bench.results.selection import describe
+from bench.runtime.provenance import HOUSE
 
 PUBLISHED = HOUSE / "results" / "published"
 

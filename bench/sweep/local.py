@@ -18,7 +18,8 @@ import torch
 from bench.sweep import child
 from bench.sweep.executor import Cell, Outcome
 
-PRELOAD = ["bench.run", "bench.cli", "bench.sweep.child", "matplotlib.backends.backend_agg", "sklearn.cluster",
+PRELOAD = ["bench.runs.run", "bench.cli.main", "bench.sweep.child",
+           "matplotlib.backends.backend_agg", "sklearn.cluster",
            "sklearn.decomposition", "sklearn.linear_model", "sklearn.neighbors", "sklearn.pipeline"]  # fmt: skip
 # A library that starts threads in the server would leave its forks without them; and colours are no good in a log.
 SERVER = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TERM": "dumb"}

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.locks import held
-from bench.progress import clock
+from bench.runtime.console import clock
+from bench.runtime.locks import held
 from bench.sweep.estimate import Costs, makespan
 from bench.sweep.executor import Executor, Outcome
 from bench.sweep.plan import Planned, complete

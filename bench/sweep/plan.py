@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import records
-from bench.config import load, run_id
-from bench.plan import Step, plan
-from bench.schema import Config, ConfigError
+from bench.config.load import load, run_id
+from bench.config.schema import Config, ConfigError
+from bench.results import records
+from bench.runs.plan import Step, plan
 from bench.sweep.command import expand, template
 from bench.sweep.executor import Cell
 from bench.sweep.space import Assignment, Coordinates, SweepFile, assignments, parameters, place

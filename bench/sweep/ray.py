@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.progress import console
-from bench.schema import ConfigError
+from bench.config.schema import ConfigError
+from bench.runtime.console import console
 from bench.sweep import away
 from bench.sweep.away import Ended, Order
 from bench.sweep.executor import Cell, Outcome

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import render, terminal
-from bench.progress import console
-from bench.records import RecordError, find, read_all
-from bench.selection import TableError, select
+from bench.results.records import RecordError, find, read_all
+from bench.results.selection import TableError, select
+from bench.runtime.console import console
 from bench.sweep.executor import Outcome
 from bench.sweep.plan import Planned
 from bench.sweep.view import show_failure
-from bench.table import build
+from bench.table import render, terminal
+from bench.table.build import build
 from bench.tracking.push import push_table
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import yaml
 from pydantic import PositiveInt
 
-from bench.config import CONFIGS, names
-from bench.schema import ConfigError, Section, check, check_name
+from bench.config.load import CONFIGS, names
+from bench.config.schema import ConfigError, Section, check, check_name
 from bench.sweep.distributions import Choice, Parameter, parameter
 
 Assignment = dict[str, Any]  # first-level parameter -> value; of nested ones a dict, as W&B has it

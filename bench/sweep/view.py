@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from bench.progress import clock, console
+from bench.runtime.console import clock, console
 from bench.sweep.executor import Cell, Outcome
 from bench.sweep.local import last_lines
 

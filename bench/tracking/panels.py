@@ -5,9 +5,9 @@ from typing import Any
 
 import wandb_workspaces.reports.v2 as wr
 
-from bench.render import markdown
-from bench.table import Table
-from bench.tracking.telling import SAMPLES, TABLE
+from bench.table.build import Table
+from bench.table.render import markdown
+from bench.tracking.log import SAMPLES, TABLE
 
 
 def blocks(table: Table, entity: str, project: str, of: tuple[str, str], pictures: Sequence[str]) -> list[Any]:

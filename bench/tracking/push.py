@@ -6,27 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.config import read, split, table_selection
-from bench.progress import Bar, console
-from bench.records import Record, read_all
-from bench.render import json_text, texts
-from bench.schema import ConfigError, Wandb, check
-from bench.selection import REFERENCES, TableError, comparable, select
-from bench.table import Table, build
-from bench.tracking import of_record
+from bench.config.load import read, split, table_selection
+from bench.config.schema import ConfigError, Wandb, check
+from bench.results.records import Record, read_all
+from bench.results.selection import REFERENCES, TableError, comparable, select
+from bench.runtime.console import Bar, console
+from bench.table.build import Table, build
+from bench.table.render import json_text, texts
+from bench.tracking.identity import of_record
+from bench.tracking.log import HEADINGS, TABLE, arrived, digest, digest_of, finish, line, record_artifact, use, whole
 from bench.tracking.session import Identity, Mode, Session, first_line, kept_offline
-from bench.tracking.telling import (
-    HEADINGS,
-    TABLE,
-    arrived,
-    digest,
-    digest_of,
-    finish,
-    line,
-    record_artifact,
-    use,
-    whole,
-)
 
 if TYPE_CHECKING:
     import wandb

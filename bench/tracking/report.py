@@ -6,11 +6,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.progress import console
-from bench.records import read_all, visible, write_text
-from bench.schema import ConfigError
-from bench.selection import comparable, select
-from bench.table import Table, build
+from bench.config.schema import ConfigError
+from bench.results.records import read_all, visible, write_text
+from bench.results.selection import comparable, select
+from bench.runtime.console import console
+from bench.table.build import Table, build
 from bench.tracking.push import account, selection, table_name
 from bench.tracking.session import first_line
 

@@ -10,8 +10,8 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from bench.progress import console
-from bench.signals import status
+from bench.runtime.console import console
+from bench.runtime.signals import status
 
 if TYPE_CHECKING:
     from wandb import Run

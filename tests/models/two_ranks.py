@@ -20,7 +20,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from test_contract import ODD, TRAINED, Case, build
 from torch.utils.data import DataLoader
 
-from bench.callbacks import averaged_weights
+from bench.training.callbacks import averaged_weights
 from models import MODELS, base
 from models.vqvae import VQVAE
 

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2.functional import gaussian_blur
 
-from bench import standard
-from bench.evaluation.alignment import Aligner
-from bench.evaluation.copies import aligned_alarm, exact_alarm, fingerprints
-from bench.evaluation.extractors import load_extractor
-from bench.evaluation.feature_sets import Copies, Nearest
-from bench.evaluation.features import Extractor
+from bench.evaluation.features.extractor import Extractor
+from bench.evaluation.features.registry import load_extractor
 from bench.evaluation.keys import key
-from bench.evaluation.memorisation import LEVEL, cell_of, cells, near_chance, nearest
+from bench.evaluation.metrics.alignment import Aligner
+from bench.evaluation.metrics.copies import aligned_alarm, exact_alarm, fingerprints
+from bench.evaluation.metrics.feature_sets import Copies, Nearest
+from bench.evaluation.metrics.memorisation import LEVEL, cell_of, cells, near_chance, nearest
+from bench.runs import context as standard
 from bench.selftest.inputs import loaded
 from bench.selftest.study import Study
 

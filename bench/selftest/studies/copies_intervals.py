@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench.evaluation.feature_sets import FeatureSets, Nearest
-from bench.evaluation.features import Moments
-from bench.evaluation.intervals import Estimate, groups
+from bench.evaluation.features.extractor import Moments
 from bench.evaluation.keys import key
-from bench.evaluation.memorisation import c_t, near_copies
+from bench.evaluation.metrics.feature_sets import FeatureSets, Nearest
+from bench.evaluation.metrics.intervals import Estimate, groups
+from bench.evaluation.metrics.memorisation import c_t, near_copies
 from bench.evaluation.protocol import Protocol
 from bench.selftest.study import Study
 

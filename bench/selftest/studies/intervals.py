@@ -9,14 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.evaluation import METRICS, FeatureSets, Moments, Protocol, groups
-from bench.evaluation.feature_sets import ModeCount
-from bench.evaluation.intervals import Estimate, half_width, jackknife
-from bench.evaluation.modes import histograms
-from bench.evaluation.neighbours import _balls, _count
+from bench.evaluation.features.extractor import Moments
+from bench.evaluation.metrics.feature_sets import FeatureSets, ModeCount
+from bench.evaluation.metrics.intervals import Estimate, groups, half_width, jackknife
+from bench.evaluation.metrics.modes import histograms
+from bench.evaluation.metrics.prdc import _balls, _count
+from bench.evaluation.metrics.registry import METRICS
+from bench.evaluation.protocol import Protocol
 from bench.evaluation.timing import in_blocks
-from bench.grids import Grid
 from bench.selftest.study import Study
+from bench.table.text import Grid
 
 SEED = 0
 DRAWS = 100

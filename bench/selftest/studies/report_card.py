@@ -8,20 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from bench.evaluation import load_extractor
-from bench.grids import Grid
-from bench.progress import Bar, console
+from bench.evaluation.features.registry import load_extractor
+from bench.runtime.console import Bar, console
 from bench.selftest.candidates import CANDIDATES, Candidate
 from bench.selftest.planting import FULL, INTACT, Draw, Plan, State, figures, source
-from bench.selftest.readings import (
-    Figures,
-    coverage_errors,
-    coverage_marks,
-    quality_errors,
-    quality_marks,
-)
+from bench.selftest.readings import Figures, coverage_errors, coverage_marks, quality_errors, quality_marks
 from bench.selftest.report_card_picture import heat_map
 from bench.selftest.study import Study
+from bench.table.text import Grid
 from datamodules import DATAMODULES, DataError, ImageDataModule
 
 SEED = 0  # of the split into reference and images to plant in

@@ -7,8 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.evaluation import Against, Extractor, Protocol, load_extractor, pretrained, save_classifier
-from bench.evaluation.classifier import Classifier
+from bench.evaluation.features import weights as pretrained
+from bench.evaluation.features.classifier import Classifier
+from bench.evaluation.features.extractor import Extractor
+from bench.evaluation.features.registry import load_extractor
+from bench.evaluation.features.weights import save_classifier
+from bench.evaluation.protocol import Protocol
+from bench.evaluation.scoring import Against
 
 
 def blobs(n: int, seed: int, channels: int = 1) -> Tensor:

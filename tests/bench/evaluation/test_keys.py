@@ -4,8 +4,9 @@ import itertools
 
 import torch
 
-from bench.callbacks import RandomState
-from bench.evaluation import generate, key, seeded
+from bench.evaluation.keys import key, seeded
+from bench.evaluation.samples import generate
+from bench.training.callbacks import RandomState
 
 PURPOSES = ("initial weights", "training", "samples", "timing", "pictures", "corruption", "likelihood")
 

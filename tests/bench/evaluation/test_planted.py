@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.evaluation import EvaluationError, planted, seeded
+from bench.evaluation import planted
+from bench.evaluation.errors import EvaluationError
+from bench.evaluation.keys import seeded
 
 
 @pytest.fixture

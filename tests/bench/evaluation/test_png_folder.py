@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from bench.evaluation import EvaluationError
+from bench.evaluation.errors import EvaluationError
 from bench.evaluation.png_folder import read_images
 
 GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from bench.evaluation import EvaluationError, Protocol, difference
-from bench.evaluation.protocol import ROW_FIELDS
+from bench.evaluation.errors import EvaluationError
+from bench.evaluation.protocol import ROW_FIELDS, Protocol, difference
 
 VALUES: dict[str, Any] = {
     "data": "mnist",

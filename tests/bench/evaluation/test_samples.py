@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.evaluation import EvaluationError, generate, quantise
+from bench.evaluation.errors import EvaluationError
+from bench.evaluation.samples import generate, quantise
 
 
 def noise(n: int, generator: torch.Generator) -> Tensor:

@@ -5,8 +5,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.evaluation import EvaluationError, half_width, hardware, time_sampling, timing
-from bench.evaluation.timing import in_blocks
+from bench.evaluation import timing
+from bench.evaluation.errors import EvaluationError
+from bench.evaluation.metrics.intervals import half_width
+from bench.evaluation.timing import hardware, in_blocks, time_sampling
 
 
 class Sampler:

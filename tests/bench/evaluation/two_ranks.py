@@ -11,17 +11,14 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from bench.evaluation import (
-    Against,
-    EvaluationError,
-    Protocol,
-    evaluate,
-    held_out,
-    load_extractor,
-    pretrained,
-    reference,
-    seeded,
-)
+from bench.evaluation.errors import EvaluationError
+from bench.evaluation.evaluate import evaluate
+from bench.evaluation.features import weights as pretrained
+from bench.evaluation.features.reference import held_out, reference
+from bench.evaluation.features.registry import load_extractor
+from bench.evaluation.keys import seeded
+from bench.evaluation.protocol import Protocol
+from bench.evaluation.scoring import Against
 
 
 def noise(n: int, generator: torch.Generator) -> Tensor:

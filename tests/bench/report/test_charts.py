@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from bench.records import read_all
 from bench.report.axes import Axis, label, linear_ticks, log_ticks, spanning
 from bench.report.curves import panel, thinned
 from bench.report.scatter import VIRIDIS, chart, colour
-from bench.table import build
+from bench.results.records import read_all
+from bench.table.build import build
 
 
 def scale(texts: list[Any], place: str, log: bool) -> Callable[[float], float]:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bench.records import read_all
 from bench.report.page import render
-from bench.table import build
+from bench.results.records import read_all
+from bench.table.build import build
 
 ROWS = "tr[data-row*=-row]"  # of block two
 

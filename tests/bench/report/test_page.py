@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from bench.cli import main
-from bench.literature import LINK
-from bench.pictures import CAPTIONS
+from bench.cli.main import main
+from bench.plots.model_pictures import CAPTIONS
 from bench.report.gallery import Gallery, Shown, fitting
 from bench.report.page import LIMIT, render
+from bench.table.literature import LINK
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&{{ 7*7 }}</style>"
 

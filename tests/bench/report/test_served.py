@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from bench.cli import main
-from bench.live import Running
+from bench.cli.main import main
 from bench.report import server as serving
 from bench.report.server import Server
+from bench.results.status import Running
 
 RUNNING = Running(
     run_id="gan-mnist-4-12345678", config={"model": {"name": "gan"}}, stage="train gan", done=3000, total=12000,

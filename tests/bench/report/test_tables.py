@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from bench.columns import COLUMNS, SECTIONS
-from bench.evaluation import Protocol
-from bench.figure import Figures
-from bench.grids import called, caption, parts
-from bench.records import read_all
+from bench.evaluation.protocol import Protocol
 from bench.report.collect import collect
 from bench.report.page import render
-from bench.table import Table, build
+from bench.results.records import read_all
+from bench.table.build import Table, build
+from bench.table.columns import COLUMNS, SECTIONS
+from bench.table.figure import Figures
+from bench.table.text import called, caption, parts
 
 PLACES = {"c0": "", "c1": "grid_25", "c2": "latent-plane", "c3": "ring_8"}
 

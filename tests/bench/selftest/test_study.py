@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench.schema import ConfigError
+from bench.config.schema import ConfigError
 from bench.selftest import study as module
 from bench.selftest.study import Study, run_study
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench.cli import main
+from bench.cli.main import main
 from bench.speed import command, report
 from bench.speed.answers import Answer, answer, interleave
 from bench.speed.growth import Growth

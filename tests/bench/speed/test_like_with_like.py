@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.config import load
-from bench.evaluation import load_extractor
-from bench.run import build_model
+from bench.config.load import load
+from bench.evaluation.features.registry import load_extractor
+from bench.runs.run import build_model
 from bench.speed import evaluation, memory
 from bench.speed.sampling import AsUNet2D
 from models import MODELS

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import torch
 
-from bench import progress
-from bench.config import load
-from bench.schema import Config
+from bench.config.load import load
+from bench.config.schema import Config
+from bench.runtime import console as progress
 from bench.speed import loop, pipeline, turns
 from bench.speed.bare import BareLoop
 from models import MODELS, GenerativeModel

@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 
-from bench import records
+from bench.results import records
 
 FIXED = [
     "preset=smoke", "data=ring_8", "train.batch=32", "evaluation.samples=64", "evaluation.timed_images=4",

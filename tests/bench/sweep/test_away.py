@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from bench import records
-from bench.cli import main
-from bench.config import load, run_id
-from bench.schema import ConfigError
+from bench.cli.main import main
+from bench.config.load import load, run_id
+from bench.config.schema import ConfigError
+from bench.results import records
 from bench.sweep import away
 from bench.sweep.away import Order
 from bench.sweep.executor import Cell

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from bench import records
-from bench.cli import main
-from bench.columns import COST, QUALITY
-from bench.provenance import HOUSE
-from bench.summary import KEYS, summary
+from bench.cli.main import main
+from bench.results import records
+from bench.runtime.provenance import HOUSE
 from bench.sweep import bayes
 from bench.sweep.bayes import Proposals, propose
 from bench.sweep.space import Coordinates, SweepFile, place
+from bench.table.columns import COST, QUALITY
+from bench.table.summary import KEYS, summary
 
 SEARCH: dict[str, Any] = {
     "method": "bayes",

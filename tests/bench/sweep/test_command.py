@@ -8,8 +8,8 @@ import yaml
 from wandb import wandb_agent
 from wandb.sdk.launch.sweeps.utils import create_sweep_command_args, load_sweep_config
 
-from bench.config import CONFIGS, names
-from bench.schema import ConfigError
+from bench.config.load import CONFIGS, names
+from bench.config.schema import ConfigError
 from bench.sweep.command import ARGUMENTS, expand, template, words
 from bench.sweep.plan import cell_at, cells
 from bench.sweep.space import Assignment, SweepFile, assignments, drawn, read
@@ -71,7 +71,7 @@ def test_an_environment_macro_is_filled_in_as_wandb_does(monkeypatch: pytest.Mon
 
 
 def test_words_stand_where_the_command_has_them_and_overrides_win() -> None:
-    file = asked("${interpreter}", "-m", "bench.cli", "train", "preset=smoke", "seed=9", ARGUMENTS, "model=vae")
+    file = asked("${interpreter}", "-m", "bench.cli.main", "train", "preset=smoke", "seed=9", ARGUMENTS, "model=vae")
     (one,) = cells(file, ["train.images=640"], {"seed": 3}, 1)
     assert one.cell.words[:5] == ("preset=smoke", "seed=9", "seed=3", "model=vae", "train.images=640")
     assert (one.config.seed, one.config.train.images, one.config.preset) == (3, 640, "smoke")

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from bench import records
-from bench.config import load
-from bench.schema import Config
+from bench.config.load import load
+from bench.config.schema import Config
+from bench.results import records
 from bench.sweep import estimate
 from bench.sweep.estimate import Costs, evaluation_seconds, makespan
 

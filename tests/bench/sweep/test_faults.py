@@ -46,7 +46,7 @@ def start(home: Path, results: str) -> subprocess.Popen[bytes]:
     with (home / "log").open("ab") as log:
         return subprocess.Popen(
             [
-                sys.executable, "-m", "bench.cli", "sweep", str(home / "sweep.yaml"), "--jobs=2",
+                sys.executable, "-m", "bench.cli.main", "sweep", str(home / "sweep.yaml"), "--jobs=2",
                 f"results={home / results}",
             ],
             env=environment, stdout=log, stderr=log, start_new_session=True,

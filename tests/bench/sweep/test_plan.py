@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from bench import records
-from bench.cli import main
-from bench.config import load, run_id
-from bench.schema import ConfigError
+from bench.cli.main import main
+from bench.config.load import load, run_id
+from bench.config.schema import ConfigError
+from bench.results import records
 from bench.sweep.executor import Cell
 from bench.sweep.plan import Planned, all_cells, complete, one_folder, probes
 from bench.sweep.result import timed_otherwise

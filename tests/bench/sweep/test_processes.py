@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import records
-from bench.config import load, run_id
+from bench.config.load import load, run_id
+from bench.results import records
 
 pytestmark = pytest.mark.slow
 PATIENCE = 180  # seconds
@@ -29,7 +29,7 @@ def metrics(results: Path) -> dict[str, list[dict[str, float]]]:
 def started(*words: str) -> Iterator[subprocess.Popen[bytes]]:
     """`bench sweep` in the background, as a shell in a terminal starts it; its output ends in the file `said`."""
     with Path("said").open("ab") as said:
-        command = [sys.executable, "-m", "bench.cli", "sweep", *words]
+        command = [sys.executable, "-m", "bench.cli.main", "sweep", *words]
         job = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
     try:
         yield job
@@ -129,7 +129,7 @@ def test_a_terminal_shows_the_live_view_and_then_the_table(write: Callable[..., 
 
     reader = threading.Thread(target=read)
     reader.start()
-    command = [sys.executable, "-m", "bench.cli", "sweep", str(file), "results=r", "--jobs=1"]
+    command = [sys.executable, "-m", "bench.cli.main", "sweep", str(file), "results=r", "--jobs=1"]
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "100", "LINES": "40"}
     job = subprocess.Popen(command, stdout=theirs, stderr=theirs, env=environment)
     os.close(theirs)

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import records
-from bench.cli import main
-from bench.config import load, run_id
-from bench.schema import ConfigError
+from bench.cli.main import main
+from bench.config.load import load, run_id
+from bench.config.schema import ConfigError
+from bench.results import records
 from bench.sweep.executor import Cell, Outcome
 
 ray = pytest.importorskip("ray", reason="an extra: pip install ray")

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from scipy import special
 
-from bench.config import load
-from bench.schema import ConfigError
+from bench.config.load import load
+from bench.config.schema import ConfigError
 from bench.sweep.distributions import Choice, Range, parameter
 from bench.sweep.space import SweepFile, assignments, drawn, place, read
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import records
-from bench.cli import main
-from bench.config import load
+from bench.cli.main import main
+from bench.config.load import load
+from bench.results import records
 from bench.sweep import Machines, sweep
 from bench.sweep.local import LocalExecutor, places
 from bench.sweep.plan import planned
@@ -77,7 +77,7 @@ def test_one_failure_stops_nothing_and_the_rest_is_what_bench_train_records(
 
     words = ["model.learning_rate=0.001", "seed=1", "model=vae", "train.images=1600", PRECISE, "results=plain"]
     fixed = ["preset=smoke", "data=ring_8", "train.batch=32", "evaluation.samples=64", "evaluation.timed_images=4"]
-    alone = [sys.executable, "-m", "bench.cli", "train", *fixed, "trainer.accelerator=cpu", *words]
+    alone = [sys.executable, "-m", "bench.cli.main", "train", *fixed, "trainer.accelerator=cpu", *words]
     subprocess.run(alone, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True, capture_output=True)
     swept = metrics(Path("r"))
     for run_id, rows in metrics(Path("plain")).items():

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from bench.cli import main
-from bench.records import read, read_all, write
-from bench.render import texts
-from bench.selection import select
-from bench.summary import summary
-from bench.table import build
+from bench.cli.main import main
+from bench.results.records import read, read_all, write
+from bench.results.selection import select
+from bench.table.build import build
+from bench.table.render import texts
+from bench.table.summary import summary
+from bench.tracking.log import HEADINGS, digest
 from bench.tracking.session import Identity, Session
-from bench.tracking.telling import HEADINGS, digest
 
 
 @pytest.fixture

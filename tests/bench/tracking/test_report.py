@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from bench.cli import main
-from bench.records import read_all
-from bench.render import markdown
-from bench.table import build
+from bench.cli.main import main
+from bench.results.records import read_all
+from bench.table.build import build
+from bench.table.render import markdown
 
 
 @pytest.fixture

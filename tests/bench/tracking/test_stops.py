@@ -12,11 +12,11 @@ import pytest
 from wandb import teardown
 
 import models.base
-from bench import callbacks, fit
-from bench.cli import main
-from bench.records import Record, read
+from bench.cli.main import main
+from bench.results.records import Record, read
 from bench.tracking import session
 from bench.tracking.session import Identity, Session
+from bench.training import callbacks, fit
 from models import GenerativeModel
 
 WORDS = ["train", "model=vae", "data=ring_8", "preset=smoke", "results=r", "trainer.accelerator=cpu",
@@ -175,7 +175,7 @@ def test_a_stop_before_anything_was_told_leaves_what_was_kept_offline(
     (kept,) = Path("r").glob("runs/*/wandb/offline-run-*")
     digest = (kept / "record.digest").read_text()
     with monkeypatch.context() as patch:
-        patch.setattr("bench.run.evaluate_rows", lambda *_: stop())
+        patch.setattr("bench.runs.run.evaluate_rows", lambda *_: stop())
         assert main(["evaluate", recorded().run_id, "results=r", "evaluation.seed=1"]) == 130
     assert list(Path("r").glob("runs/*/wandb/offline-run-*")) == [kept]
     assert (kept / "record.digest").read_text() == digest
@@ -191,14 +191,14 @@ def test_samples_that_cannot_be_drawn_are_said_and_stop_no_training(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("bench.tracking.training.save", full)
+    monkeypatch.setattr("bench.tracking.callback.save", full)
     assert main([*WORDS, "wandb.mode=offline"]) == 0
     assert recorded().curves["images_seen"] == POINTS
     assert capsys.readouterr().err.count("W&B: not all was logged: [Errno 28] No space left on device") == 1
 
 
 def test_drawing_samples_is_no_part_of_the_training_time(nobody: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.tracking.training.save", lambda *_: time.sleep(0.5))
+    monkeypatch.setattr("bench.tracking.callback.save", lambda *_: time.sleep(0.5))
     started = time.monotonic()
     assert main([*WORDS, "wandb.mode=offline"]) == 0
     assert time.monotonic() - started > 8 * 0.5

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bench.cli import main
+from bench.cli.main import main
 
 SWEEP = {
     "name": "seeds: a ring",

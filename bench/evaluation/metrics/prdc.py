@@ -1,0 +1,220 @@
+"""Precision, recall, density and coverage: which points of one set lie in nearest-neighbour balls of the other."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.evaluation.keys import key
+from bench.evaluation.metrics.intervals import MANY, Estimate, pooled, share
+
+ENTRIES = 2**22  # distances held at once, 32 MiB
+# Squared distances come from matrix products, so they err by some 1e-15 of the squared norms. Whatever is nearer than
+# this to a ball's surface lies on it, as copies of reference images often do; float32 features differ by more.
+TIE = 1e-12
+SPLITS, PARTS = 8, 4  # how often both sets are cut at random, and into how many parts, to see how figures vary
+PART = 1000  # points of a part at most
+FREEDOM = 12.0  # degrees of freedom of a component's estimate, 3 a cut less what cuts of one set have in common
+ENOUGH = 4  # subsets from which on their spread says how far the reference moves a figure
+
+
+@dataclass(frozen=True, eq=False)
+class Manifolds:
+    """Shares of the samples (precision) and of the reference (recall, coverage); density's mean is 1 for equal sets."""
+
+    precision: Estimate
+    recall: Estimate
+    density: Estimate
+    coverage: Estimate
+
+
+class Balls(NamedTuple):
+    """Squared radii around M points: of closed balls to the k-th neighbour of precision, of open ones of density."""
+
+    closed: Tensor
+    opened: Tensor
+
+
+class Components(NamedTuple):
+    """Variances of a figure of n samples and n reference points: by the samples, by the reference, by their pairing."""
+
+    samples: float
+    reference: float
+    pairing: float
+
+
+def manifolds(
+    generated: Tensor, reference: Tensor, *, prc_neighbours: int, dc_neighbours: int, subsets: int = 1, seed: int = 0
+) -> Manifolds:
+    """float N x D samples and M x D reference, in `subsets` parts one after the other -> the means over these parts.
+
+    Precision and recall are Kynkäänniemi et al. 2019 (arXiv:1904.06991), Eq. 1 and 2, in closed balls; density and
+    coverage are Naeem et al. 2020 (arXiv:2002.09797), Eq. 4 and 5, in open ones, as torch-fidelity and `prdc` have
+    them. Both numbers of neighbours are less than N and the size of a part.
+
+    Intervals are over samples and over reference points, both as draws of their distributions. Given the reference,
+    precision and density are means over independent samples; given the samples, recall is one over independent
+    reference points. How far the other set moves a figure is the spread between the subsets, where there are enough,
+    and otherwise that between parts of both sets (`_components`), whose balls have fewer points and the same number of
+    neighbours. There are no intervals of recall and coverage where such parts have too few points, and those of
+    precision and density are then over samples alone.
+    """
+    centre = reference.double().mean(0)
+    y = generated.double() - centre
+    pieces = reference.tensor_split(subsets)
+    balls = _reference_balls(reference, subsets, prc_neighbours, dc_neighbours)
+    reach = _balls(y, prc_neighbours, prc_neighbours).closed
+    counts = [_count(y, reach, piece.double() - centre, around) for piece, around in zip(pieces, balls, strict=True)]
+    precise = torch.stack([count.precise for count in counts])  # R x N
+    inside = torch.stack([count.inside for count in counts])
+    recalled = torch.cat([count.recalled for count in counts])  # M
+    covered = torch.stack([count.covered.mean() for count in counts])  # R
+    parts = _components(y, [piece.double() - centre for piece in pieces[:SPLITS]], prc_neighbours, dc_neighbours, seed)
+    n = len(y)
+
+    recall, coverage = float(recalled.mean()), float(covered.mean())
+
+    def by_reference(components: Components) -> tuple[float, float]:
+        if subsets >= ENOUGH:
+            return float(covered.var() / subsets), subsets - 1.0
+        given = coverage * (1 - coverage) / len(recalled)  # of independent points; near ones are alike and vary more
+        return max(given, (components.reference + components.pairing) / subsets), FREEDOM
+
+    return Manifolds(
+        precision=share(float(precise.mean()), n, _of_samples(precise, parts[0] if parts else None)),
+        recall=share(
+            recall, n, [(recall * (1 - recall) / len(recalled), MANY), (parts[1].samples, FREEDOM)]
+        ) if parts else Estimate(recall),
+        # Eq. 4: 1 / (k M) sum_j sum_i 1[Y_j in B(X_i, NND_k(X_i))]
+        density=Estimate(
+            float(inside.mean() / dc_neighbours),
+            extra=pooled(_of_samples(inside / dc_neighbours, parts[2] if parts else None)), bounds=(0.0, math.inf)
+        ),
+        # Eq. 5: 1 / N sum_i 1[some Y_j in B(X_i, NND_k(X_i))]
+        coverage=share(
+            coverage, n, [by_reference(parts[3]), (parts[3].samples, FREEDOM)]
+        ) if parts else Estimate(coverage),
+    )  # fmt: skip
+
+
+class Count(NamedTuple):
+    """What the balls of one reference part and of the samples hold, float64."""
+
+    precise: Tensor  # N, 1 for a sample in a closed ball
+    inside: Tensor  # N, open balls that a sample lies in
+    recalled: Tensor  # M, 1 for a reference point in a sample's ball
+    covered: Tensor  # M, 1 for an open ball with a sample
+
+
+def _count(y: Tensor, reach: Tensor, x: Tensor, balls: Balls) -> Count:
+    """Samples N x D with their squared radii and a reference part M x D with its balls."""
+    count = Count(*(torch.zeros(size, dtype=torch.float64) for size in (len(y), len(y), len(x), len(x))))
+    x_reach = torch.maximum(balls.closed, balls.opened)
+    for rows, squares in _blocks(y, x):
+        j, i = (squares <= x_reach).nonzero(as_tuple=True)
+        square = squares[j, i]
+        count.precise[rows][j[square <= balls.closed[i]]] = 1
+        inside = square < balls.opened[i]
+        count.inside[rows] = j[inside].bincount(minlength=len(squares)).double()
+        count.covered[i[inside]] = 1
+        count.recalled[(squares <= reach[rows, None]).any(0)] = 1
+    return count
+
+
+def _of_samples(values: Tensor, components: Components | None) -> list[tuple[float, float]]:
+    """Variances of the mean of R x N values, of N independent samples with each of R reference subsets."""
+    R, n = values.shape
+    samples = float(values.mean(0).var() / n)
+    if components is None:
+        return [(samples, MANY)]
+    if R < ENOUGH:
+        return [(samples, MANY), (components.reference / R, FREEDOM)]
+    # the spread between subsets holds the pairing's part too, which `samples` has already
+    pairing = (float(values.var(1).mean() / n) - samples) / (R - 1)
+    return [(samples, MANY), (max(0.0, float(values.mean(1).var() / R) - pairing), R - 1.0)]
+
+
+def _components(
+    y: Tensor, pieces: Sequence[Tensor], prc_neighbours: int, dc_neighbours: int, seed: int
+) -> list[Components] | None:
+    """Of precision, recall, density and coverage, with one reference piece; None where parts have too few points.
+
+    Both sets are cut into 4 parts and the figures of all 16 pairs are a table of two factors, whose variances are
+    those of an analysis of variance. The figures are sums over neighbourhoods, so variances fall as one over the number
+    of points. The mean over 8 cuts, each of another piece where there are several.
+    """
+    size = min(len(y) // PARTS, min(map(len, pieces)) // PARTS, PART)
+    if size <= max(prc_neighbours, dc_neighbours) + 1:
+        return None
+    random = np.random.RandomState(key("manifold parts", seed))
+    tables = []
+    for split in range(SPLITS):
+        a, b = (
+            points[torch.from_numpy(random.permutation(len(points))[: PARTS * size])].split(size)
+            for points in (y, pieces[split % len(pieces)])
+        )
+        reaches = [_balls(part, prc_neighbours, prc_neighbours).closed for part in a]
+        balls = [_balls(part, prc_neighbours, dc_neighbours) for part in b]
+        tables.append([[_four(_count(p, r, q, c), dc_neighbours) for q, c in zip(b, balls, strict=True)]
+                       for p, r in zip(a, reaches, strict=True)])  # fmt: skip
+    table = torch.tensor(tables, dtype=torch.float64)  # SPLITS x PARTS x PARTS x 4
+    rows, columns = table.mean(2, keepdim=True), table.mean(1, keepdim=True)
+    residual = table - rows - columns + table.mean((1, 2), keepdim=True)
+    pairing = residual.square().sum((1, 2)).mean(0) / (PARTS - 1) ** 2
+    samples, reference = (means.var(axis).mean((0, 1)) - pairing / PARTS for means, axis in ((rows, 1), (columns, 2)))
+    found = torch.stack([samples, reference, pairing], 1).clamp(min=0) * size
+    scale = torch.tensor([len(y), len(pieces[0]), len(y)], dtype=torch.float64)
+    return [Components(*row) for row in (found / scale).tolist()]
+
+
+def _four(count: Count, k: int) -> tuple[float, float, float, float]:
+    return (
+        float(count.precise.mean()), float(count.recalled.mean()),
+        float(count.inside.mean() / k), float(count.covered.mean()),
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=1)  # all rows of a table have the same
+def _reference_balls(reference: Tensor, subsets: int, prc_neighbours: int, dc_neighbours: int) -> list[Balls]:
+    centre = reference.double().mean(0)
+    return [_balls(piece.double() - centre, prc_neighbours, dc_neighbours) for piece in reference.tensor_split(subsets)]
+
+
+def _balls(x: Tensor, prc_neighbours: int, dc_neighbours: int) -> Balls:
+    """The balls around each of N x D points, to its neighbours among the others."""
+    farthest = max(prc_neighbours, dc_neighbours)
+    near = torch.cat([squares.topk(farthest, largest=False).values for _, squares in _blocks(x, x)])
+    return Balls(_widened(near[:, prc_neighbours - 1], x, TIE), _widened(near[:, dc_neighbours - 1], x, -TIE))
+
+
+def _blocks(a: Tensor, b: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """Squared distances of N x D to M x D, float64: some rows of them at a time, and which rows these are.
+
+    Each block takes the place of the one before, as in `kernel`.
+    """
+    one = torch.ones(len(b), 1, dtype=b.dtype)
+    right = torch.cat((b, one, _norms(b)), 1).T
+    step = max(1, ENTRIES // len(b))
+    room = a.new_empty(min(step, len(a)), len(b))
+    for start in range(0, len(a), step):
+        part = a[start : start + step]
+        # |a - b|^2 = (-2 a, |a|^2, 1) . (b, 1, |b|^2), so that one product leaves nothing to add to the large block
+        left = torch.cat((-2 * part, _norms(part), one[:1].expand(len(part), 1)), 1)
+        squares = torch.mm(left, right, out=room[: len(part)])
+        if a is b:
+            squares.diagonal(start).fill_(math.inf)  # no point is its own neighbour
+        yield slice(start, start + len(part)), squares
+
+
+def _norms(a: Tensor) -> Tensor:
+    return a.square().sum(1, keepdim=True)
+
+
+def _widened(radii: Tensor, centres: Tensor, tie: float) -> Tensor:
+    """Squared radii, N, moved by the rounding error of squared distances that are about as long."""
+    return radii + tie * (radii + _norms(centres)[:, 0])

@@ -1,0 +1,1 @@
+"""What models do beside sampling."""

@@ -1,0 +1,178 @@
+"""What models do beside sampling, in figures. It sees callables and never the models behind them.
+
+Images are uint8 N x C x H x W. Callables are given float32 in [-1, 1] on `device`, level / 127.5 - 1 exactly, `chunk`
+images a call, without gradients and in full float32; random numbers come from a generator of each chunk's own, so the
+figures depend on the chunk size. An output that is not finite or of another type or shape is an EvaluationError.
+torchmetrics is imported only when it is used: it takes seconds.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from bench.evaluation.errors import EvaluationError
+from bench.evaluation.features.extractor import Progress, check_images, full_float32
+from bench.evaluation.keys import seeded
+from bench.evaluation.samples import quantise
+
+PSNR_CAP = 54.15  # dB, 20 log10(255 / 0.5): an error of half a grey level everywhere, as rounding to 8 bits may leave
+SSIM_RADIUS = 5  # of the Gaussian window in pixels, with a deviation of 1.5: 11 x 11, Wang et al. 2004
+QUALITY_CHUNK = 50  # images compared at once: larger blocks are slowed by page faults
+
+
+class Bound(Protocol):
+    """As `models.protocols.Bound`: upper bounds on -log2 p(x) / (C H W), N values each."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def bits(self) -> Tensor: ...
+    @property
+    def terms(self) -> Mapping[str, Tensor]: ...
+
+
+@full_float32()
+def image_quality(produced: Tensor, originals: Tensor) -> dict[str, float]:
+    """{"mse", "psnr", "ssim"} of two equally shaped uint8 N x C x H x W, means over images; mse on the [0, 1] scale.
+
+    psnr: of each image, in dB, at most `PSNR_CAP` (an equal image would be infinitely good), then the mean.
+    ssim: Wang et al. 2004, by torchmetrics, in a Gaussian window of 11 x 11 pixels. Images with a shorter side get the
+    largest odd window that fits, its deviation smaller in proportion; a side below 3 is refused.
+    """
+    from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+
+    check_images(produced)
+    check_images(originals)
+    if produced.shape != originals.shape:
+        raise EvaluationError(f"images of {tuple(produced.shape)} do not compare with {tuple(originals.shape)}.")
+    radius = min(SSIM_RADIUS, (min(originals.shape[2:]) - 1) // 2)
+    if radius == 0:
+        raise EvaluationError(
+            f"images of {tuple(originals.shape[2:])} pixels are too small for SSIM: a side is under 3."
+        )
+    rows = []
+    for a, b in zip(produced.split(QUALITY_CHUNK), originals.split(QUALITY_CHUNK), strict=True):
+        x, y = a.cpu().float() / 255, b.cpu().float() / 255
+        mse = (x - y).square().flatten(1).mean(1)
+        psnr = peak_signal_noise_ratio(x, y, data_range=1.0, dim=(1, 2, 3), reduction="none").double()
+        # torchmetrics derives the window's side from the deviation: 2 int(3.5 sigma + 0.5) + 1 = 2 radius + 1
+        sigma = 1.5 * radius / SSIM_RADIUS
+        ssim = structural_similarity_index_measure(x, y, sigma=sigma, data_range=1.0, reduction="none")
+        assert isinstance(ssim, Tensor)  # and not the pair that other arguments ask for
+        rows.append(torch.stack([mse.double(), psnr.clamp(max=PSNR_CAP), ssim.double()], dim=1))
+    means = torch.cat(rows).mean(0)
+    return dict(zip(("mse", "psnr", "ssim"), means.tolist(), strict=True))
+
+
+@torch.no_grad()
+@full_float32()
+def reconstruction(
+    reconstruct: Callable[[Tensor], Tensor],
+    images: Tensor,
+    *,
+    chunk: int,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> dict[str, float]:
+    """`image_quality` of `reconstruct(x)`, 8-bit as when saved, against the images themselves."""
+    made = []
+    for _, x in chunks(images, chunk, device, "reconstruct", progress):
+        made.append(quantise(checked("reconstruct", reconstruct(x), x.shape)))
+    return image_quality(torch.cat(made), images)
+
+
+@torch.no_grad()
+@full_float32()
+def denoising(
+    corrupt: Callable[[Tensor, float, torch.Generator], Tensor],
+    denoise: Callable[[Tensor], Tensor],
+    levels: Sequence[float],
+    images: Tensor,
+    *,
+    seed: int,
+    chunk: int,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> list[dict[str, float]]:
+    """For each level {"level", "psnr_noisy", "ssim_noisy", "psnr", "ssim"}: of the noisy images and the denoised ones.
+
+    `denoise` is given what `corrupt(x, level, generator)` returns, whatever its range; for figures of their own, noisy
+    images are clipped to [-1, 1] and 8-bit as the denoised ones are.
+    """
+    rows = []
+    for i, level in enumerate(levels):
+        noisy, clean = [], []
+        for k, x in chunks(images, chunk, device, f"denoise {level:g}", progress):
+            y = corrupt(x, level, seeded(device, "corruption", seed, i, k))
+            noisy.append(quantise(checked("denoise (its corruption)", y, x.shape)))
+            clean.append(quantise(checked("denoise", denoise(y), x.shape)))
+        before, after = (image_quality(torch.cat(parts), images) for parts in (noisy, clean))
+        row = {"level": level, "psnr_noisy": before["psnr"], "ssim_noisy": before["ssim"]}
+        rows.append(row | {"psnr": after["psnr"], "ssim": after["ssim"]})
+    return rows
+
+
+@torch.no_grad()
+@full_float32()
+def bits(
+    bound: Callable[[Tensor, torch.Generator], Sequence[Bound]],
+    images: Tensor,
+    *,
+    seed: int,
+    chunk: int,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Upper bounds on the bits per dimension of the images, from `bound(x, generator)`, the tightest last.
+
+    {"bound": the last one's name, "bits_per_dim": its mean over images, "standard_error": of that mean,
+    "bounds": {name: mean}, "terms": {name: {term: mean}} of the bounds that have terms}. At least two images.
+    """
+    parts: dict[tuple[str, str | None], list[Tensor]] = defaultdict(list)  # by (bound, term); None: the bound itself
+    for k, x in chunks(images, chunk, device, "bits_per_dim", progress):
+        for found in bound(x, seeded(device, "likelihood", seed, k)):
+            parts[found.name, None].append(checked("bits_per_dim", found.bits, (len(x),)))
+            for term, share in found.terms.items():
+                parts[found.name, term].append(checked("bits_per_dim", share, (len(x),)))
+    joined = {key: torch.cat(values).double() for key, values in parts.items()}
+    if not joined or any(len(values) != len(images) for values in joined.values()):
+        raise EvaluationError("bits_per_dim did not return the same bounds and terms, at least one, for every chunk.")
+    if len(images) < 2:
+        raise EvaluationError("bits_per_dim of one image has no standard error; two are the least.")
+    means = {key: float(values.mean()) for key, values in joined.items()}
+    bounds = {name: mean for (name, term), mean in means.items() if term is None}
+    terms: dict[str, dict[str, float]] = defaultdict(dict)
+    for (name, part), mean in means.items():
+        if part is not None:
+            terms[name][part] = mean
+    last = list(bounds)[-1]
+    error = float(joined[last, None].std()) / len(images) ** 0.5
+    return {
+        "bound": last, "bits_per_dim": bounds[last], "standard_error": error, "bounds": bounds, "terms": dict(terms),
+    }  # fmt: skip
+
+
+def chunks(
+    images: Tensor, chunk: int, device: torch.device | str, stage: str, progress: Progress | None
+) -> Iterator[tuple[int, Tensor]]:
+    """(k, chunk k of the images as callables want it); tells `progress` when the caller has done with each."""
+    check_images(images)
+    parts = images.split(chunk)
+    for k, part in enumerate(parts):
+        # on the CPU, because CUDA multiplies by 1 / 127.5, which is not the same number
+        yield k, (part.cpu().to(torch.float32) / 127.5 - 1).to(device)
+        if progress:
+            progress(stage, min((k + 1) * chunk, len(images)), len(images))
+
+
+def checked(ability: str, output: Tensor, shape: Sequence[int]) -> Tensor:
+    """`output` as float32 on the CPU. Raises EvaluationError unless it is float32 or float64, of `shape` and finite."""
+    if output.dtype not in (torch.float32, torch.float64) or tuple(output.shape) != tuple(shape) or 0 in shape:
+        found = f"{output.dtype} of shape {tuple(output.shape)}"
+        raise EvaluationError(f"{ability} returned {found}, which is not float32 of shape {tuple(shape)}.")
+    if bad := int((~output.isfinite()).reshape(len(output), -1).any(1).sum()):
+        raise EvaluationError(f"{ability} returned NaN or infinity for {bad} of {len(output)} images.")
+    return output.cpu().float()

@@ -1,0 +1,220 @@
+"""Pictures of what a trained model does, chosen by its abilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from bench.evaluation.keys import seeded
+from bench.evaluation.samples import quantise
+from bench.plots.image_grid import Sheet, codebook_bars, in_rows, plane_and_scatter, save
+from datamodules.stream import to_unit
+from models import GenerativeModel
+from models.protocols import Decodes, Denoises, Diffuses, Quantises, Reconstructs
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+HELD_OUT = 2000  # images that are looked at, at most
+BATCH = 250  # of them that a model is given at once
+STEPS = 100  # of the ancestral sampler's trajectory, where T allows
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Real images that the model was not trained on: x as a model takes them, N x C x H x W, on its device."""
+
+    x: Tensor
+    labels: Tensor | None  # N
+    seed: int
+
+    def generator(self) -> torch.Generator:
+        """A new one for each picture, so that no picture depends on which others are drawn."""
+        return seeded(self.x.device, "pictures", self.seed)
+
+
+def shown(x: Tensor) -> Tensor:
+    """Images or noisy images, any leading dimensions x C x H x W, as uint8 on the CPU; clipped to [-1, 1]."""
+    return quantise(x.float().flatten(0, -4).cpu()).unflatten(0, x.shape[:-3])
+
+
+def encodings(model: Decodes, held_out: HeldOut) -> Tensor:
+    """N x latent_dim, of all held-out images."""
+    return torch.cat([model.encode(x).float() for x in held_out.x.split(BATCH)])
+
+
+def decoded(model: Decodes, z: Tensor) -> Tensor:
+    """Latents R x K x latent_dim -> uint8 R x K x C x H x W."""
+    return shown(torch.cat([model.decode(part) for part in z.flatten(0, 1).split(BATCH)]).unflatten(0, z.shape[:2]))
+
+
+def reconstructions(model: Reconstructs, held_out: HeldOut) -> Sheet:
+    """Four pairs of rows of eight."""
+    x = held_out.x[:32]
+    pairs = torch.stack([in_rows(shown(images), 8) for images in (x, model.reconstruct(x))], 1)
+    return Sheet(pairs.flatten(0, 1), row_breaks=range(2, 2 * len(pairs), 2), scale=2)
+
+
+def latent_plane(model: Decodes, held_out: HeldOut) -> Figure | None:
+    """Kingma and Welling 2014 (arXiv:1312.6114), Figure 4, with the held-out images' own quantiles; None if not 2-D."""
+    if model.latent_dim != 2:
+        return None
+    z = encodings(model, held_out)
+    levels = torch.linspace(0.01, 0.99, 20, device=z.device)
+    z_1, z_2 = torch.quantile(z, levels, dim=0).T
+    # rows from the top of the picture, where z_2 is greatest
+    cells = decoded(model, torch.cartesian_prod(z_2.flip(0), z_1).flip(1).unflatten(0, (20, 20)))
+    return plane_and_scatter(cells, z_1.cpu(), z_2.cpu(), z.cpu(), held_out.labels)
+
+
+def traversals(model: Decodes, held_out: HeldOut) -> Sheet:
+    """One image's latents, one of them at a time replaced by values around its mean."""
+    z = encodings(model, held_out)
+    deviation, mean = torch.std_mean(z, 0, correction=0)
+    dimensions = deviation.argsort(descending=True, stable=True)[:10].tolist()
+    steps = torch.linspace(-3, 3, 9, device=z.device)
+    walks = z[0].expand(len(dimensions), 9, -1).clone()
+    for row, k in enumerate(dimensions):
+        walks[row, :, k] = mean[k] + steps * deviation[k]
+    signed = [f"{step:+g} σ".replace("-", "−") if step else "mean" for step in steps.tolist()]
+    return Sheet(decoded(model, walks), [f"z{subscript(k + 1)}" for k in dimensions], signed)
+
+
+def subscript(number: int) -> str:
+    return str(number).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+
+
+def interpolations(model: Decodes, held_out: HeldOut) -> Sheet | None:
+    """Straight lines between encodings, with the images themselves at the ends; None for less than two images."""
+    x = held_out.x[:12]
+    a, b = x[: len(x) // 2 * 2].unflatten(0, (-1, 2)).unbind(1)
+    if not len(a):
+        return None
+    z_a, z_b = (model.encode(end).float()[:, None] for end in (a, b))
+    between = decoded(model, torch.lerp(z_a, z_b, torch.linspace(0, 1, 9, device=x.device)[:, None]))
+    cells = torch.cat([shown(a)[:, None], between, shown(b)[:, None]], 1)
+    fractions = ["0", "⅛", "¼", "⅜", "½", "⅝", "¾", "⅞", "1"]
+    return Sheet(cells, columns=["image", *fractions, "image"], column_breaks=(1, 10))
+
+
+def evenly(last: int, count: int) -> list[int]:
+    """`count` whole numbers from 0 to `last`, or all of them where there are fewer."""
+    return sorted({round(last * i / (count - 1)) for i in range(count)})
+
+
+def end_time(model: Diffuses, held_out: HeldOut) -> int:
+    """T."""
+    return next(iter(model.trajectory(1, held_out.generator(), 1)))[0]
+
+
+def forward_chain(model: Diffuses, held_out: HeldOut) -> Sheet:
+    """Four images at nine times."""
+    times = evenly(end_time(model, held_out), 9)
+    chain = model.forward_chain(held_out.x[:4], times, held_out.generator())
+    return Sheet(shown(chain.transpose(0, 1)), columns=[f"t = {t}" for t in times])
+
+
+def film_strip(model: Diffuses, held_out: HeldOut) -> Sheet:
+    """Six samples at ten moments of their making."""
+    steps = min(STEPS, end_time(model, held_out))
+    wanted = evenly(steps, 10)
+    path = enumerate(model.trajectory(6, held_out.generator(), steps))
+    frames = [(t, shown(x)) for step, (t, x) in path if step in wanted]
+    return Sheet(torch.stack([x for _, x in frames], 1), columns=[f"t = {t}" for t, _ in frames])
+
+
+def denoising(model: Denoises, held_out: HeldOut) -> Sheet:
+    """Eight images, and two rows a level beneath them, with the same draw of noise at all levels."""
+    x = held_out.x[:8]
+    rows, labels = [x], ["clean"]
+    for level in model.noise_levels:
+        noisy = model.corrupt(x, level, held_out.generator())
+        rows += [noisy, model.denoise(noisy)]
+        labels += [f"noise {level:.2g}", "denoised"]
+    return Sheet(shown(torch.stack(rows)), labels, row_breaks=range(1, len(rows), 2))
+
+
+def codebook_usage(model: Quantises, held_out: HeldOut) -> Figure:
+    """How often each code stands for a place of a held-out image."""
+    codes = torch.cat([model.codes(x).flatten().cpu() for x in held_out.x.split(BATCH)])
+    return codebook_bars(torch.bincount(codes, minlength=model.codebook_size))
+
+
+class Picture(NamedTuple):
+    """A picture: the ability it shows, how it is drawn (None: not of this model), and what there is to be seen."""
+
+    name: str
+    ability: type
+    draw: Callable[[Any, HeldOut], Sheet | Figure | None]
+    caption: str
+
+
+PICTURES = [
+    Picture(
+        "reconstructions", Reconstructs, reconstructions,
+        "Held-out images in the odd rows, and beneath each of them what the model makes of it by compression and back.",
+    ),
+    Picture(
+        "latent-plane", Decodes, latent_plane,
+        "Left, the images decoded from a 20 × 20 grid over the two latent dimensions Z1 and Z2, placed at the 1% to "
+        "99% quantiles of the held-out images' encodings; right, these encodings, coloured by label if there are any.",
+    ),
+    Picture(
+        "traversals", Decodes, traversals,
+        "Images decoded from one held-out image's encoding, in each row with another latent dimension swept from three "
+        "standard deviations below its mean over the held-out images to three above, the most varied dimension on top.",
+    ),
+    Picture(
+        "interpolations", Decodes, interpolations,
+        "Images decoded at nine even steps on the straight line between the encodings of two held-out images, which "
+        "stand themselves at both ends of each row.",
+    ),
+    Picture(
+        "forward-chain", Diffuses, forward_chain,
+        "Held-out images that turn into noise from left to right, at even times t of the forward process.",
+    ),
+    Picture(
+        "film-strip", Diffuses, film_strip,
+        f"Samples that emerge from noise from left to right, at even times t of the ancestral sampler's {STEPS} steps, "
+        "or of its T steps where T is smaller.",
+    ),
+    Picture(
+        "denoising", Denoises, denoising,
+        "Held-out images in the top row, and beneath them, for each level of noise, the same images corrupted and what "
+        "the model makes of these.",
+    ),
+    Picture(
+        "codebook-usage", Quantises, codebook_usage,
+        f"Share of each code of the codebook over up to {HELD_OUT:,} held-out images, the most frequent code first, on "
+        "a logarithmic scale.",
+    ),
+]  # fmt: skip
+CAPTIONS = {picture.name: picture.caption for picture in PICTURES}
+
+
+def draw(model: GenerativeModel, images: Tensor, labels: Tensor | None, folder: Path, *, seed: int) -> dict[str, Path]:
+    """Draw every picture that the model has the abilities for, as folder/NAME.png; returns the paths by name.
+
+    images: uint8 held-out images, N x C x H x W with N >= 1, of which the first ones are used. labels: N, or None.
+    Everything is computed in float32 on the model's device; equal seeds give equal files.
+    """
+    device = model.device
+    made: dict[str, Path] = {}
+    held_out = HeldOut(to_unit(images[:HELD_OUT]).to(device), None if labels is None else labels[:HELD_OUT], seed)
+    with torch.autocast(device.type, enabled=False):
+        for name, ability, function, _ in PICTURES:
+            picture = function(model, held_out) if isinstance(model, ability) else None
+            if picture is not None:
+                made[name] = folder / f"{name}.png"
+                save(picture, made[name])
+    return made
+
+
+def save_grid(images: Tensor, target: Path, columns: int = 8) -> None:
+    """uint8 N x C x H x W -> one PNG, row by row, with a pixel of white between images."""
+    save(Sheet(in_rows(images, columns)), target)

@@ -1,0 +1,50 @@
+"""`bench report`: everything that is recorded, as one HTML page for people; written, checked or served."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.cli.show import results_of
+from bench.report.page import LIMIT, render
+from bench.report.server import serve
+from bench.results.records import write_text
+from bench.runtime.console import console
+from bench.runtime.locks import exclusive
+
+NAME = "report.html"
+
+
+def write(overrides: Sequence[str]) -> None:
+    """Write results=DIR/report.html, and say how to look at it."""
+    results = results_of("report", overrides)
+    page, target = render(results), results / NAME
+    with exclusive(results, "report"):
+        write_text(target, page)
+    size = len(page.encode())
+    more = f", more than {LIMIT / 1e6:.1f} MB without any picture" if size > LIMIT else ""
+    console.print(
+        f"written: {target} ({size / 1e6:.1f} MB{more}); open it in a browser: {target.resolve().as_uri()}",
+        markup=False,
+    )
+
+
+def check(overrides: Sequence[str]) -> int:
+    """0 if results=DIR/report.html is what the records give; otherwise a sentence that says so, and 1."""
+    results = results_of("report", overrides)
+    page, target = render(results), results / NAME
+    said = differing(target, page)
+    console.print(said or f"{target}: the page is what the records give", markup=False)
+    return 1 if said else 0
+
+
+def differing(target: Path, page: str) -> str:
+    """What is wrong with a written page; empty if nothing is."""
+    if not target.exists():
+        return f"{target}: missing"
+    if target.read_bytes() == page.encode():
+        return ""
+    return f"{target}: not what the records give; write it anew with `bench report results={target.parent}`"
+
+
+def look(overrides: Sequence[str], port: int) -> int:
+    """Serve the page, live, until Ctrl-C."""
+    return serve(results_of("report", overrides), port)

@@ -1,0 +1,1 @@
+"""What is on disk, and which of it belongs together."""

@@ -1,0 +1,219 @@
+"""The result record: one JSON file a run, checked when read, written aside and renamed."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bench.runtime.provenance import (
+    code_version,
+    library_versions,
+)
+
+SCHEMA = 5
+FLOOR = "data"  # the family of real images
+OUTSIDE = "outside"  # the family of another program's images
+
+
+class RecordError(ValueError):
+    """A record that cannot be used; the message is one sentence that names the file."""
+
+
+class Result(BaseModel):
+    """What one protocol measured. `metrics` is empty for a row that was only timed, `timing` for real images."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    protocol: dict[str, Any]
+    metrics: dict[str, float] = {}
+    versions: dict[str, int] = {}  # of every metric that was computed, also of those that gave no figure
+    intervals: dict[str, tuple[float, float]] = {}  # ends of 95% intervals over samples, of the metrics that have one
+    fid_by_count: dict[int, float] = {}  # number of samples -> FID
+    flags: list[str] = []  # sentences about what makes the metrics doubtful
+    seconds: dict[str, float] = {}  # what each stage of the evaluation cost
+    timing: dict[str, Any] = {}
+    hardware: dict[str, Any]
+    code: dict[str, Any] = {}  # commit and clean, of what measured; the record's own is of what trained
+
+
+class Ability(BaseModel):
+    """One measurement of what a model does beside sampling; `figures` as bench.evaluation.tasks returns them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    protocol: dict[str, Any]
+    figures: dict[str, Any]
+
+
+class Record(BaseModel):
+    """One run: what it was, what it cost, and its results keyed by the fingerprint of their protocol."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: int = SCHEMA
+    run_id: str
+    family: str  # the lecture's column, or "data" for real held-out images
+    config: dict[str, Any]
+    code: dict[
+        str, Any
+    ]  # as bench.runtime.provenance has it; after a resume on something else, "earlier" is what ran before
+    libraries: dict[str, str]
+    data_digest: str  # sha256 of the training images
+    hardware: dict[str, Any] = {}  # of the training
+    precision: str = ""
+    images_seen: int = 0
+    train_seconds: float = 0.0
+    evaluate_seconds: float = 0.0  # wall-clock of all that followed the training
+    curves: dict[str, list[float]] = {}  # what was logged while training, over "images_seen"
+    parameters: int = 0  # trainable, of the whole model
+    sampling_parameters: int = 0  # of the network whose passes are a sample's cost
+    results: dict[str, Result] = {}
+    abilities: dict[str, Ability] = {}  # by the fingerprint of their protocol, too
+
+    @property
+    def preset(self) -> str:
+        return str(self.config["preset"])
+
+    @property
+    def finished(self) -> bool:
+        """Whether its command came to the end, where `evaluate_seconds` is written; schemas before 4 do not tell."""
+        return self.evaluate_seconds > 0 or self.schema_version < 4
+
+
+class Failure(BaseModel):
+    """A training that diverged: a finding about its model, unlike a crash, so the table speaks of it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: int = SCHEMA
+    run_id: str
+    config: dict[str, Any]
+    code: dict[str, Any]
+    cause: str
+    images_seen: int
+    curves: dict[str, list[float]] = {}
+
+
+def reference(run_id: str, name: str, config: dict[str, Any], data_digest: str, family: str = FLOOR) -> Record:
+    """A record without a run, for the others to be compared with; `config` holds the preset and the data."""
+    return Record(
+        run_id=run_id,
+        family=family,
+        config={"preset": config["preset"], "model": {"name": name}, "data": config["data"]},
+        code=code_version(),
+        libraries=library_versions(),
+        data_digest=data_digest,
+    )
+
+
+def path(results: Path, run_id: str) -> Path:
+    return results / "records" / f"{run_id}.json"
+
+
+def write(record: Record, results: Path) -> None:
+    """Write a record so that a reader, or a crash, never meets half of it."""
+    target = path(results, record.run_id)
+    record.schema_version = SCHEMA  # what is added to an older record is of this schema
+    write_text(target, json.dumps(record.model_dump(), indent=1, sort_keys=True) + "\n")
+
+
+def write_text(target: Path, text: str) -> None:
+    """`write_bytes` of UTF-8."""
+    write_bytes(target, text.encode())
+
+
+def write_bytes(target: Path, content: bytes) -> None:
+    """Write a file aside, under a name of its own, and rename it into place.
+
+    What a killed process has left aside is removed, so nobody else may be writing the same file: take a lock.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for unfinished in target.parent.glob(f".{target.name}.*"):
+        unfinished.unlink()
+    handle, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut may leave the new name with nothing behind it
+        os.chmod(aside, 0o644)
+        os.replace(aside, target)
+    except BaseException as error:
+        Path(aside).unlink(missing_ok=True)  # a signal may have come right after the renaming
+        if isinstance(error, OSError):
+            error.filename = str(target)
+        raise
+
+
+def write_failure(failure: Failure, results: Path) -> None:
+    """Keep why a run has no record; `clear_failure` takes it away once it has one."""
+    text = json.dumps(failure.model_dump(), indent=1, sort_keys=True) + "\n"
+    write_text(results / "failures" / f"{failure.run_id}.json", text)
+
+
+def clear_failure(results: Path, run_id: str) -> None:
+    (results / "failures" / f"{run_id}.json").unlink(missing_ok=True)
+
+
+def failures(results: Path) -> list[Failure]:
+    """Every failure below a results folder, in the order of their names."""
+    return [load(Failure, file) for file in visible(results / "failures", "*.json")]
+
+
+Kept = TypeVar("Kept", Record, Failure)
+
+
+def load(kind: type[Kept], file: Path) -> Kept:
+    """One checked file; RecordError if it is damaged or of a newer schema."""
+    try:
+        content = json.loads(file.read_text())
+        if content.get("schema_version", 0) > SCHEMA:
+            raise RecordError(
+                f"{file}: written by a newer bench (schema {content['schema_version']}, this one reads {SCHEMA})"
+            )
+        return kind(**content)
+    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, TypeError, ValidationError) as error:
+        raise RecordError(
+            f"{file}: not a readable record ({str(error).splitlines()[0]}); move it away to go on"
+        ) from None
+
+
+def read(file: Path) -> Record:
+    """Load one record; RecordError if it is damaged or of a newer schema."""
+    return load(Record, file)
+
+
+def find(results: Path, run_id: str) -> Record | None:
+    """The record of a run, or None if there is none yet."""
+    file = path(results, run_id)
+    return read(file) if file.exists() else None
+
+
+def read_all(results: Path) -> list[Record]:
+    """Every record below a results folder, in the order of their names; RecordError if one has not its run's name."""
+    records = {file: read(file) for file in visible(results / "records", "*.json")}
+    for file, record in records.items():
+        if file.stem != record.run_id:
+            raise RecordError(
+                f"{file}: a copy, for it holds the run {record.run_id}, whose file is {record.run_id}.json; "
+                "move one of them away to go on"
+            )
+    return list(records.values())
+
+
+def run_ids(results: Path) -> list[str]:
+    """The run_ids that have a record, ascending."""
+    return [file.stem for file in visible(results / "records", "*.json")]
+
+
+def visible(folder: Path, pattern: str) -> list[Path]:
+    """The files below `folder` that fit `pattern`, ascending, but those that are hidden or in hidden folders.
+
+    Of hidden files, such as the resource forks of macOS (`._x.json`), a pattern of pathlib matches what a shell's
+    would not.
+    """
+    files = (file for file in folder.glob(pattern) if file.is_file())
+    return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))

@@ -1,0 +1,179 @@
+"""Which records may stand in one table, and how to choose among those that may not."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.evaluation.protocol import Protocol, difference
+from bench.evaluation.tasks.protocol import AbilityProtocol
+from bench.results.identity import headline, identity, training_seed
+from bench.results.records import FLOOR, OUTSIDE, Record, path
+
+# Settings of the evaluation by which a record's results are chosen, under an ability protocol's own names.
+CHOICES = {"samples": "images", "seed": "seed", "chunk": "chunk"}
+OWN_NUMBER = ("samples", "kid_subset_size")  # in which real images may differ from the rows
+
+REFERENCES = (FLOOR, OUTSIDE)  # no runs of ours: they belong to every preset
+
+
+class TableError(ValueError):
+    """Records that cannot stand in one table; the message says what differs and how to choose."""
+
+
+def select(records: Sequence[Record], wanted: Mapping[str, Any]) -> list[Record]:
+    """The records of a preset and of a data set, and of them the results of evaluation settings, where wanted."""
+    return [
+        narrowed(record, {key: wanted[key] for key in CHOICES if key in wanted}, str(wanted.get("protocol", "")))
+        for record in records
+        if wanted.get("preset", record.preset) == record.preset or record.family in REFERENCES
+        if wanted.get("data", record.config["data"]["name"]) == record.config["data"]["name"]
+    ]
+
+
+def narrowed(record: Record, settings: Mapping[str, int], setting: str = "") -> Record:
+    """The record with only the results and abilities that were measured under these settings.
+
+    setting: the head of a protocol's `setting()`, for the results alone.
+    """
+    results = {
+        key: result
+        for key, result in record.results.items()
+        if all(result.protocol[name] == value for name, value in settings.items())
+        and Protocol.from_dict(result.protocol).setting().startswith(setting)
+    }
+    abilities = {
+        key: ability
+        for key, ability in record.abilities.items()
+        if all(ability.protocol[CHOICES[name]] == value for name, value in settings.items())
+    }
+    return record.model_copy(update={"results": results, "abilities": abilities})
+
+
+def comparable(records: Sequence[Record], folder: Path) -> tuple[list[Record], list[Record], list[str]]:
+    """The runs, the references that were measured as they were, and whose images were left out because they were not.
+
+    TableError if runs do not compare.
+    """
+    runs = [record for record in records if record.family not in REFERENCES and record.results]
+    if not runs:
+        raise TableError(f"{folder}/records: no evaluated runs of what was asked for; run `bench train` first")
+    same("preset", [record.preset for record in runs], "preset={}")
+    same("data", [record.config["data"]["name"] for record in runs], "data={}")
+    once_each(runs, folder)
+    one_headline(runs, folder)
+    setting = one_protocol("results", protocols(runs))
+    asked = {
+        name: one_protocol(name, [stated for stated in ability_protocols(runs) if stated.ability == name])
+        for name in {stated.ability for stated in ability_protocols(runs)}
+    }
+    known = {setting.setting(), *(stated.setting() for stated in asked.values())}
+    data = runs[0].config["data"]["name"]
+    references = [one for one in records if one.family in REFERENCES and one.config["data"]["name"] == data]
+    kept = [own_number(record, setting) or only(record, known) for record in references]
+    left_out = [
+        f"{record.config['model']['name']} ({', '.join(differences(setting, record))})"
+        for record, rest in zip(references, kept, strict=True)
+        if record.family == OUTSIDE and not rest.results
+    ]
+    return runs, kept, left_out
+
+
+def once_each(runs: Sequence[Record], folder: Path) -> None:
+    """TableError if two records are of one training: its figures would count as those of two seeds."""
+    seen: dict[tuple[str, int | None], Record] = {}
+    for run in runs:
+        first = seen.setdefault((identity(run), training_seed(run)), run)
+        if first is not run:
+            files = " and ".join(str(path(folder, one.run_id)) for one in (first, run))
+            raise TableError(f"{files}: the same run twice (equal settings and seed); move one of them away to go on")
+
+
+def one_headline(runs: Sequence[Record], folder: Path) -> None:
+    """TableError if a run of several samplers, or the seeds of one model, do not name one headline sampler."""
+    named: dict[str, Record] = {}
+    for run in runs:
+        sampler, file = headline(run), path(folder, run.run_id)
+        if sampler is None:
+            known = ", ".join(run.config["samplers"])
+            raise TableError(f'{file}: names no headline sampler; add "headline" to its config, one of {known}')
+        first = named.setdefault(identity(run), run)
+        if headline(first) != sampler:
+            raise TableError(
+                f"{path(folder, first.run_id)} and {file}: seeds of one model with the headline samplers "
+                f"{headline(first)} and {sampler}; set both to one of them"
+            )
+
+
+def own_number(record: Record, setting: Protocol) -> Record | None:
+    """Real images that were fewer than the rows' samples, with their nearest number; None where that is not so.
+
+    A data set may hold fewer images than a row is judged on.
+    """
+    stated = {key: Protocol.from_dict(result.protocol) for key, result in record.results.items()}
+    if record.family != FLOOR or any(one.setting() == setting.setting() for one in stated.values()):
+        return None
+    fewer = {
+        key: one.samples
+        for key, one in stated.items()
+        if one.samples < setting.samples
+        and all(said.partition(":")[0] in OWN_NUMBER for said in difference(setting, one))
+    }
+    if not fewer:
+        return None
+    nearest = max(fewer, key=lambda key: fewer[key])
+    return record.model_copy(update={"results": {nearest: record.results[nearest]}})
+
+
+def differences(setting: Protocol, record: Record) -> list[str]:
+    """In what a record's first result was measured otherwise; of results that were not asked for, that alone."""
+    return difference(setting, protocols([record])[0]) if record.results else ["other evaluation settings"]
+
+
+def only(record: Record, settings: set[str]) -> Record:
+    """The record with what was measured under one of these settings."""
+    results = {k: r for k, r in record.results.items() if Protocol.from_dict(r.protocol).setting() in settings}
+    abilities = {
+        k: a for k, a in record.abilities.items() if AbilityProtocol.from_dict(a.protocol).setting() in settings
+    }
+    return record.model_copy(update={"results": results, "abilities": abilities})
+
+
+def protocols(runs: Sequence[Record]) -> list[Protocol]:
+    return [Protocol.from_dict(result.protocol) for record in runs for result in record.results.values()]
+
+
+def ability_protocols(runs: Sequence[Record]) -> list[AbilityProtocol]:
+    return [AbilityProtocol.from_dict(ability.protocol) for record in runs for ability in record.abilities.values()]
+
+
+def one_protocol(what: str, stated: Sequence[Any]) -> Any:
+    """The first, if all the others have its setting."""
+    for other in stated[1:]:
+        if other.setting() != stated[0].setting():
+            differ = difference(stated[0], other)
+            values = [protocol.to_dict() for protocol in (stated[0], other)]
+            options = [
+                f"evaluation.{name}={value[key]}"
+                for name, own in CHOICES.items()
+                for key in {name, own} & values[0].keys()
+                if values[0][key] != values[1][key]
+                for value in values
+            ]
+            if not options and isinstance(other, Protocol):
+                options = [f"protocol={protocol.setting()}" for protocol in (stated[0], other)]
+            choose = f"choose with {' or '.join(options)}" if options else "use another results=DIR for one of them"
+            raise TableError(f"{what} of two protocols: {'; '.join(differ)}; a table holds one: {choose}")
+    return stated[0]
+
+
+def same(what: str, values: Sequence[str], choose: str) -> None:
+    """Refuse records that differ in `what`, and say how to choose among them."""
+    if len(distinct := sorted(set(values))) > 1:
+        options = " or ".join(choose.format(value) for value in distinct)
+        raise TableError(f"{what} differs between records: {', '.join(distinct)}; choose one with {options}")
+
+
+def describe(machine: dict[str, Any]) -> str:
+    """A machine in words: what a timing depends on."""
+    beside = f", {machine['jobs']} runs at once" if machine.get("jobs", 1) > 1 else ""
+    return f"{machine['gpu'] or machine['cpu']}, {machine['threads']} CPU threads{beside}"

@@ -1,0 +1,78 @@
+"""Baselines of real data: held-out images, and the same with a known share of modes missing or of images spoiled.
+
+Each is judged like samples under the rows' protocol. They are the bars that the table's marks are made from
+(docs/measures.md says why these), so no mark of coverage or quality depends on another model.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bench.evaluation import planted
+from bench.evaluation.features.reference import BASELINE, subset
+from bench.evaluation.keys import seeded
+from bench.evaluation.metrics.memorisation import cell_of
+from bench.evaluation.scoring import Against
+from datamodules import ImageDataModule
+
+SHARE = 0.1  # of the modes that are missing, or of the images that are spoiled
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """`images(data, against, n, seed)` chooses at most n held-out images and plants the fault, N x C x H x W.
+
+    name: of the record's model and sampler. words: for people, after a number.
+    """
+
+    name: str
+    words: str
+    images: Callable[[ImageDataModule, Against, int, int], Tensor]
+
+
+def baselines(data: ImageDataModule) -> tuple[Baseline, ...]:
+    """All of them for 8-bit images; held-out points alone for the plane, whose density is known."""
+    return BASELINES if data.test_images.dtype == torch.uint8 else BASELINES[:1]
+
+
+def held_out(data: ImageDataModule, against: Against, n: int, seed: int) -> Tensor:
+    """n held-out images, chosen by the seed, or all where there are fewer."""
+    total = len(data.test_images)
+    return data.test_images[subset(total, min(n, total), seed, BASELINE)]
+
+
+def class_missing(data: ImageDataModule, against: Against, n: int, seed: int) -> Tensor:
+    """n held-out images of nine in ten modes, or all of them where there are fewer.
+
+    Modes are the data's classes, K / 10 of which, rounded up, are left out; or the cells of C_T where the data have no
+    labels, one in ten of which is left out. The seed chooses which.
+    """
+    modes = data.test_labels
+    count = int(max(data.train_labels.max(), modes.max())) + 1
+    if count == 1:
+        assert against.held_out is not None
+        features, _ = against.extractor.outputs(data.test_images)
+        modes, count = cell_of(features, against.held_out.centroids), len(against.held_out.centroids)
+    images = data.test_images[planted.missing_modes(modes, SHARE, count, seed)]
+    return images[subset(len(images), min(n, len(images)), seed, BASELINE)]
+
+
+def one_in_ten_spoiled(data: ImageDataModule, against: Against, n: int, seed: int) -> Tensor:
+    """n held-out images, of which one in ten is replaced by independent pixels, even on 0 .. 255.
+
+    Anyone sees that these are no data, and precision falls by the share that is replaced (docs/measures.md).
+    """
+    images = held_out(data, against, n, seed)
+    where = planted.replacement(len(images), SHARE, seed)
+    spoiled = images.clone()
+    spoiled[where] = planted.white_noise(images[where], seeded("cpu", "spoiled images", seed))
+    return spoiled
+
+
+BASELINES = (
+    Baseline("held-out", "held-out images", held_out),
+    Baseline("class-missing", "held-out images, 1 in 10 classes missing", class_missing),
+    Baseline("one-in-ten-spoiled", "held-out images, 1 in 10 images spoiled", one_in_ten_spoiled),
+)

@@ -1,0 +1,117 @@
+"""What every row of a data set is measured with: extractor, reference, held-out images, modes, device and precision."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.config.schema import Config
+from bench.evaluation.features.extractor import Extractor
+from bench.evaluation.features.reference import held_out, reference
+from bench.evaluation.features.registry import load_extractor
+from bench.evaluation.metrics.copies import PER_SAMPLE, training_pixels
+from bench.evaluation.metrics.feature_sets import Modes
+from bench.evaluation.metrics.modes import by_centres, by_classifier
+from bench.evaluation.protocol import Protocol
+from bench.evaluation.scoring import Against
+from bench.runtime.console import Bar, console
+from datamodules import ImageDataModule, Mixture
+
+CELLS = 10  # of C_T
+KID_SUBSET = 1000  # images
+CACHE = Path.home() / ".cache" / "generative-trilemma"  # reference features, by content
+
+
+@dataclass(frozen=True)
+class Standard:
+    """Equal for all rows of a table, but for the precision."""
+
+    against: Against
+    device: torch.device
+    precision: str  # that samplers run in
+
+
+def standard(config: Config, data: ImageDataModule, precision: str, cells: int = CELLS) -> Standard:
+    """Load the extractor and the training split's features, computed once a machine; `cells` of C_T."""
+    settings = config.evaluation
+    device = sampling_device(config)
+    weights = Path(settings.extractor_weights) if settings.extractor_weights else None
+    extractor = load_extractor(settings.extractor, weights, device)
+    with Bar(f"{settings.extractor} features, train split", len(data.train_images), "images") as bar:
+        features = reference(data.train_images, extractor, CACHE, lambda _, done, total: bar.advance(done - bar.done))
+    with Bar(f"{settings.extractor} features, held out", settings.samples, "images") as bar:
+        beside = held_out(
+            data.test_images, features, extractor, samples=settings.samples, seed=settings.seed, cells_wanted=cells,
+            cache=CACHE, progress=lambda _, done, total: bar.advance(done - bar.done),
+        )  # fmt: skip
+    total = min(PER_SAMPLE * settings.samples, len(data.test_images))
+    with Bar("nearest training images by pixels, held out", total, "images") as bar:
+        pixels = training_pixels(
+            data.train_images, data.test_images, features, beside, samples=settings.samples, seed=settings.seed,
+            cache=CACHE, progress=lambda _, done, total: bar.advance(done - bar.done),
+        )  # fmt: skip
+    against = Against(extractor, features, beside, modes(data, config.data["name"], extractor), pixels)
+    return Standard(against, device, "bfloat16" if precision == "bf16-mixed" else "float32")
+
+
+def sampling_device(config: Config) -> torch.device:
+    """The device that samples are drawn on: where the training ran."""
+    if config.trainer.accelerator == "cpu":
+        return torch.device("cpu")
+    return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+
+
+def modes(data: ImageDataModule, name: str, extractor: Extractor) -> Modes | None:
+    """A mixture's components; otherwise the classes, where the extractor is a classifier that was taught them."""
+    if isinstance(data, Mixture):
+        count = len(data.centres)
+        assign = partial(in_space, data.centres, data.deviation)
+        return Modes(f"within 3 deviations of {count} centres", assign, shares(data.train_labels, count))
+    if extractor.taught_by != name:
+        return None
+    channels = data.image_shape[0] if extractor.by_channel else 1
+    count = extractor.classes**channels
+    probabilities = shares(data.train_labels, count)
+    if never := int((probabilities == 0).sum()):
+        console.print(f"[yellow]  modes are not counted: {never:,} of {count:,} never occur in the training split[/]")
+        return None
+    of = "held-out channels" if extractor.by_channel else "held-out images"
+    right = f", right on {extractor.accuracy:.2%} of {of}" if extractor.accuracy else ""
+    return Modes(f"{count:,} by {extractor.name}{right}", partial(in_logits, extractor.classes), probabilities)
+
+
+def in_space(centres: Tensor, deviation: float, features: Tensor, logits: Tensor | None) -> Tensor:
+    return by_centres(features, centres, deviation)
+
+
+def in_logits(classes: int, features: Tensor, logits: Tensor | None) -> Tensor:
+    assert logits is not None
+    return by_classifier(logits, classes)
+
+
+def shares(labels: Tensor, count: int) -> Tensor:
+    return torch.bincount(labels, minlength=count).double() / len(labels)
+
+
+def protocol(config: Config, by: Standard, **row: Any) -> Protocol:
+    """The protocol of one row; `row` holds the fields that may differ between rows."""
+    settings, against = config.evaluation, by.against
+    return Protocol(
+        data=config.data["name"],
+        extractor=against.extractor.name,
+        extractor_digest=against.extractor.digest,
+        reference_digest=against.reference.digest,
+        held_out_digest=against.held_out.digest if against.held_out else "",
+        samples=settings.samples,
+        seed=settings.seed,
+        chunk=settings.chunk,
+        kid_subset_size=min(KID_SUBSET, settings.samples, len(against.reference.features)),
+        quantisation="uint8" if against.extractor.dtype == torch.uint8 else "none",
+        cells=len(against.held_out.centroids) if against.held_out else CELLS,
+        modes=against.modes.name if against.modes else "",
+        mode_count=len(against.modes.probabilities) if against.modes else 0,
+        **row,
+    )

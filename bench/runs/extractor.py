@@ -1,0 +1,55 @@
+"""`bench extractor`: train the classifier of a labelled data set and keep it as the extractor `<data>-cnn`."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bench.config.load import load
+from bench.config.schema import ConfigError
+from bench.evaluation.features import weights as pretrained
+from bench.evaluation.features.classifier import accuracy, train
+from bench.evaluation.features.weights import save_classifier
+from bench.runs.run import build_data
+from bench.runs.tasks import is_images
+from bench.runtime.console import Bar, console
+
+
+def train_extractor(overrides: Sequence[str]) -> None:
+    """Train on the training split, measure on the held-out split, write the weights into the user's cache."""
+    config = load(["model=vae", *overrides])[0]  # any model: only data and seed matter here
+    data = build_data(config)
+    name = config.data["name"]
+    if not is_images(data):
+        raise ConfigError(f"data={name}: points of a plane need no classifier; their coordinates are their features")
+    if len(data.train_labels.unique()) < 2:
+        raise ConfigError(
+            f"data={name}: has no class labels, and a classifier needs them; use evaluation.extractor=inception-v3"
+        )
+    target = pretrained.cache_folder() / f"{name}-cnn.pt"
+    check_writable(target.parent)
+
+    def bar(steps: range) -> Iterator[int]:
+        with Bar(f"train {name}-cnn", len(steps), "batches") as progress:
+            for step in steps:
+                yield step
+                progress.advance()
+
+    model = train(data.train_images, data.train_labels, seed=config.seed, progress=bar)
+    share = accuracy(model, data.test_images, data.test_labels)
+    save_classifier(model, target, name, share)
+    console.print(f"{target}: {share:.2%} of {len(data.test_labels):,} held-out images right; "
+                  f"use it with evaluation.extractor={name}-cnn")  # fmt: skip
+    if (pretrained.ASSETS / target.name).exists():
+        console.print(f"[yellow]  it is used instead of the {name}-cnn of this package until that file is deleted[/]")
+
+
+def check_writable(folder: Path) -> None:
+    """Fail first: make the folder and a file in it, or raise ConfigError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise ConfigError(
+            f"{folder}: no file can be written there ({error.strerror}), where extractors are kept; "
+            "set XDG_CACHE_HOME to a folder that can be written to"
+        ) from error

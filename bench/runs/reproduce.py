@@ -1,0 +1,186 @@
+"""`bench evaluate RUN`: measure a trained run again, under other settings or exactly as a stored protocol says."""
+
+import dataclasses
+import json
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.config.load import check_parts, judged_where_named, merge, results_folder, split
+from bench.config.schema import Config, ConfigError, check, check_name
+from bench.evaluation.errors import EvaluationError
+from bench.evaluation.evaluate import check_protocol
+from bench.evaluation.protocol import Protocol
+from bench.evaluation.scoring import Against, Evaluation
+from bench.results import records
+from bench.runs.context import standard
+from bench.runs.evaluate import autocast, judged_result, sample_row, time_row, unmeasured
+from bench.runs.plan import missing_metrics, samplers
+from bench.runs.run import build_data, build_model, load_weights, run_config
+from bench.runtime.console import console
+from bench.runtime.locks import exclusive
+from datamodules import DataError
+
+
+def reevaluate(run: str, overrides: Sequence[str]) -> None:
+    """Evaluate a trained run under overrides of evaluation, samplers, data.root and results; adds to its record."""
+    results = results_folder(overrides)
+    picks, changes = split(overrides, *trained_as(run, results))
+    wrong = [key for key in changes if key not in ("evaluation", "samplers", "data", "results")]
+    wrong += [f"data.{key}" for key in changes.get("data", {}) if key != "root"]
+    if wrong := [*picks, *wrong]:
+        raise ConfigError(f"{wrong[0]}: `bench evaluate` changes evaluation.*, samplers.*, data.root and results only")
+    config = recorded_config(run, results, {**changes, "results": str(results)})[1]
+    config = judged_where_named(config, changes)
+    try:
+        steps = run_config(config)
+    except DataError as error:
+        raise DataError(f"{str(error).rstrip('.')}; where the images of {run} have moved, give data.root=DIR") from None
+    if not steps:
+        console.print(f"  nothing new: {'; '.join(nothing_new(config, changes))}")
+
+
+def trained_as(run: str, results: Path) -> tuple[str | None, str | None]:
+    """The names of a recorded run's model and data, by which overrides are read; None without a record."""
+    record = records.find(results, run)
+    return (record.config["model"]["name"], record.config["data"]["name"]) if record else (None, None)
+
+
+def nothing_new(config: Config, changes: dict[str, Any]) -> list[str]:
+    """Why changes of a run's evaluation come to nothing that is not recorded."""
+    settings, timed = changes.get("evaluation", {}), config.evaluation.timed_only
+    reasons = [
+        f"evaluation.{key}={settings[key]} is how rows are timed, and a timing is kept"
+        for key in ("repeats", "timed_images")
+        if key in settings
+    ]
+    if judged := [name for name in samplers(config) if name not in timed]:
+        reasons.append(f"every metric of {', '.join(judged)} is recorded under these settings")
+    if rest := [name for name in samplers(config) if name in timed]:
+        reasons.append(f"{', '.join(rest)} is recorded, and timed only by evaluation.timed_only")
+    return reasons
+
+
+def recorded_config(run: str, results: Path, changes: dict[str, Any]) -> tuple[records.Record, Config, Path]:
+    """A trained run's record, its configuration under changes, and its weights; ConfigError if one is missing."""
+    record = records.find(results, run)
+    if record is None:
+        check_name("run", run, records.run_ids(results))
+        raise AssertionError
+    if not (weights := results / "runs" / run / "final.ckpt").exists():
+        raise ConfigError(f"{weights}: missing, so {run} cannot be sampled; train it again with `bench train`")
+    config: Config = check(Config, merge(record.config, changes))
+    check_parts(config)
+    return record, config, weights
+
+
+def stored_protocol(name: str, results: Path) -> Protocol:
+    """A protocol by its fingerprint, or the head of it, among the records; or from a JSON file, a protocol or a record.
+
+    Raises ConfigError if there is none or more than one.
+    """
+    different = {protocol.fingerprint(): protocol for protocol in map(Protocol.from_dict, stored(name, results))}
+    if len(different) == 1:
+        return next(iter(different.values()))
+    known = ", ".join(different) or "none; fingerprints are the keys of `results` in a record"
+    raise ConfigError(f"--protocol={name}: names {len(different)} protocols in {results}/records ({known})")
+
+
+def stored(name: str, results: Path) -> list[dict[str, Any]]:
+    """The protocols in the file `name`, or of all records whose fingerprint begins so."""
+    file = Path(name)
+    if not file.is_file():
+        found = (part for record in records.read_all(results) for part in record.results.items())
+        return [result.protocol for fingerprint, result in found if fingerprint.startswith(name)]
+    try:
+        content = dict(json.loads(file.read_text()))
+        return [dict(part["protocol"]) for part in content["results"].values()] if "results" in content else [content]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ConfigError(f"--protocol={name}: holds neither a protocol nor a record as JSON") from error
+
+
+def settings(stated: Protocol) -> dict[str, Any]:
+    """The configuration's settings of the evaluation that a protocol states."""
+    return {key: getattr(stated, key) for key in ("samples", "seed", "chunk", "extractor")}
+
+
+def as_stated(against: Against, stated: Protocol) -> Against:
+    """Without the held-out images and modes that an earlier protocol does not speak of."""
+    held_out = against.held_out if stated.held_out_digest else None
+    return dataclasses.replace(against, held_out=held_out, modes=against.modes if stated.modes else None)
+
+
+def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
+    """Sample and judge a run under a stored protocol; print its figures beside the recorded ones, or record them."""
+    allowed = ("results=", "data.root=", "evaluation.extractor_weights=")
+    if wrong := [word for word in overrides if not word.startswith(allowed)]:
+        raise ConfigError(f"{wrong[0]}: with --protocol, `bench evaluate` takes {' and '.join(allowed)} only")
+    results = results_folder(overrides)
+    changes = split(overrides, *trained_as(run, results))[1]
+    stated = stored_protocol(name, results)
+    evaluation = settings(stated) | changes.get("evaluation", {})
+    row = {} if stated.sampler == "default" else {stated.sampler: dict(stated.sampler_settings)}
+    record, config, weights = recorded_config(
+        run, results, {**changes, "evaluation": evaluation, "samplers": row, "results": str(results)}
+    )
+    data = build_data(config)
+    model = build_model(config, data.image_shape)
+    load_weights(model, weights)
+    by = standard(config, data, "32-true", stated.cells)
+    by = dataclasses.replace(by, precision=stated.precision, against=as_stated(by.against, stated))
+    own = {"data": config.data["name"], "reference": "train", "weights": "ema" if model.ema_decay else "raw"}
+    if wrong := [f"{key}={getattr(stated, key)}, not {value}" for key, value in own.items()
+                 if getattr(stated, key) != value]:  # fmt: skip
+        raise ConfigError(f"--protocol={name}: is of {'; '.join(wrong)}, so {run} cannot be measured by it")
+    check_protocol(by.against, stated)
+    model.to(by.device).eval()
+    arguments = dict(stated.sampler_settings)
+    model.check_sampler(**arguments)
+    draw = autocast(lambda n, generator: model.sample(n, generator, **arguments), by)
+    label, steps = f"{config.model['name']}, {stated.sampler}", model.passes(**arguments)
+    judged = sample_row(draw, label, steps, stated, config.seed, model, by)
+    known = record.results.get(stated.fingerprint())
+    missing = missing_metrics(known) if known and known.versions else {}  # of unknown versions all are compared
+    if known and known.metrics:
+        compare(known, judged, stated, missing)
+        if not missing:
+            return
+        console.print(f"  added: {'; '.join(dict.fromkeys(missing.values()))}")
+    result = known or unmeasured(stated, by)
+    if not result.timing:
+        timing = dataclasses.asdict(time_row(draw, label, steps, config, model, by))
+        result = result.model_copy(update={"timing": timing})
+    judged_as = judged_result(result, judged, run)
+    with exclusive(results, run):
+        record = records.find(results, run) or record  # to which others may have added
+        record.results[stated.fingerprint()] = judged_as
+        records.write(record, results)
+
+
+def compare(known: records.Result, judged: Evaluation, stated: Protocol, missing: Collection[str]) -> None:
+    """Print the recorded figures beside the repeated ones; raises EvaluationError if any differs in six digits.
+
+    missing: metrics that were recorded in another version, or not at all, and need not repeat.
+    """
+    table = Table("figure", title=stated.line())
+    for heading in ("recorded", "repeated", "difference"):
+        table.add_column(heading, justify="right")
+    for name, value in judged.metrics.items():
+        before = known.metrics.get(name)
+        shown = ("–", "–") if before is None else (f"{before:.6g}", f"{value - before:.1g}")
+        table.add_row(name, shown[0], f"{value:.6g}", shown[1])
+    Console(highlight=False).print(table)
+    moved = [
+        name for name, before in known.metrics.items()
+        if name not in missing
+        and f"{judged.metrics.get(name, float('nan')):.6g}" != f"{before:.6g}"
+    ]  # fmt: skip
+    if moved:
+        raise EvaluationError(
+            f"{', '.join(moved)} of protocol {stated.fingerprint()} did not repeat: recorded on "
+            f"{known.hardware['gpu'] or known.hardware['cpu']} with {known.hardware['threads']} threads"
+        )
+    Console(highlight=False).print(f"every figure {'of these versions ' if missing else ''}repeats to six digits")

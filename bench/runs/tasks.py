@@ -1,0 +1,126 @@
+"""What models do beside sampling: which abilities a model has, each measured once and recorded."""
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+
+from bench.config.schema import Config
+from bench.evaluation.features.extractor import Progress
+from bench.evaluation.features.reference import subset
+from bench.evaluation.tasks.probe import BASELINES, baseline_features, probe_accuracies
+from bench.evaluation.tasks.protocol import AbilityProtocol
+from bench.results import records
+from bench.runtime.console import Bar, console
+from bench.table.abilities import ABILITIES, Task
+from datamodules import ImageDataModule
+from models import GenerativeModel
+
+PROBE_SHARE = 5  # training images a probe learns from, for each held-out image it is asked about
+MOST_CLASSES = 100  # that a probe is asked to tell: the 1000 of Stacked MNIST would take it hours
+
+
+def is_images(data: ImageDataModule) -> bool:
+    """Whether they are 8-bit images, and not points of a plane, which only sampling is compared on."""
+    return data.train_images.dtype == torch.uint8
+
+
+def learned_from(config: Config, data: ImageDataModule) -> int:
+    """How many training images a probe learns from; none where they have no labels to learn."""
+    labelled = is_images(data) and 1 < len(data.train_labels.unique()) <= MOST_CLASSES
+    return min(PROBE_SHARE * config.evaluation.samples, len(data.train_images)) if labelled else 0
+
+
+def shown(config: Config, data: ImageDataModule) -> int:
+    """How many held-out images models are asked about: as many as samples are judged, or all there are."""
+    return min(config.evaluation.samples, len(data.test_images))
+
+
+def task(config: Config, data: ImageDataModule, device: torch.device) -> Task:
+    settings = config.evaluation
+    held_out = subset(len(data.test_images), shown(config, data), settings.seed, "held out")
+    train = subset(len(data.train_images), learned_from(config, data), settings.seed, "probe")
+    return Task(
+        data.test_images[held_out], data.test_labels[held_out], data.train_images[train], data.train_labels[train],
+        settings.seed, settings.chunk, device,
+    )  # fmt: skip
+
+
+def protocol(ability: str, config: Config, data: ImageDataModule, weights: str) -> AbilityProtocol:
+    """What the figures of one ability depend on beside the model."""
+    settings = config.evaluation
+    learned = learned_from(config, data) if ABILITIES[ability].labelled else 0
+    return AbilityProtocol(
+        ability=ability,
+        data=config.data["name"],
+        test_digest=data.digest("test"),
+        train_digest=data.digest("train") if learned else "",
+        images=shown(config, data),
+        train_images=learned,
+        seed=settings.seed,
+        chunk=settings.chunk,
+        weights=weights,
+        precision="float32",
+    )
+
+
+def ability_protocols(config: Config, data: ImageDataModule, model: GenerativeModel) -> dict[str, AbilityProtocol]:
+    """Ability -> its protocol, for each that the model has and these data can be asked for."""
+    weights = "ema" if model.ema_decay else "raw"
+    return {
+        name: protocol(name, config, data, weights)
+        for name, entry in ABILITIES.items()
+        if isinstance(model, entry.protocol) and is_images(data) and (not entry.labelled or learned_from(config, data))
+    }
+
+
+def measure_abilities(
+    record: records.Record,
+    names: Iterable[str],
+    config: Config,
+    data: ImageDataModule,
+    model: GenerativeModel,
+    device: torch.device,
+) -> None:
+    """Measure and record the named abilities, each as soon as it is known."""
+    model.to(device).eval()
+    asked = task(config, data, device)
+    stated = ability_protocols(config, data, model)
+    for name in names:
+        entry = ABILITIES[name]
+        with Bar(f"{name} {config.model['name']}", entry.passes(model, asked), "images") as bar:
+            figures = entry.measure(model, dataclasses.replace(asked, progress=advancing(bar)))
+        record.abilities[stated[name].fingerprint()] = records.Ability(protocol=stated[name].to_dict(), figures=figures)
+        records.write(record, Path(config.results))
+
+
+def advancing(bar: Bar) -> Progress:
+    """Moves a bar on by the images that each stage has done since it spoke last."""
+    last: dict[str, int] = defaultdict(int)
+
+    def progress(stage: str, done: int, total: int) -> None:
+        before = last[stage] if done > last[stage] else 0  # a stage that begins again counts from nothing
+        last[stage] = done
+        bar.advance(done - before)
+
+    return progress
+
+
+def measure_baselines(config: Config, data: ImageDataModule) -> None:
+    """Record what raw pixels and principal components tell a probe, unless it is: what features must beat."""
+    if not learned_from(config, data):
+        return
+    stated = protocol("encode", config, data, weights="none")
+    for kind in BASELINES:
+        name = f"{kind.replace(' ', '-').lower()}-{config.data['name']}-{stated.fingerprint()}"
+        if records.find(Path(config.results), name):
+            continue
+        asked = task(config, data, torch.device("cpu"))
+        train, test = baseline_features(kind, asked.train_images, asked.images)
+        figures = probe_accuracies(train, asked.train_labels, test, asked.labels)
+        console.print(f"  the probes on {kind}: " + "  ".join(f"{key} {value:.4g}" for key, value in figures.items()))
+        record = records.reference(name, kind, config.model_dump(), data.digest("test"))
+        record.abilities[stated.fingerprint()] = records.Ability(protocol=stated.to_dict(), figures=figures)
+        records.write(record, Path(config.results))

@@ -1,0 +1,1 @@
+"""What any process does, whatever it computes."""

@@ -1,0 +1,84 @@
+"""Which code runs: the commit where git can name it, a digest of the sources where it cannot, and what is unknown."""
+
+import hashlib
+import os
+import subprocess
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+HOUSE = Path(__file__).resolve().parents[2]
+ROOMS = ("bench", "configs", "datamodules", "models")
+SOURCES = {".py", ".yaml"}
+PACKAGE = "generative-trilemma"
+LIBRARIES = ("torch", "lightning", "torch-fidelity", "torchmetrics", "scikit-learn", "numpy")
+UNKNOWN = "unknown"
+# With these, as git sets them for its hooks, git would answer for another repository.
+REDIRECTS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE")
+UNTRACKED = 1  # exit status of `git ls-files --error-unmatch`; every refusal has 128
+
+
+def code_version() -> dict[str, Any]:
+    """The code of this process as it was at the first call: see `version_of`."""
+    return dict(_first_version())
+
+
+@cache
+def _first_version() -> dict[str, Any]:
+    return version_of(HOUSE)
+
+
+def version_of(house: Path) -> dict[str, Any]:
+    """Commit of the suite in `house`, whether its files are those of the commit, and where they may not be, a digest.
+
+    commit: of the repository that tracks the suite's files; 'package VERSION' where none does, as for an installed
+        package; 'unknown' where git cannot be asked or refuses, as it does in a clone that belongs to another user.
+    clean: True if no file of the suite differs from the commit or is unknown to it, None where that is not known.
+    sources: unless clean, the sha256 of the suite's source files.
+    """
+    commit, clean = _commit(house)
+    return {"commit": commit, "clean": clean} | ({} if clean else {"sources": source_digest(house)})
+
+
+def _commit(house: Path) -> tuple[str, bool | None]:
+    try:
+        tracked = _git(house, "ls-files", "--error-unmatch", "--", "bench/runtime/provenance.py")
+        if tracked.returncode == UNTRACKED or "not a git repository" in tracked.stderr:
+            return f"package {_package_version()}", None
+        commit = _git(house, "rev-parse", "--verify", "HEAD")
+        status = _git(house, "status", "--porcelain", "--untracked-files=normal", "--", ".")
+    except OSError:  # no git on this machine
+        return UNKNOWN if (house / ".git").exists() else f"package {_package_version()}", None
+    if tracked.returncode or commit.returncode:
+        return UNKNOWN, None
+    return commit.stdout.strip(), None if status.returncode else not status.stdout.strip()
+
+
+def _git(house: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if name not in REDIRECTS}
+    environment = kept | {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}  # its words in English; no index written
+    return subprocess.run(["git", "-C", str(house), *words], capture_output=True, text=True, env=environment)
+
+
+def _package_version() -> str:
+    try:
+        return version(PACKAGE)
+    except PackageNotFoundError:
+        return UNKNOWN
+
+
+def source_digest(house: Path) -> str:
+    """sha256, in hexadecimal, of the names and contents of the suite's Python and YAML files, hidden ones left out."""
+    files = [file for room in ROOMS for file in (house / room).rglob("*") if file.suffix in SOURCES]
+    sha256 = hashlib.sha256()
+    for name, file in sorted((file.relative_to(house).as_posix(), file) for file in files):
+        if not any(part.startswith(".") for part in name.split("/")):
+            content = file.read_bytes()
+            sha256.update(f"{name} {len(content)}\n".encode() + content)
+    return sha256.hexdigest()
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that figures may depend on."""
+    return {name: version(name) for name in LIBRARIES}

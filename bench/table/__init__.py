@@ -1,0 +1,1 @@
+"""Records to the table, its marks and its files."""

@@ -1,0 +1,131 @@
+"""What runs beside the training: averaged weights, progress in images, its curves, RNG state."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import WeightAveraging
+from torch import Tensor
+
+from bench.evaluation.keys import key
+from bench.runtime.console import Bar
+from models import GenerativeModel
+from models.base import LOG_EVERY
+
+MultiAverage = Callable[[list[Tensor], list[Tensor], Tensor | int], None]
+
+
+def ema(decay: float) -> MultiAverage:
+    """Exponential moving average whose decay rises as (1 + k) / (10 + k) to `decay` over its updates k.
+
+    Without the rise the first weights, which are noise, would weigh on a short training's average.
+    """
+
+    def update(averages: list[Tensor], weights: list[Tensor], updates: Tensor | int) -> None:
+        k = int(updates)
+        torch._foreach_lerp_(averages, weights, 1 - min(decay, (1 + k) / (10 + k)))
+
+    return update
+
+
+def averaged_weights(decay: float) -> WeightAveraging:
+    """Lightning's averaging with `ema`: the averages are in every checkpoint and become the model's when it ends."""
+    return WeightAveraging(use_buffers=False, multi_avg_fn=ema(decay))
+
+
+class ImagesSeen(L.Callback):
+    """A progress bar in images seen, with the last logged loss beside it, and the curves for whoever watches it."""
+
+    def __init__(self, description: str, budget: int, curves: "Curves") -> None:
+        self.description, self.budget, self.curves = description, budget, curves
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        assert isinstance(pl_module, GenerativeModel)
+        self.bar = Bar(self.description, self.budget, "images", done=pl_module.images_seen)
+        self.bar.curves = self.curves.points
+        self.bar.__enter__()
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.bar.advance(pl_module.images_seen - self.bar.done, lambda: last_loss(trainer))
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.bar.__exit__(None, None, None)
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        if hasattr(self, "bar"):
+            self.bar.__exit__(type(exception), exception, None)
+
+
+def last_loss(trainer: L.Trainer) -> str:
+    loss = trainer.logged_metrics.get("train/loss")
+    return "" if loss is None else f"loss {float(loss):.4g}"
+
+
+class Diverged(Exception):
+    """A training whose loss or weights are no finite numbers any more; the message says what may help."""
+
+
+class Curves(L.Callback):
+    """What the model logs, at every point: "images_seen", and beside it a list for each name without its "train/".
+
+    A value that is no finite number ends the training instead.
+    """
+
+    def __init__(self) -> None:
+        self.points: dict[str, list[float]] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.points
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.points = state_dict
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if not at_point(trainer):
+            return
+        logged = {
+            name.removeprefix("train/"): float(value)
+            for name, value in trainer.logged_metrics.items()
+            if name.startswith("train/")
+        }
+        for name, value in logged.items():
+            if not math.isfinite(value):
+                raise Diverged(
+                    f"the {name} is {value} after {pl_module.images_seen:,} images; "
+                    "a lower model.learning_rate may help"
+                )
+        for name, value in {"images_seen": float(pl_module.images_seen), **logged}.items():
+            self.points.setdefault(name, []).append(value)
+
+
+def at_point(trainer: L.Trainer) -> bool:
+    """Whether the batch that ends is one that the model logs; the same on every rank."""
+    return (trainer.fit_loop.total_batch_idx + 1) % LOG_EVERY == 0
+
+
+class RandomState(L.Callback):
+    """Seeds the training's noise, alike on every rank, and keeps its state in the checkpoint for the resumed run."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = key("training", seed)
+        self.loaded: dict[str, Any] = {}
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        # not while loading: what is built between loading and training draws numbers too
+        self.device = trainer.strategy.root_device.type
+        torch.manual_seed(self.seed)
+        if "cpu" in self.loaded:
+            torch.set_rng_state(self.loaded["cpu"])
+        if self.device in self.loaded and self.device != "cpu":
+            torch.get_device_module(self.device).set_rng_state(self.loaded[self.device])
+
+    def state_dict(self) -> dict[str, Any]:
+        state = {"cpu": torch.get_rng_state()}
+        if self.device != "cpu":
+            state[self.device] = torch.get_device_module(self.device).get_rng_state()
+        return state
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.loaded = state_dict

@@ -1,0 +1,111 @@
+"""What a training depends on beside its run_id: kept in each checkpoint, and compared before it goes on from one."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+
+from bench.config.schema import Config, ConfigError
+from bench.runs.context import sampling_device
+from bench.runtime.console import console
+from bench.runtime.provenance import code_version, library_versions
+from datamodules import ImageDataModule
+
+Stretch = dict[str, Any]  # a part of the training between two changes of what it ran on
+
+
+class Origin(L.Callback):
+    """Keeps in every checkpoint what the training ran on; after a resume it knows all that the whole training ran on.
+
+    The images and the precision, which decide the weights, stay the same: `check_origin`. Code, libraries, kind of
+    device and number of processes may change when a training goes on, and each change begins a stretch.
+
+    Attributes:
+        data: sha256 of the training images.
+        precision: Lightning's name of it, never 'auto'.
+        stretches: in order, the last one is of now; each with the "images_seen" at which it began.
+    """
+
+    def __init__(self, config: Config, data: ImageDataModule, precision: str) -> None:
+        self.data, self.precision = data.digest("train"), precision
+        self.stretches: list[Stretch] = [
+            {
+                "code": code_version(),
+                "libraries": library_versions(),
+                "device": sampling_device(config).type,
+                "processes": config.trainer.devices * config.trainer.num_nodes,
+            }
+        ]
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.stretches[-1].setdefault("images_seen", pl_module.images_seen)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"data": self.data, "precision": self.precision, "stretches": self.stretches}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        *earlier, last = state_dict["stretches"]
+        now = self.stretches[-1]
+        self.stretches = [*earlier, last] if not changes(last, now) else [*earlier, last, now]
+
+    @property
+    def code(self) -> dict[str, Any]:
+        """The code of the last stretch, and under "earlier" the stretches before it, if there are any."""
+        *earlier, last = self.stretches
+        return {**last["code"], **({"earlier": earlier} if earlier else {})}
+
+
+def read_origin(checkpoint: Path) -> dict[str, Any] | None:
+    """The state of `Origin` in a checkpoint; None in those of versions that kept none."""
+    callbacks = torch.load(checkpoint, map_location="cpu", weights_only=True)["callbacks"]
+    state: dict[str, Any] | None = callbacks.get(Origin.__name__)
+    return state
+
+
+def check_origin(checkpoint: Path, origin: Origin, data_name: str) -> None:
+    """Raise ConfigError unless `checkpoint` is of a training on the same images in the same precision as `origin`."""
+    anew = f"delete {checkpoint.parent} or choose another results=DIR to train anew"
+    kept = read_origin(checkpoint)
+    if kept is None:
+        raise ConfigError(f"{checkpoint}: does not say which images and precision it was trained with; {anew}")
+    if kept["data"] != origin.data:
+        raise ConfigError(
+            f"{checkpoint}: was trained on other images (sha256 {kept['data'][:8]}) than data={data_name} has now "
+            f"({origin.data[:8]}); set data.root to those images to go on, or {anew}"
+        )
+    if kept["precision"] != origin.precision:
+        raise ConfigError(
+            f"{checkpoint}: was trained in {kept['precision']}, but trainer.precision is {origin.precision} here; go "
+            f"on on a machine where it is {kept['precision']}, or {anew}"
+        )
+
+
+def announce(checkpoint: Path, origin: Origin, budget: int) -> None:
+    """Say that a training goes on, from where, and on what else than before."""
+    kept = read_origin(checkpoint)
+    assert kept is not None
+    console.print(f"  goes on from {int(checkpoint.stem):,} of {budget:,} images: {checkpoint}")
+    for change in changes(kept["stretches"][-1], origin.stretches[-1]):
+        console.print(f"  [yellow]goes on under {change}; the record names both[/]")
+
+
+def changes(before: Stretch, now: Stretch) -> list[str]:
+    """A phrase for each difference between two stretches, none for their images_seen."""
+    found = []
+    if before["code"] != now["code"]:
+        found.append(f"other code: {_code(before['code'])}, now {_code(now['code'])}")
+    old, new = before["libraries"], now["libraries"]
+    for name in sorted({*old, *new}):
+        if old.get(name) != new.get(name):
+            found.append(f"another {name}: {old.get(name, 'none')}, now {new.get(name, 'none')}")
+    for name, words in (("device", "another kind of device"), ("processes", "another number of processes")):
+        if before[name] != now[name]:
+            found.append(f"{words}: {before[name]}, now {now[name]}")
+    return found
+
+
+def _code(code: dict[str, Any]) -> str:
+    """'COMMIT', and what tells changed or unknown sources apart."""
+    sources = f" with sources {code['sources'][:8]}" if "sources" in code else ""
+    return f"{code['commit'][:12]}{sources}"

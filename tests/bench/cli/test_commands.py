@@ -1,0 +1,63 @@
+"""What a command takes but would not use is refused by its name, and what has moved can be named."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.cli.main import main
+
+UNUSED = {
+    "extractor data=mnist train.images=5": "train.images=5: `bench extractor` takes data=NAME, data.* and seed only",
+    "extractor results=r": "results=r: `bench extractor` takes data=NAME, data.* and seed only",
+    "selftest results=r": "results=r: `bench selftest` writes nothing but a study; add --study NAME",
+    "report --port 80": "--port=80: belongs to --serve; take it out",
+    "sweep families --gpus 1": "--gpus=1.0: belongs to --executor ray; take it out",
+    "sweep families --executor ray --gpus -1": "--gpus=-1.0: at least 0",
+    "evaluate RUN --name x": "--data and --name belong to --images=DIR",
+    "speed loop train.images=3": "`bench speed` takes questions and results=DIR",
+    "compare a b seed=3": "seed: `bench compare` takes results=DIR only",
+    "wandb push evaluation.timed_images=3": "evaluation: `bench wandb push` takes results, preset, data and wandb.*",
+}
+
+
+@pytest.mark.parametrize("words", UNUSED)
+def test_what_a_command_does_not_use_is_refused_by_name(
+    words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words.split(" ")) == 2
+    assert UNUSED[words] in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.fixture
+def moved(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """`bench evaluate` of a run whose images have moved to the folder `new`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("bench.runs.context.CACHE", tmp_path / "cache")
+    (tmp_path / "old").mkdir()
+    for file in sorted(digits.iterdir())[:200]:
+        (tmp_path / "old" / file.name).write_bytes(file.read_bytes())
+    words = [
+        "train", "model=vae", "preset=smoke", "data=image_folder", "data.root=old", "data.size=8", "train.images=64",
+        "train.batch=32", "evaluation.extractor=mnist-cnn", "evaluation.samples=16", "evaluation.timed_images=4",
+        "model.width=4", "model.hidden=8", "trainer.accelerator=cpu", "results=r",
+    ]  # fmt: skip
+    assert main(words) == 0
+    (tmp_path / "old").rename(tmp_path / "new")
+    (record,) = (tmp_path / "r" / "records").glob("vae-*.json")
+    return lambda *more: main(["evaluate", record.stem, "results=r", "evaluation.seed=1", *more])
+
+
+def test_a_run_whose_images_have_moved_is_evaluated_where_they_are(
+    moved: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert moved() == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "data.root=old is not a folder; where the images of vae-image_folder-0-" in said
+    assert said.endswith("have moved, give data.root=DIR")
+    assert moved("data.size=4", "data.root=new") == 2
+    assert "data.size: `bench evaluate` changes evaluation.*, samplers.*, data.root and results only" in " ".join(
+        capsys.readouterr().err.split()
+    )
+    assert moved("data.root=new") == 0

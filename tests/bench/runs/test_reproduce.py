@@ -1,0 +1,170 @@
+"""A stored protocol is repeated to the last figure, and what cannot be is refused with what differs."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.cli.main import main
+from bench.evaluation.metrics.registry import METRICS
+from bench.evaluation.protocol import Protocol
+
+RUN = ["train", "model=gan", "preset=smoke", "train.images=64", "model.width=4", "evaluation.samples=64", "results=r",
+       "trainer.accelerator=cpu"]  # fmt: skip
+
+
+@pytest.fixture
+def trained(small_mnist: Path) -> tuple[str, str]:
+    """A run and the fingerprint of its row."""
+    assert main(RUN) == 0
+    (file,) = Path("r/records").glob("gan-*.json")
+    (fingerprint,) = json.loads(file.read_text())["results"]
+    return file.stem, fingerprint
+
+
+def test_a_recorded_row_repeats_and_the_record_stays(
+    trained: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, fingerprint = trained
+    before = Path(f"r/records/{run}.json").read_bytes()
+    assert main(["evaluate", run, "--protocol", fingerprint[:6], "results=r"]) == 0
+    assert "every figure repeats to six digits" in capsys.readouterr().out
+    assert Path(f"r/records/{run}.json").read_bytes() == before
+
+
+def test_a_figure_that_does_not_repeat_is_named(trained: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    run, fingerprint = trained
+    file = Path(f"r/records/{run}.json")
+    content = json.loads(file.read_text())
+    content["results"][fingerprint]["metrics"]["recall"] += 0.01
+    file.write_text(json.dumps(content))
+    assert main(["evaluate", run, f"--protocol={fingerprint}", "results=r"]) == 2
+    assert "recall of protocol" in capsys.readouterr().err
+
+
+def test_a_protocol_from_a_file_adds_a_row(trained: tuple[str, str]) -> None:
+    run, fingerprint = trained
+    record = Path(f"r/records/{run}.json")
+    assert main(["evaluate", run, "results=r", "evaluation.seed=5"]) == 0  # another held-out draw for this seed
+    other = json.loads(record.read_text())["results"]
+    (seeded,) = (result["protocol"] for key, result in other.items() if key != fingerprint)
+    Path("other.json").write_text(json.dumps(seeded | {"kid_subsets": 7}))
+    assert main(["evaluate", run, "--protocol", "other.json", "results=r"]) == 0
+    results = json.loads(record.read_text())["results"].values()
+    assert sorted((r["protocol"]["seed"], r["protocol"]["kid_subsets"]) for r in results) == [
+        (0, 100),
+        (5, 7),
+        (5, 100),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"reference_digest": "ab"}, "the protocol states reference_digest=ab"),
+        ({"extractor_digest": "ab"}, "the protocol states extractor_digest=ab"),
+        ({"data": "fashion_mnist"}, "is of data=fashion_mnist, not mnist"),
+        ({"weights": "raw"}, "is of weights=raw, not ema"),
+        ({"reference": "test"}, "is of reference=test, not train"),
+        ({"cells": 11, "held_out_digest": "ab"}, "the protocol states held_out_digest=ab"),
+        ({"extractor": "no-cnn"}, "extractor=no-cnn is unknown"),
+    ],
+)
+def test_what_cannot_be_repeated_says_what_differs(
+    trained: tuple[str, str], change: dict[str, str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, fingerprint = trained
+    stated = json.loads(Path(f"r/records/{run}.json").read_text())["results"][fingerprint]["protocol"] | change
+    Path("other.json").write_text(json.dumps(stated))
+    assert main(["evaluate", run, "--protocol", "other.json", "results=r"]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--protocol", "zz", "results=r"], "--protocol=zz: names 0 protocols in r/records (none"),
+        (
+            ["--protocol", "zz", "evaluation.samples=30"],
+            "evaluation.samples=30: with --protocol, `bench evaluate` takes results=",
+        ),
+    ],
+)
+def test_mistakes_end_in_one_sentence(
+    trained: tuple[str, str], words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", trained[0], *words]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_protocol_that_is_none_is_refused(trained: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    for content in ("[1]", "no json", '{"results": {"a": {}}}', "3"):
+        Path("other.json").write_text(content)
+        assert main(["evaluate", trained[0], "--protocol", "other.json", "results=r"]) == 2
+        assert "holds neither a protocol nor a record" in capsys.readouterr().err
+
+
+def test_a_protocol_from_before_c_t_and_modes_is_measured_without_them_and_timed(trained: tuple[str, str]) -> None:
+    run, fingerprint = trained
+    record = Path(f"r/records/{run}.json")
+    stated = json.loads(record.read_text())["results"][fingerprint]["protocol"]
+    earlier = {name: value for name, value in stated.items() if name not in ("held_out_digest", "modes", "cells")}
+    Path("other.json").write_text(json.dumps(earlier))
+    assert main(["evaluate", run, "--protocol", "other.json", "results=r"]) == 0
+    results = json.loads(record.read_text())["results"]
+    (added,) = (result for key, result in results.items() if key != fingerprint)
+    assert results[fingerprint]["metrics"].keys() - added["metrics"].keys() >= {"modes", "mode_kl", "class_entropy"}
+    for name, value in added["metrics"].items():
+        assert value == pytest.approx(results[fingerprint]["metrics"][name], rel=1e-9), name
+    assert added["timing"]["seconds_per_100"] > 0
+    settings = [Protocol.from_dict(result["protocol"]).setting() for result in results.values()]
+    assert main(["table", "results=r"]) == 2
+    assert main(["table", "results=r", f"protocol={settings[0]}"]) == 0
+
+
+def test_weights_of_another_version_are_refused(trained: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    file = Path(f"r/runs/{trained[0]}/final.ckpt")
+    content = torch.load(file, weights_only=True)
+    content["state_dict"] = {f"old.{name}": value for name, value in content["state_dict"].items()}
+    torch.save(content, file)
+    assert main(["evaluate", trained[0], "--protocol", trained[1], "results=r"]) == 2
+    assert "weights of another version of the model; train it again" in capsys.readouterr().err
+
+
+def test_a_sampler_that_a_user_names_is_judged_though_its_preset_only_times_it(
+    small_mnist: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*RUN[:1], "model=ddpm", *RUN[2:4], *RUN[5:], "model.channels=[8,8]", "model.T=20", "samplers=[ddim-10]"]
+    assert main([*words, "evaluation.timed_only=[ddim-10]", "evaluation.timed_images=4"]) == 0
+    (record,) = Path("r/records").glob("ddpm-*.json")
+    ((key, before),) = json.loads(record.read_text())["results"].items()
+    assert before["metrics"] == {}
+    assert main(["evaluate", record.stem, "results=r"]) == 0
+    assert "nothing new: ddim-10 is recorded, and timed only" in capsys.readouterr().err
+    assert main(["evaluate", record.stem, "results=r", "samplers.ddim-10.steps=10"]) == 0
+    assert "ddim-10: it was only timed" in capsys.readouterr().err
+    after = json.loads(record.read_text())["results"][key]
+    assert after["metrics"]["fid"] > 0
+    assert after["timing"] == before["timing"]
+
+
+def test_changes_that_come_to_nothing_say_why(
+    trained: tuple[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, fingerprint = trained
+    before = Path(f"r/records/{run}.json").read_bytes()
+    assert main(["evaluate", run, "results=r", "evaluation.repeats=9"]) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "nothing to do" in said
+    assert "nothing new: evaluation.repeats=9 is how rows are timed, and a timing is kept" in said
+    assert "every metric of default is recorded under these settings" in said
+    assert Path(f"r/records/{run}.json").read_bytes() == before
+
+    monkeypatch.setitem(METRICS, "fid", dataclasses.replace(METRICS["fid"], version=99))
+    monkeypatch.setitem(METRICS, "toy", dataclasses.replace(METRICS["fid"], name="toy"))
+    assert main(["evaluate", run, "results=r", "--protocol", fingerprint]) == 0
+    assert "every figure of these versions repeats to six digits" in capsys.readouterr().out
+    result = json.loads(Path(f"r/records/{run}.json").read_text())["results"][fingerprint]
+    assert (result["versions"]["fid"], result["metrics"]["toy"]) == (99, result["metrics"]["fid"])

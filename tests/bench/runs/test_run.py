@@ -1,0 +1,237 @@
+"""The pipeline from a command to its record: done once, never overwritten, mistakes in one sentence."""
+
+import dataclasses
+import errno
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bench.cli.main import main
+from bench.table.abilities import ABILITIES
+
+TINY = {  # overrides that make a model cheap
+    "vae": ["model.width=4", "model.hidden=16"],
+    "gan": ["model.width=4"],
+    "ddpm": ["model.channels=[8,8]", "model.T=20", "samplers=[ddim-10]"],
+}
+BUDGET = ["preset=smoke", "train.images=640", "train.batch=32", "evaluation.samples=64", "evaluation.timed_images=4"]
+
+
+def words(model: str, results: Path, *more: str) -> list[str]:
+    return ["train", f"model={model}", f"results={results}", "trainer.accelerator=cpu", *BUDGET, *TINY[model], *more]
+
+
+def record(results: Path, model: str) -> dict:
+    (file,) = (results / "records").glob(f"{model}-*.json")
+    return json.loads(file.read_text())
+
+
+def test_a_finished_run_says_so_and_does_nothing(small_mnist: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = small_mnist / "r"
+    assert main(words("vae", results)) == 0
+    files = {file: file.stat().st_mtime_ns for file in results.rglob("*") if file.is_file()}
+    capsys.readouterr()
+    assert main(words("vae", results)) == 0
+    assert "nothing to do" in capsys.readouterr().err
+    assert {file: file.stat().st_mtime_ns for file in results.rglob("*") if file.is_file()} == files
+
+
+def test_a_run_stopped_in_its_last_write_is_brought_to_its_end(
+    small_mnist: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = small_mnist / "r"
+    assert main(words("vae", results)) == 0
+    (file,) = (results / "records").glob("vae-*.json")
+    done = record(results, "vae")
+    seconds = done.pop("evaluate_seconds")
+    drawn = {file: file.read_bytes() for file in (results / "pictures" / done["run_id"]).rglob("*.png")}
+    file.write_text(json.dumps(done))  # all its figures, but not the end of its command
+    file.with_name(f".{file.name}.a1b2c3d4").write_text("half of it")
+    (results / "pictures" / done["run_id"] / "reconstructions.png").unlink()
+    assert main(words("vae", results)) == 0
+    again = record(results, "vae")
+    assert 0 < again.pop("evaluate_seconds") < seconds
+    assert again == done
+    assert {file: file.read_bytes() for file in (results / "pictures" / done["run_id"]).rglob("*.png")} == drawn
+    assert not list(file.parent.glob(".*"))
+    assert "nothing to do" not in capsys.readouterr().err
+    assert main(words("vae", results)) == 0
+    assert "nothing to do" in capsys.readouterr().err
+
+
+def test_a_record_of_an_earlier_schema_is_finished_by_its_figures(
+    small_mnist: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = small_mnist / "r"
+    assert main(words("vae", results)) == 0
+    (file,) = (results / "records").glob("vae-*.json")
+    file.write_text(json.dumps(record(results, "vae") | {"schema_version": 3, "evaluate_seconds": 0.0}))
+    before = file.read_bytes()
+    assert main(words("vae", results)) == 0
+    assert "nothing to do" in capsys.readouterr().err
+    assert file.read_bytes() == before
+
+
+def test_new_samplers_and_protocols_add_rows_without_training(small_mnist: Path) -> None:
+    results = small_mnist / "r"
+    assert main(words("ddpm", results)) == 0
+    before = record(results, "ddpm")
+    assert main(["evaluate", before["run_id"], f"results={results}", "samplers=[ancestral-20]"]) == 0
+    after = record(results, "ddpm")
+    assert before["results"].items() < after["results"].items()
+    assert {r["protocol"]["sampler"] for r in after["results"].values()} == {"ddim-10", "ancestral-20"}
+    assert {r["timing"]["nfe"] for r in after["results"].values()} == {10, 20}
+    assert before["train_seconds"] == after["train_seconds"]
+
+
+def test_a_timed_only_row_has_no_figures_until_they_are_asked_for(small_mnist: Path) -> None:
+    results = small_mnist / "r"
+    assert main(words("ddpm", results, "evaluation.timed_only=[ddim-10]")) == 0
+    (row,) = record(results, "ddpm")["results"].values()
+    assert row["metrics"] == {}
+    assert row["timing"]["nfe"] == 10
+    assert main(words("ddpm", results)) == 0
+    (row,) = record(results, "ddpm")["results"].values()
+    assert row["metrics"]["fid"] > 0
+
+
+def test_other_images_behind_the_same_identity_are_refused(
+    small_mnist: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = small_mnist / "r"
+    assert main(words("vae", results)) == 0
+    monkeypatch.setattr("datamodules.mnist.Mnist.digest", lambda self, split: "0" * 64)
+    assert main(words("vae", results)) == 2
+    assert "made from other images" in capsys.readouterr().err
+
+
+def test_a_damaged_record_is_an_error_that_names_it(small_mnist: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = small_mnist / "r"
+    assert main(words("vae", results)) == 0
+    (file,) = (results / "records").glob("vae-*.json")
+    file.write_text(file.read_text()[:100])
+    capsys.readouterr()
+    for command in (words("vae", results), ["table", f"results={results}"]):
+        assert main(command) == 2
+        assert str(file) in capsys.readouterr().err
+    file.write_text('{"schema_version": 999}')
+    assert main(["table", f"results={results}"]) == 2
+    assert "newer" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "table", "extractor", "selftest", "list"])
+def test_help_shows_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([command, "--help"])
+    assert stopped.value.code == 0
+    assert f"bench {command}" in capsys.readouterr().out.split("example:")[1]
+
+
+def test_a_stop_between_abilities_loses_none_and_measures_none_twice(
+    small_mnist: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = small_mnist / "results"
+
+    def stopped(model: object, asked: object) -> dict:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setitem(ABILITIES, "encode", dataclasses.replace(ABILITIES["encode"], measure=stopped))
+        assert main(words("vae", results)) == 130
+    before = record(results, "vae")
+    assert {one["protocol"]["ability"] for one in before["abilities"].values()} == {"reconstruct"}
+    monkeypatch.setitem(ABILITIES, "reconstruct", dataclasses.replace(ABILITIES["reconstruct"], measure=stopped))
+    assert main(words("vae", results)) == 0
+    after = record(results, "vae")
+    assert after["results"] == before["results"]
+    assert {one["protocol"]["ability"] for one in after["abilities"].values()} == {
+        "reconstruct", "encode", "bits_per_dim",
+    }  # fmt: skip
+    assert len(list((results / "records").glob("raw-pixels-*.json"))) == 1
+
+
+def test_pictures_that_could_not_be_drawn_are_drawn_by_the_same_command(
+    small_mnist: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = small_mnist / "results"
+
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("bench.plots.model_pictures.draw", full)
+        assert main(words("vae", results)) == 2
+    assert main(words("vae", results)) == 0
+    assert (next((results / "pictures").iterdir()) / "reconstructions.png").exists()
+
+
+def test_a_record_without_weights_is_never_overwritten(small_mnist: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = small_mnist / "results"
+    assert main(words("gan", results)) == 0
+    (weights_file,) = results.glob("runs/*/final.ckpt")
+    weights_file.unlink()
+    (file,) = (results / "records").glob("gan-*.json")
+    text = file.read_text()
+    assert main(words("gan", results)) == 0, "what is recorded needs no weights"
+    assert main(words("gan", results, "evaluation.seed=1")) == 2
+    assert "missing, so what" in capsys.readouterr().err
+    assert file.read_text() == text
+
+
+def test_a_training_that_diverges_ends_in_one_sentence_and_no_record(
+    small_mnist: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = small_mnist / "results"
+    assert main(words("ddpm", results, "model.learning_rate=1e30")) == 2
+    assert "a lower model.learning_rate may help" in capsys.readouterr().err
+    assert not list((results / "records").glob("ddpm-*.json"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["model=vae", "model.latent_dim=0"], "model.latent_dim=0: input should be greater than 0"),
+        (["model=vqvae", "model.codebook_size=1"], "model.codebook_size=1"),
+        (["model=vqvae", "model.prior_heads=3"], "prior_dim=128 cannot be divided among prior_heads=3"),
+        (["model=dae", "model.level=1.5"], "level=1.5"),
+        (["model=dae", "model.corruption=blur"], "model.corruption=blur: input should be 'gaussian', 'masking'"),
+        (["model=pixel_ar", "model.patch=0"], "model.patch=0"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else "",
+)
+def test_settings_that_make_no_model_are_refused_before_training(
+    wrong: list[str], said: str, small_mnist: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "preset=smoke", *wrong]) == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert not (small_mnist / "results").exists()
+
+
+def test_too_few_images_for_neighbours_are_refused(
+    small_mnist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "few"
+    folder.mkdir()
+    for number in range(40):
+        Image.new("L", (8, 8), number).save(folder / f"{number}.png")
+    wrong = ["train", "model=vae", "data=image_folder", f"data.root={folder}", "data.size=8", "preset=smoke"]
+    assert main([*wrong, "evaluation.extractor=mnist-cnn", "evaluation.samples=16"]) == 2
+    assert "4 images in the smaller split are too few to have 5 nearest neighbours" in " ".join(
+        capsys.readouterr().err.split()
+    )
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_images_too_small_for_their_comparison_are_refused(
+    size: int, small_mnist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    for number in range(200):
+        Image.new("L", (4, 4), number).save(folder / f"{number}.png")
+    wrong = ["train", "model=vae", "data=image_folder", f"data.root={folder}", f"data.size={size}"]
+    assert main([*wrong, "preset=smoke", "evaluation.extractor=mnist-cnn", "evaluation.samples=16"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"images of {size} x {size} pixels are too small to be evaluated, which takes 4 x 4" in said

@@ -1,0 +1,75 @@
+"""A table against another: what is within both intervals came out again, what is beyond is named."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.cli.main import main
+from bench.results.records import write
+from bench.results.selection import TableError
+from bench.table.build import Table, build
+from bench.table.columns import QUALITY
+from bench.table.reproduction import repetition
+from tests.bench.table.test_build import figures, record
+
+HERE = Path("results")
+
+
+def table(fids: list[float], model: str = "vae", **changes: Any) -> Table:
+    rows = [
+        record(model, "autoregressive-vae", seed, {"default": figures(fid, 0.9, 0.01, precision=0.5)}, **changes)
+        for seed, fid in enumerate(fids)
+    ]
+    return build(rows, HERE)
+
+
+def test_a_table_is_as_itself() -> None:
+    one = table([3.0, 4.0, 5.0])
+    found = repetition(one, one)
+    assert (found.apart, found.missing) == ([], [])
+    assert found.compared == len(one.rows[0].figures.keys() & {column.key for column in QUALITY})
+
+
+def test_figures_are_apart_where_welchs_interval_of_their_difference_excludes_0() -> None:
+    """Of three seeds each, equally spread: 4 degrees of freedom."""
+    one = table([3.0, 4.0, 5.0])
+    reach = 2.776445 * math.sqrt(2 / 3)
+    for shift, apart in ((0.99 * reach, 0), (1.01 * reach, 1), (-1.01 * reach, 1)):
+        other = table([3.0 + shift, 4.0 + shift, 5.0 + shift])
+        for found in (repetition(one, other), repetition(other, one)):
+            assert [entry.column.key for entry in found.apart] == ["fid"] * apart
+
+
+def test_figures_of_two_versions_of_a_metric_are_not_compared() -> None:
+    fids = [3.0, 4.0, 5.0]
+    newer = [record("vae", "autoregressive-vae", seed, {"default": figures(fid + 9, 0.9, 0.01, precision=0.5)})
+             for seed, fid in enumerate(fids)]  # fmt: skip
+    for run in newer:
+        next(iter(run.results.values())).versions = {"fid": 2}
+    here, there = table(fids), build(newer, HERE)
+    assert repetition(here, there).apart == []
+    assert repetition(here, there).compared == repetition(here, here).compared - 1
+
+
+def test_a_row_of_one_table_only_is_named_and_two_protocols_are_refused() -> None:
+    assert repetition(table([3.0, 4.0]), table([3.0, 4.0], "vqvae")).missing == ["vae", "vqvae"]
+    with pytest.raises(TableError, match="measured in two ways: .*2,000 samples.* and .*500 samples"):
+        repetition(table([3.0, 4.0]), table([3.0, 4.0], samples=500))
+
+
+def test_the_command_writes_nothing_and_says_how_many_came_out_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, shift in (("a", 0.0), ("b", 50.0)):
+        for seed in range(3):
+            rows = {"default": figures(3.0 + seed + shift, 0.9, 0.01, precision=0.5)}
+            write(record("vae", "autoregressive-vae", seed, rows), tmp_path / folder)
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["table", f"results={tmp_path / 'a'}", "--against", str(tmp_path / "b")]) == 0
+    said = capsys.readouterr().out
+    assert "4.00 ±" in said
+    assert "54.00 ±" in said
+    assert "5 of 6 figures as in " in " ".join(said.split())
+    assert sorted(tmp_path.rglob("*")) == before
