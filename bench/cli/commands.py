@@ -46,7 +46,7 @@ def evaluate(options: argparse.Namespace) -> None:
 
 
 def selftest(options: argparse.Namespace) -> None:
-    from bench.cli.show import results_of
+    from bench.config.load import results_of
     from bench.selftest.report import run
     from bench.selftest.study import run_study
 
@@ -63,9 +63,8 @@ def selftest(options: argparse.Namespace) -> None:
 def table(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from bench.config.load import table_selection
     from bench.results.records import read_all
-    from bench.results.selection import select
+    from bench.results.selection import select, table_selection
     from bench.table import render, terminal
     from bench.table import reproduction as against
     from bench.table.build import build

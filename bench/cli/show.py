@@ -3,49 +3,26 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from bench.config.load import results_folder, split
-from bench.config.schema import Config, ConfigError, check, check_name
-from bench.evaluation.protocol import Protocol
-from bench.results.records import FLOOR, Record, failures, find, run_ids, visible
-from bench.results.selection import describe, narrowed
+from bench.config.load import results_of
+from bench.config.schema import Config, ConfigError, check
+from bench.results.layout import ResultsFolder
+from bench.results.records import Record
+from bench.results.selection import narrowed, recorded
 from bench.runs.plan import missing_metrics, plan, sentence
+from bench.runtime.files import visible
 from bench.table.aggregate import names
-from bench.table.columns import FAMILIES, REFERENCE
+from bench.table.describe import said, settings
 from bench.table.rows import gather
 from bench.table.tasks import lines
 from bench.table.terminal import listed, show_figures, show_sections
 
 BARS = "▁▂▃▄▅▆▇█"
 POINTS = 40  # of a curve drawn as characters
-PAGES = FAMILIES | REFERENCE | {FLOOR: "references"}
-
-
-def results_of(command: str, overrides: Sequence[str]) -> Path:
-    """The folder that `results=DIR` names; a command that only reads takes no other setting."""
-    picks, rest = split(overrides)
-    if wrong := [key for key in [*picks, *rest] if key != "results"]:
-        raise ConfigError(f"{wrong[0]}: `bench {command}` takes results=DIR only")
-    return results_folder(overrides)
-
-
-def recorded(run: str, results: Path) -> Record:
-    """The record of a run; ConfigError that says why there is none, or lists those that there are."""
-    if record := find(results, run):
-        return record
-    for failure in failures(results):
-        if failure.run_id == run:
-            raise ConfigError(f"{run}: has no figures, it failed: {failure.cause}")
-    known = run_ids(results)
-    if not known:
-        raise ConfigError(f"run={run}: no records in {results}/records; name another folder with results=DIR")
-    check_name("run", run, known)
-    raise AssertionError
 
 
 def show(run: str, overrides: Sequence[str]) -> None:
@@ -70,46 +47,11 @@ def show(run: str, overrides: Sequence[str]) -> None:
     show_sections(lines([record], called), console)
 
 
-def settings(record: Record) -> dict[str, str]:
-    """`setting()` -> its sentence, of every way in which the record's samples were measured."""
-    stated = [Protocol.from_dict(result.protocol) for result in record.results.values()]
-    return {protocol.setting(): protocol.line() for protocol in stated}
-
-
-def said(record: Record) -> dict[str, str]:
-    """What the run was and what it cost."""
-    config = record.config
-    facts = {
-        "model": f"{config['model']['name']} ({PAGES.get(record.family, record.family)})",
-        "settings": ", ".join(f"{key} {value}" for key, value in config["model"].items() if key != "name"),
-        "data": f"{config['data']['name']}, training images sha {record.data_digest[:8]}",
-        "preset": " – ".join(filter(None, (record.preset, config.get("stamp", "")))),
-        "code": f"{record.code['commit'][:12]}{described(record.code)}; "
-        + ", ".join(f"{name} {version}" for name, version in record.libraries.items()),
-    }
-    if record.images_seen:
-        processes = record.hardware.get("processes", 1)
-        facts["training"] = (
-            f"{record.images_seen:,} images in batches of {config['train']['batch']}, seed {config['seed']}: "
-            f"{record.train_seconds / 60:.1f} min on {describe(record.hardware)}"
-            f"{f', {processes} processes' if processes > 1 else ''}, {record.precision}"
-        )
-        facts["weights"] = f"{record.parameters / 1e6:.2f} M, {record.sampling_parameters / 1e6:.2f} M of them draw"
-    return {name: text for name, text in facts.items() if text}
-
-
-def described(code: dict[str, Any]) -> str:
-    """Whether the code was that of its commit, and what trained before it; empty for one clean commit."""
-    changes = {True: "", False: ", with changes not committed", None: ", changes unknown"}[code["clean"]]
-    before = {stretch["code"]["commit"][:12]: None for stretch in code.get("earlier", ())}
-    others = ", ".join(commit for commit in before if not code["commit"].startswith(commit))
-    return changes + (f" (begun by {others})" if others else "")
-
-
 def files(record: Record, results: Path) -> dict[str, str]:
     """What else there is of the run."""
-    weights = results / "runs" / record.run_id / "final.ckpt"
-    drawn = visible(results / "pictures" / record.run_id, "**/*.png")
+    folder = ResultsFolder(results)
+    weights = folder.weights(record.run_id)
+    drawn = visible(folder.pictures(record.run_id), "**/*.png")
     return {
         **({"checkpoint": str(weights)} if weights.exists() else {}),
         **({"pictures": f"{drawn[0].parent} ({', '.join(file.stem for file in drawn)})"} if drawn else {}),

@@ -1,7 +1,5 @@
-"""YAML files and key=value overrides -> one checked Config, and the identity of the run that it describes."""
+"""YAML files and key=value overrides -> one checked Config."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -13,8 +11,6 @@ from pydantic import BaseModel, create_model
 from bench.config.overrides import overlay, tree
 from bench.config.paths import check_results
 from bench.config.schema import Config, ConfigError, arguments, check, check_name
-from bench.results.identity import described
-from bench.results.selection import CHOICES
 from datamodules import DATAMODULES, RUNNER_ARGUMENTS
 from models import MODELS
 
@@ -134,14 +130,6 @@ def without_name(section: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in section.items() if key != "name"}
 
 
-def run_id(config: Config) -> str:
-    """model-data-seed-hash; the hash leaves out paths, devices, loggers, evaluation and how samples are drawn."""
-    values = described(config.model_dump()) | {"preset": config.preset, "seed": config.seed}
-    values["trainer"] = {"precision": config.trainer.precision}
-    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
-    return f"{config.model['name']}-{config.data['name']}-{config.seed}-{digest}"
-
-
 def read(group: str, name: str) -> dict[str, Any]:
     """A file of configs/ as a plain dict."""
     text = (CONFIGS / group / f"{name}.yaml").read_text()
@@ -186,17 +174,9 @@ def results_folder(overrides: Sequence[str]) -> Path:
     return check_results(Path(tree(given, Config).get("results", read("", "default")["results"])))
 
 
-def table_selection(overrides: Sequence[str]) -> tuple[Path, dict[str, Any]]:
-    """`bench table`'s words -> the results folder (the preset's own where none is given) and what is wanted of it."""
+def results_of(command: str, overrides: Sequence[str]) -> Path:
+    """The folder that `results=DIR` names; a command that only reads takes no other setting."""
     picks, rest = split(overrides)
-    settings = rest.pop("evaluation", {})
-    given = [f"evaluation.{key}" for key in settings] if isinstance(settings, dict) else ["evaluation"]
-    allowed = ("preset", "data", "results", "protocol", *(f"evaluation.{key}" for key in CHOICES))
-    if wrong := [key for key in [*picks, *rest, *given] if key not in allowed]:
-        raise ConfigError(f"{wrong[0]}: `bench table` takes {', '.join(allowed)} only")
-    for group, known in (("preset", names("preset")), ("data", list(DATAMODULES))):
-        if group in picks:
-            check_name(group, picks[group], known)
-    usual = read("", "default") | (read("preset", picks["preset"]) if "preset" in picks else {})
-    wanted = picks | settings | {key: str(rest[key]) for key in ("protocol",) if key in rest}
-    return check_results(Path(rest.get("results", usual["results"]))), wanted
+    if wrong := [key for key in [*picks, *rest] if key != "results"]:
+        raise ConfigError(f"{wrong[0]}: `bench {command}` takes results=DIR only")
+    return results_folder(overrides)

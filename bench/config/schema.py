@@ -67,6 +67,11 @@ class Config(Section):
     wandb: Wandb
 
 
+def samplers(config: Config) -> dict[str, dict[str, Any]]:
+    """The rows that a run fills: its samplers by name, or the model's one way to sample."""
+    return config.samplers or {"default": {}}
+
+
 def check_name(kind: str, name: object, known: Iterable[str]) -> str:
     """`name` if it is known; otherwise an error that lists the known ones and the nearest."""
     known = list(known)

@@ -11,13 +11,13 @@ from bench.evaluation.features.extractor import Progress, check_images
 from bench.evaluation.features.reference import BASELINE, subset
 from bench.evaluation.protocol import Protocol
 from bench.evaluation.samples import Sample, generate
-from bench.evaluation.scoring import Against, Evaluation, Part, measure, score, selected
+from bench.evaluation.scoring import Evaluation, Part, ReferenceSet, measure, score, selected
 from bench.runtime import ranks
 
 
 def evaluate(
     sample: Sample,
-    against: Against,
+    against: ReferenceSet,
     protocol: Protocol,
     *,
     training_seed: int = 0,
@@ -69,7 +69,7 @@ def merged(shares: list[dict[int, Part]]) -> dict[int, Part]:
 
 def evaluate_images(
     images: Tensor,
-    against: Against,
+    against: ReferenceSet,
     protocol: Protocol,
     progress: Progress | None = None,
     metrics: Collection[str] | None = None,
@@ -93,7 +93,7 @@ def evaluate_images(
     return score(parts, against, protocol, seconds, progress, metrics)
 
 
-def check_protocol(against: Against, protocol: Protocol) -> None:
+def check_protocol(against: ReferenceSet, protocol: Protocol) -> None:
     """Raises EvaluationError unless what the protocol states is what it will be measured with."""
     extractor, reference = against.extractor, against.reference
     k, size = max(protocol.prc_neighbours, protocol.dc_neighbours), protocol.kid_subset_size

@@ -24,7 +24,7 @@ PAIRS = 16  # of samples and training images that are nearest to each other, kep
 
 
 @dataclass(frozen=True, eq=False)
-class Against:
+class ReferenceSet:
     """What samples are measured with and against.
 
     Without `held_out` there is no C_T, without `modes` there are no modes. `pixels`, of the images that `reference` is
@@ -83,7 +83,7 @@ class Evaluation:
     versions: dict[str, int]  # of every metric that was asked for, also of those without a figure here
 
 
-def measure(images: Tensor, first: int, against: Against, seconds: dict[str, float]) -> Part:
+def measure(images: Tensor, first: int, against: ReferenceSet, seconds: dict[str, float]) -> Part:
     """A chunk by itself, so that its features do not depend on which rank meets it; `first`: its first index.
 
     Adds what it cost to `seconds`.
@@ -112,7 +112,7 @@ def measure(images: Tensor, first: int, against: Against, seconds: dict[str, flo
 
 def score(
     parts: Mapping[int, Part],
-    against: Against,
+    against: ReferenceSet,
     protocol: Protocol,
     seconds: dict[str, float],
     progress: Progress | None = None,
@@ -161,7 +161,7 @@ def selected(names: Collection[str] | None) -> list[Metric]:
     return [metric for metric in METRICS.values() if metric.name in names]
 
 
-def together(parts: list[Part], against: Against, protocol: Protocol) -> FeatureSets:
+def together(parts: list[Part], against: ReferenceSet, protocol: Protocol) -> FeatureSets:
     """What the metrics compare, of all parts."""
     generated = torch.cat([part.features for part in parts])
     known = [part.logits for part in parts if part.logits is not None]
@@ -192,7 +192,7 @@ def together(parts: list[Part], against: Against, protocol: Protocol) -> Feature
     )
 
 
-def fits(against: Against, protocol: Protocol) -> bool:
+def fits(against: ReferenceSet, protocol: Protocol) -> bool:
     """Whether the classifier's classes say something about such images: it was taught by them, or by photographs."""
     extractor = against.extractor
     photographs = extractor.taught_by is None and against.reference.shape[0] == 3

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from bench.results.records import write_bytes
+from bench.runtime.files import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,7 +12,9 @@ from bench.plots.sample_pictures import row_file
 from bench.report.collect import Comparison
 from bench.report.details import Source
 from bench.results.identity import identity
-from bench.results.records import Record, visible
+from bench.results.layout import ResultsFolder
+from bench.results.records import Record
+from bench.runtime.files import visible
 from bench.table.rows import Row
 
 OF_ROWS = {"samples": "Samples", "nearest": "Nearest training neighbours"}
@@ -76,7 +78,7 @@ def galleries(comparison: Comparison, rows: Sequence[tuple[Row, Sequence[Source]
     for record in sorted(comparison.records, key=lambda one: one.config.get("seed", 0)):
         alike[identity(record)].append(record)
     for record, *others in alike.values():
-        for file in visible(comparison.folder / "pictures" / record.run_id, "*.png"):
+        for file in visible(ResultsFolder(comparison.folder).pictures(record.run_id), "*.png"):
             if file.stem.partition("-")[0] not in OF_ROWS:
                 name = comparison.called[identity(record)]
                 alt = f"{name}: {CAPTIONS.get(file.stem, file.stem.replace('-', ' '))}"
@@ -101,7 +103,7 @@ def row_pictures(kind: str, comparison: Comparison, rows: Sequence[tuple[Row, Se
     found = []
     for row, sources in rows:
         for source in sorted(sources, key=lambda one: one.record.config.get("seed", 0))[:1]:
-            folder = comparison.folder / "pictures" / source.record.run_id
+            folder = ResultsFolder(comparison.folder).pictures(source.record.run_id)
             file = row_file(folder, kind, dict(source.protocol)["sampler"])
             if file.is_file():
                 alt = ALTS[kind].format(row.name)

@@ -11,7 +11,6 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from bench.cli.show import PAGES, said
 from bench.report import curves, scatter, tables
 from bench.report.collect import Collected, Comparison, collect
 from bench.report.curves import Panel
@@ -19,6 +18,7 @@ from bench.report.details import Facts, columns, measured, of_line, of_row, run_
 from bench.report.gallery import Gallery, fitting, galleries
 from bench.table import agreement as verdicts
 from bench.table import literature
+from bench.table.describe import PAGES, said
 from bench.table.text import OTHERS, caption
 
 LIMIT = 9_500_000  # bytes of a page; pictures that would go beyond are named and left out

@@ -11,10 +11,11 @@ from bench.report import curves
 from bench.report.collect import Collected, folders
 from bench.report.curves import Panel
 from bench.report.page import filled, render, templates
-from bench.results.records import RecordError, visible
+from bench.results.records import RecordError
 from bench.results.selection import TableError
 from bench.results.status import Running, running
 from bench.runtime.console import clock
+from bench.runtime.files import visible
 
 SHOWN = (("records", "*.json"), ("failures", "*.json"), ("pictures", "*/*.png"))
 TROUBLE = (EvaluationError, OSError, RecordError, TableError)  # a sentence about records that may be right soon

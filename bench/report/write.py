@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cli.show import results_of
+from bench.config.load import results_of
 from bench.report.page import LIMIT, render
 from bench.report.server import serve
-from bench.results.records import write_text
 from bench.runtime.console import console
+from bench.runtime.files import write_text
 from bench.runtime.locks import exclusive
 
 NAME = "report.html"

@@ -1,9 +1,11 @@
 """What makes two runs the same, and what makes them alike but for their seed: two functions of one list of fields."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
+from bench.config.schema import Config
 from bench.results.records import Record
 
 SECTIONS = ("model", "data", "train")  # of a configuration: what decides which weights a training makes
@@ -16,6 +18,14 @@ def described(config: Mapping[str, Any]) -> dict[str, Any]:
         section: {key: value for key, value in config.get(section, {}).items() if key not in PLACES.get(section, ())}
         for section in SECTIONS
     }
+
+
+def run_id(config: Config) -> str:
+    """model-data-seed-hash; the hash leaves out paths, devices, loggers, evaluation and how samples are drawn."""
+    values = described(config.model_dump()) | {"preset": config.preset, "seed": config.seed}
+    values["trainer"] = {"precision": config.trainer.precision}
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
+    return f"{config.model['name']}-{config.data['name']}-{config.seed}-{digest}"
 
 
 def alike(config: Mapping[str, Any]) -> str:

@@ -1,13 +1,13 @@
 """The result record: one JSON file a run, checked when read, written aside and renamed."""
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from bench.results.layout import ResultsFolder
+from bench.runtime.files import visible, write_text
 from bench.runtime.provenance import (
     code_version,
     library_versions,
@@ -110,7 +110,7 @@ def reference(run_id: str, name: str, config: dict[str, Any], data_digest: str, 
 
 
 def path(results: Path, run_id: str) -> Path:
-    return results / "records" / f"{run_id}.json"
+    return ResultsFolder(results).record(run_id)
 
 
 def write(record: Record, results: Path) -> None:
@@ -120,47 +120,19 @@ def write(record: Record, results: Path) -> None:
     write_text(target, json.dumps(record.model_dump(), indent=1, sort_keys=True) + "\n")
 
 
-def write_text(target: Path, text: str) -> None:
-    """`write_bytes` of UTF-8."""
-    write_bytes(target, text.encode())
-
-
-def write_bytes(target: Path, content: bytes) -> None:
-    """Write a file aside, under a name of its own, and rename it into place.
-
-    What a killed process has left aside is removed, so nobody else may be writing the same file: take a lock.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    for unfinished in target.parent.glob(f".{target.name}.*"):
-        unfinished.unlink()
-    handle, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())  # or a power cut may leave the new name with nothing behind it
-        os.chmod(aside, 0o644)
-        os.replace(aside, target)
-    except BaseException as error:
-        Path(aside).unlink(missing_ok=True)  # a signal may have come right after the renaming
-        if isinstance(error, OSError):
-            error.filename = str(target)
-        raise
-
-
 def write_failure(failure: Failure, results: Path) -> None:
     """Keep why a run has no record; `clear_failure` takes it away once it has one."""
     text = json.dumps(failure.model_dump(), indent=1, sort_keys=True) + "\n"
-    write_text(results / "failures" / f"{failure.run_id}.json", text)
+    write_text(ResultsFolder(results).failure(failure.run_id), text)
 
 
 def clear_failure(results: Path, run_id: str) -> None:
-    (results / "failures" / f"{run_id}.json").unlink(missing_ok=True)
+    ResultsFolder(results).failure(run_id).unlink(missing_ok=True)
 
 
 def failures(results: Path) -> list[Failure]:
     """Every failure below a results folder, in the order of their names."""
-    return [load(Failure, file) for file in visible(results / "failures", "*.json")]
+    return [load(Failure, file) for file in visible(ResultsFolder(results).failures, "*.json")]
 
 
 Kept = TypeVar("Kept", Record, Failure)
@@ -194,7 +166,7 @@ def find(results: Path, run_id: str) -> Record | None:
 
 def read_all(results: Path) -> list[Record]:
     """Every record below a results folder, in the order of their names; RecordError if one has not its run's name."""
-    records = {file: read(file) for file in visible(results / "records", "*.json")}
+    records = {file: read(file) for file in visible(ResultsFolder(results).records, "*.json")}
     for file, record in records.items():
         if file.stem != record.run_id:
             raise RecordError(
@@ -206,14 +178,4 @@ def read_all(results: Path) -> list[Record]:
 
 def run_ids(results: Path) -> list[str]:
     """The run_ids that have a record, ascending."""
-    return [file.stem for file in visible(results / "records", "*.json")]
-
-
-def visible(folder: Path, pattern: str) -> list[Path]:
-    """The files below `folder` that fit `pattern`, ascending, but those that are hidden or in hidden folders.
-
-    Of hidden files, such as the resource forks of macOS (`._x.json`), a pattern of pathlib matches what a shell's
-    would not.
-    """
-    files = (file for file in folder.glob(pattern) if file.is_file())
-    return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))
+    return [file.stem for file in visible(ResultsFolder(results).records, "*.json")]

@@ -4,10 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.config.load import names, read, split
+from bench.config.paths import check_results
+from bench.config.schema import ConfigError, check_name
 from bench.evaluation.protocol import Protocol, difference
 from bench.evaluation.tasks.protocol import AbilityProtocol
 from bench.results.identity import headline, identity, training_seed
-from bench.results.records import FLOOR, OUTSIDE, Record, path
+from bench.results.records import FLOOR, OUTSIDE, Record, failures, find, path, run_ids
+from datamodules import DATAMODULES
 
 # Settings of the evaluation by which a record's results are chosen, under an ability protocol's own names.
 CHOICES = {"samples": "images", "seed": "seed", "chunk": "chunk"}
@@ -28,6 +32,22 @@ def select(records: Sequence[Record], wanted: Mapping[str, Any]) -> list[Record]
         if wanted.get("preset", record.preset) == record.preset or record.family in REFERENCES
         if wanted.get("data", record.config["data"]["name"]) == record.config["data"]["name"]
     ]
+
+
+def table_selection(overrides: Sequence[str]) -> tuple[Path, dict[str, Any]]:
+    """`bench table`'s words -> the results folder (the preset's own where none is given) and what is wanted of it."""
+    picks, rest = split(overrides)
+    settings = rest.pop("evaluation", {})
+    given = [f"evaluation.{key}" for key in settings] if isinstance(settings, dict) else ["evaluation"]
+    allowed = ("preset", "data", "results", "protocol", *(f"evaluation.{key}" for key in CHOICES))
+    if wrong := [key for key in [*picks, *rest, *given] if key not in allowed]:
+        raise ConfigError(f"{wrong[0]}: `bench table` takes {', '.join(allowed)} only")
+    for group, known in (("preset", names("preset")), ("data", list(DATAMODULES))):
+        if group in picks:
+            check_name(group, picks[group], known)
+    usual = read("", "default") | (read("preset", picks["preset"]) if "preset" in picks else {})
+    wanted = picks | settings | {key: str(rest[key]) for key in ("protocol",) if key in rest}
+    return check_results(Path(rest.get("results", usual["results"]))), wanted
 
 
 def narrowed(record: Record, settings: Mapping[str, int], setting: str = "") -> Record:
@@ -177,3 +197,17 @@ def describe(machine: dict[str, Any]) -> str:
     """A machine in words: what a timing depends on."""
     beside = f", {machine['jobs']} runs at once" if machine.get("jobs", 1) > 1 else ""
     return f"{machine['gpu'] or machine['cpu']}, {machine['threads']} CPU threads{beside}"
+
+
+def recorded(run: str, results: Path) -> Record:
+    """The record of a run; ConfigError that says why there is none, or lists those that there are."""
+    if record := find(results, run):
+        return record
+    for failure in failures(results):
+        if failure.run_id == run:
+            raise ConfigError(f"{run}: has no figures, it failed: {failure.cause}")
+    known = run_ids(results)
+    if not known:
+        raise ConfigError(f"run={run}: no records in {results}/records; name another folder with results=DIR")
+    check_name("run", run, known)
+    raise AssertionError

@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.results.records import visible, write_text
+from bench.results.layout import STATUS, ResultsFolder
 from bench.runtime import console as progress
 from bench.runtime import ranks
 from bench.runtime.console import Bar
+from bench.runtime.files import visible, write_text
 from bench.runtime.locks import held
 
 SECONDS_BETWEEN_WORDS = 2.0
-FILE = "live.json"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Running:
 
 
 @contextmanager
-def shown(run_id: str, config: dict[str, Any], folder: Path) -> Iterator[None]:
+def publish_status(run_id: str, config: dict[str, Any], folder: Path) -> Iterator[None]:
     """Keep what the first rank's bars of the block show in folder/live.json, which ends with it.
 
     A full disk ends nothing.
@@ -45,7 +45,7 @@ def shown(run_id: str, config: dict[str, Any], folder: Path) -> Iterator[None]:
     if ranks.rank():
         yield
         return
-    file, spoken = folder / FILE, 0.0
+    file, spoken = folder / STATUS, 0.0
 
     def look(bar: Bar) -> None:
         nonlocal spoken
@@ -70,7 +70,7 @@ def shown(run_id: str, config: dict[str, Any], folder: Path) -> Iterator[None]:
 def running(results: Path) -> list[Running]:
     """What the runs of a results folder are doing; of a process that was killed, whose file stays, nothing."""
     found = []
-    for file in visible(results, f"runs/*/{FILE}"):
+    for file in visible(results, ResultsFolder(results).statuses):
         try:
             one = Running(**json.loads(file.read_text()))
         except (FileNotFoundError, json.JSONDecodeError, TypeError):  # ended just now, or was of another version

@@ -4,17 +4,27 @@ Each is judged like samples under the rows' protocol. They are the bars that the
 (docs/measures.md says why these), so no mark of coverage or quality depends on another model.
 """
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from bench.config.schema import Config
 from bench.evaluation import planted
+from bench.evaluation.evaluate import evaluate_images
 from bench.evaluation.features.reference import BASELINE, subset
 from bench.evaluation.keys import seeded
 from bench.evaluation.metrics.memorisation import cell_of
-from bench.evaluation.scoring import Against
+from bench.evaluation.protocol import Protocol
+from bench.evaluation.scoring import ReferenceSet
+from bench.results import records
+from bench.runs.context import EvaluationContext, protocol
+from bench.runs.evaluate import unmeasured, with_figures
+from bench.runs.plan import missing_metrics
+from bench.runtime.console import console
 from datamodules import ImageDataModule
 
 SHARE = 0.1  # of the modes that are missing, or of the images that are spoiled
@@ -29,7 +39,7 @@ class Baseline:
 
     name: str
     words: str
-    images: Callable[[ImageDataModule, Against, int, int], Tensor]
+    images: Callable[[ImageDataModule, ReferenceSet, int, int], Tensor]
 
 
 def baselines(data: ImageDataModule) -> tuple[Baseline, ...]:
@@ -37,13 +47,13 @@ def baselines(data: ImageDataModule) -> tuple[Baseline, ...]:
     return BASELINES if data.test_images.dtype == torch.uint8 else BASELINES[:1]
 
 
-def held_out(data: ImageDataModule, against: Against, n: int, seed: int) -> Tensor:
+def held_out(data: ImageDataModule, against: ReferenceSet, n: int, seed: int) -> Tensor:
     """n held-out images, chosen by the seed, or all where there are fewer."""
     total = len(data.test_images)
     return data.test_images[subset(total, min(n, total), seed, BASELINE)]
 
 
-def class_missing(data: ImageDataModule, against: Against, n: int, seed: int) -> Tensor:
+def class_missing(data: ImageDataModule, against: ReferenceSet, n: int, seed: int) -> Tensor:
     """n held-out images of nine in ten modes, or all of them where there are fewer.
 
     Modes are the data's classes, K / 10 of which, rounded up, are left out; or the cells of C_T where the data have no
@@ -59,7 +69,7 @@ def class_missing(data: ImageDataModule, against: Against, n: int, seed: int) ->
     return images[subset(len(images), min(n, len(images)), seed, BASELINE)]
 
 
-def one_in_ten_spoiled(data: ImageDataModule, against: Against, n: int, seed: int) -> Tensor:
+def one_in_ten_spoiled(data: ImageDataModule, against: ReferenceSet, n: int, seed: int) -> Tensor:
     """n held-out images, of which one in ten is replaced by independent pixels, even on 0 .. 255.
 
     Anyone sees that these are no data, and precision falls by the share that is replaced (docs/measures.md).
@@ -76,3 +86,57 @@ BASELINES = (
     Baseline("class-missing", "held-out images, 1 in 10 classes missing", class_missing),
     Baseline("one-in-ten-spoiled", "held-out images, 1 in 10 images spoiled", one_in_ten_spoiled),
 )
+
+
+def measure_baselines(config: Config, data: ImageDataModule, evaluation: EvaluationContext) -> None:
+    """Record the figures of the baselines of real data under the rows' setting, unless they are.
+
+    A baseline has at most as many images as there are, which its protocol states: its own number of samples may be
+    smaller than the rows'.
+    """
+    results = Path(config.results)
+    for baseline in baselines(data):
+        row = protocol(config, evaluation, weights="none", sampler=baseline.name)
+        name = f"{baseline.name}-{config.data['name']}-{row.setting()}"
+        record = records.find(results, name) or records.reference(
+            name, baseline.name, config.model_dump(), data.digest("test")
+        )
+        missing = missing_metrics(next(iter(record.results.values()), None))
+        if not missing:
+            continue
+        images = baseline.images(data, evaluation.reference_set, row.samples, row.seed)
+        if len(images) <= max(row.prc_neighbours, row.dc_neighbours):
+            console.print(f"  [yellow]{baseline.words}: {len(images)} images are too few to be measured[/]")
+            continue
+        measure_baseline(record, baseline, images, row, missing, evaluation)
+        records.write(record, results)
+
+
+def measure_baseline(
+    record: records.Record,
+    baseline: Baseline,
+    images: Tensor,
+    row: Protocol,
+    missing: dict[str, str],
+    evaluation: EvaluationContext,
+) -> None:
+    """Measure the missing metrics of a baseline's images and put them in its record.
+
+    row: the protocol of the rows; missing: metric -> why it has to be computed.
+    """
+    stated = dataclasses.replace(row, samples=len(images), kid_subset_size=min(row.kid_subset_size, len(images)))
+    console.print(f"  the baseline: {stated.samples:,} {baseline.words}, judged like samples")
+    known = record.results.get(stated.fingerprint())
+    if known:
+        console.print(f"  missing: {'; '.join(dict.fromkeys(missing.values()))}")
+    evaluated = evaluate_images(images, evaluation.reference_set, stated, metrics=missing)
+    result = with_figures(known or unmeasured(stated, evaluation), evaluated, baseline.words)
+    if (
+        evaluation.reference_set.held_out and not evaluation.reference_set.held_out.apart
+    ):  # the same images: 0 by construction
+        for figure in ("c_t", "near_copies", "aligned_copies"):
+            result.metrics.pop(figure, None)
+            result.intervals.pop(figure, None)
+    if len(images) < row.samples:
+        result.flags.append(f"of {len(images):,} images, all there are, where rows have {row.samples:,} samples")
+    record.results[stated.fingerprint()] = result

@@ -1,4 +1,4 @@
-"""What every row of a data set is measured with: extractor, reference, held-out images, modes, device and precision."""
+"""What a run works with: its configuration, data and model, and what its rows are measured with."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.config.devices import sampling_device
 from bench.config.schema import Config
 from bench.evaluation.features.extractor import Extractor
 from bench.evaluation.features.reference import held_out, reference
@@ -16,9 +17,13 @@ from bench.evaluation.metrics.copies import PER_SAMPLE, training_pixels
 from bench.evaluation.metrics.feature_sets import Modes
 from bench.evaluation.metrics.modes import by_centres, by_classifier
 from bench.evaluation.protocol import Protocol
-from bench.evaluation.scoring import Against
+from bench.evaluation.scoring import ReferenceSet
+from bench.results.identity import run_id
+from bench.results.layout import ResultsFolder
 from bench.runtime.console import Bar, console
+from bench.tracking.session import Session
 from datamodules import ImageDataModule, Mixture
+from models import GenerativeModel
 
 CELLS = 10  # of C_T
 KID_SUBSET = 1000  # images
@@ -26,15 +31,39 @@ CACHE = Path.home() / ".cache" / "generative-trilemma"  # reference features, by
 
 
 @dataclass(frozen=True)
-class Standard:
-    """Equal for all rows of a table, but for the precision."""
+class EvaluationContext:
+    """What rows are measured with; equal for all rows of a table, but for the precision."""
 
-    against: Against
+    reference_set: ReferenceSet
     device: torch.device
-    precision: str  # that samplers run in
+    precision: str  # that samplers run in: float32 or bfloat16
 
 
-def standard(config: Config, data: ImageDataModule, precision: str, cells: int = CELLS) -> Standard:
+@dataclass(frozen=True)
+class RunContext:
+    """A run in progress: built once, handed on whole."""
+
+    config: Config
+    data: ImageDataModule
+    model: GenerativeModel
+    evaluation: EvaluationContext
+    session: Session
+
+    @property
+    def run_id(self) -> str:
+        return run_id(self.config)
+
+    @property
+    def folder(self) -> ResultsFolder:
+        return ResultsFolder(Path(self.config.results))
+
+    @property
+    def weights(self) -> Path:
+        """The file of the final weights."""
+        return self.folder.weights(self.run_id)
+
+
+def evaluation_context(config: Config, data: ImageDataModule, precision: str, cells: int = CELLS) -> EvaluationContext:
     """Load the extractor and the training split's features, computed once a machine; `cells` of C_T."""
     settings = config.evaluation
     device = sampling_device(config)
@@ -53,15 +82,8 @@ def standard(config: Config, data: ImageDataModule, precision: str, cells: int =
             data.train_images, data.test_images, features, beside, samples=settings.samples, seed=settings.seed,
             cache=CACHE, progress=lambda _, done, total: bar.advance(done - bar.done),
         )  # fmt: skip
-    against = Against(extractor, features, beside, modes(data, config.data["name"], extractor), pixels)
-    return Standard(against, device, "bfloat16" if precision == "bf16-mixed" else "float32")
-
-
-def sampling_device(config: Config) -> torch.device:
-    """The device that samples are drawn on: where the training ran."""
-    if config.trainer.accelerator == "cpu":
-        return torch.device("cpu")
-    return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+    reference_set = ReferenceSet(extractor, features, beside, modes(data, config.data["name"], extractor), pixels)
+    return EvaluationContext(reference_set, device, "bfloat16" if precision == "bf16-mixed" else "float32")
 
 
 def modes(data: ImageDataModule, name: str, extractor: Extractor) -> Modes | None:
@@ -96,22 +118,22 @@ def shares(labels: Tensor, count: int) -> Tensor:
     return torch.bincount(labels, minlength=count).double() / len(labels)
 
 
-def protocol(config: Config, by: Standard, **row: Any) -> Protocol:
+def protocol(config: Config, evaluation: EvaluationContext, **row: Any) -> Protocol:
     """The protocol of one row; `row` holds the fields that may differ between rows."""
-    settings, against = config.evaluation, by.against
+    settings, reference_set = config.evaluation, evaluation.reference_set
     return Protocol(
         data=config.data["name"],
-        extractor=against.extractor.name,
-        extractor_digest=against.extractor.digest,
-        reference_digest=against.reference.digest,
-        held_out_digest=against.held_out.digest if against.held_out else "",
+        extractor=reference_set.extractor.name,
+        extractor_digest=reference_set.extractor.digest,
+        reference_digest=reference_set.reference.digest,
+        held_out_digest=reference_set.held_out.digest if reference_set.held_out else "",
         samples=settings.samples,
         seed=settings.seed,
         chunk=settings.chunk,
-        kid_subset_size=min(KID_SUBSET, settings.samples, len(against.reference.features)),
-        quantisation="uint8" if against.extractor.dtype == torch.uint8 else "none",
-        cells=len(against.held_out.centroids) if against.held_out else CELLS,
-        modes=against.modes.name if against.modes else "",
-        mode_count=len(against.modes.probabilities) if against.modes else 0,
+        kid_subset_size=min(KID_SUBSET, settings.samples, len(reference_set.reference.features)),
+        quantisation="uint8" if reference_set.extractor.dtype == torch.uint8 else "none",
+        cells=len(reference_set.held_out.centroids) if reference_set.held_out else CELLS,
+        modes=reference_set.modes.name if reference_set.modes else "",
+        mode_count=len(reference_set.modes.probabilities) if reference_set.modes else 0,
         **row,
     )

@@ -11,19 +11,19 @@ from torch import Tensor
 
 from bench.config.load import load, results_folder
 from bench.config.schema import Config, ConfigError
-from bench.evaluation import digest as storage
+from bench.evaluation.digest import digest as digest_of_tensors
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.evaluate import evaluate_images
 from bench.evaluation.png_folder import FORMATS, LOSSY, read_images
 from bench.evaluation.protocol import Protocol
 from bench.plots.sample_pictures import draw_row
 from bench.results import records
-from bench.runs.context import CELLS, protocol, standard
-from bench.runs.evaluate import judged_result, unmeasured
+from bench.results.layout import ResultsFolder
+from bench.runs.build import build_data, check_evaluation, is_images
+from bench.runs.context import CELLS, evaluation_context, protocol
+from bench.runs.evaluate import unmeasured, with_figures
 from bench.runs.plan import missing_metrics
 from bench.runs.reproduce import as_stated, settings, stored_protocol
-from bench.runs.run import build_data, check_evaluation
-from bench.runs.tasks import is_images
 from bench.runtime.console import Bar, console
 from bench.runtime.locks import exclusive
 from datamodules.folders import list_files
@@ -51,11 +51,12 @@ def evaluate_folder(
         raise ConfigError(f"data={data_name}: points of a plane are no images; choose a data set of images")
     check_evaluation(config, data)
     images = read(folder, data.image_shape, config.evaluation.samples)
-    by = standard(config, data, "32-true", stated.cells if stated else CELLS)
+    evaluation = evaluation_context(config, data, "32-true", stated.cells if stated else CELLS)
     row: dict[str, Any] = {"weights": "none", "sampler": "images", "sampler_settings": {}, "precision": "float32"}
-    against = as_stated(by.against, stated) if stated else by.against
-    wanted = dataclasses.replace(stated, **row) if stated else protocol(config, by, **row)
-    digest, results = storage.digest({"images": images}), Path(config.results)
+    reference_set = evaluation.reference_set
+    reference_set = as_stated(reference_set, stated) if stated else reference_set
+    wanted = dataclasses.replace(stated, **row) if stated else protocol(config, evaluation, **row)
+    digest, results = digest_of_tensors({"images": images}), Path(config.results)
     run_id = f"{called}-{data_name}-images"
     record = records.find(results, run_id)
     if record and record.data_digest != digest:
@@ -69,15 +70,15 @@ def evaluate_folder(
         console.print(f"  [bold]{run_id}[/], missing: {'; '.join(dict.fromkeys(missing.values()))}")
     with Bar(f"judge {called}", wanted.samples, "images") as bar:
         judged = evaluate_images(
-            images, against, wanted,
+            images, reference_set, wanted,
             lambda stage, done, total: bar.advance(done - bar.done) if stage == "features" else None, missing,
         )  # fmt: skip
-    result = judged_result(known or unmeasured(wanted, by), judged, called)
+    result = with_figures(known or unmeasured(wanted, evaluation), judged, called)
     with exclusive(results, run_id):
         new = records.reference(run_id, called, config.model_dump(), digest, records.OUTSIDE)
         record = records.find(results, run_id) or new
         record.results[wanted.fingerprint()] = result
-        draw_row(judged, data, "default", results / "pictures" / run_id)
+        draw_row(judged, data, "default", ResultsFolder(results).pictures(run_id))
         records.write(record, results)
     console.print(f"  {wanted.line()}\n  recorded: {records.path(results, run_id)}; `bench table` has its row")
 

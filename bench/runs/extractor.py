@@ -9,8 +9,7 @@ from bench.config.schema import ConfigError
 from bench.evaluation.features import weights as pretrained
 from bench.evaluation.features.classifier import accuracy, train
 from bench.evaluation.features.weights import save_classifier
-from bench.runs.run import build_data
-from bench.runs.tasks import is_images
+from bench.runs.build import build_data, is_images
 from bench.runtime.console import Bar, console
 
 

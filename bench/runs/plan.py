@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.config.schema import Config
+from bench.config.schema import Config, samplers
 from bench.evaluation.metrics.registry import METRICS
 from bench.results.records import Record, Result
 from bench.table.abilities import ABILITIES
@@ -33,11 +33,6 @@ class Targets:
 
     rows: Mapping[str, str]  # by the sampler
     abilities: Mapping[str, str]  # by the ability
-
-
-def samplers(config: Config) -> dict[str, dict[str, Any]]:
-    """The rows that a run fills: its samplers by name, or the model's one way to sample."""
-    return config.samplers or {"default": {}}
 
 
 def plan(config: Config, record: Record | None, targets: Targets | None = None) -> list[Step]:

@@ -10,16 +10,18 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.config.load import check_parts, judged_where_named, merge, results_folder, split
-from bench.config.schema import Config, ConfigError, check, check_name
+from bench.config.schema import Config, ConfigError, check, check_name, samplers
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.evaluate import check_protocol
 from bench.evaluation.protocol import Protocol
-from bench.evaluation.scoring import Against, Evaluation
+from bench.evaluation.scoring import Evaluation, ReferenceSet
 from bench.results import records
-from bench.runs.context import standard
-from bench.runs.evaluate import autocast, judged_result, sample_row, time_row, unmeasured
-from bench.runs.plan import missing_metrics, samplers
-from bench.runs.run import build_data, build_model, load_weights, run_config
+from bench.results.layout import ResultsFolder
+from bench.runs.build import build_data, build_model, load_weights
+from bench.runs.context import evaluation_context
+from bench.runs.evaluate import sample_row, sampling_of, time_row, unmeasured, with_figures
+from bench.runs.plan import missing_metrics
+from bench.runs.run import run_config
 from bench.runtime.console import console
 from bench.runtime.locks import exclusive
 from datamodules import DataError
@@ -70,7 +72,7 @@ def recorded_config(run: str, results: Path, changes: dict[str, Any]) -> tuple[r
     if record is None:
         check_name("run", run, records.run_ids(results))
         raise AssertionError
-    if not (weights := results / "runs" / run / "final.ckpt").exists():
+    if not (weights := ResultsFolder(results).weights(run)).exists():
         raise ConfigError(f"{weights}: missing, so {run} cannot be sampled; train it again with `bench train`")
     config: Config = check(Config, merge(record.config, changes))
     check_parts(config)
@@ -107,10 +109,10 @@ def settings(stated: Protocol) -> dict[str, Any]:
     return {key: getattr(stated, key) for key in ("samples", "seed", "chunk", "extractor")}
 
 
-def as_stated(against: Against, stated: Protocol) -> Against:
+def as_stated(reference_set: ReferenceSet, stated: Protocol) -> ReferenceSet:
     """Without the held-out images and modes that an earlier protocol does not speak of."""
-    held_out = against.held_out if stated.held_out_digest else None
-    return dataclasses.replace(against, held_out=held_out, modes=against.modes if stated.modes else None)
+    held_out = reference_set.held_out if stated.held_out_digest else None
+    return dataclasses.replace(reference_set, held_out=held_out, modes=reference_set.modes if stated.modes else None)
 
 
 def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
@@ -129,19 +131,19 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     data = build_data(config)
     model = build_model(config, data.image_shape)
     load_weights(model, weights)
-    by = standard(config, data, "32-true", stated.cells)
-    by = dataclasses.replace(by, precision=stated.precision, against=as_stated(by.against, stated))
+    evaluation = evaluation_context(config, data, "32-true", stated.cells)
+    evaluation = dataclasses.replace(
+        evaluation, precision=stated.precision, reference_set=as_stated(evaluation.reference_set, stated)
+    )
     own = {"data": config.data["name"], "reference": "train", "weights": "ema" if model.ema_decay else "raw"}
     if wrong := [f"{key}={getattr(stated, key)}, not {value}" for key, value in own.items()
                  if getattr(stated, key) != value]:  # fmt: skip
         raise ConfigError(f"--protocol={name}: is of {'; '.join(wrong)}, so {run} cannot be measured by it")
-    check_protocol(by.against, stated)
-    model.to(by.device).eval()
-    arguments = dict(stated.sampler_settings)
-    model.check_sampler(**arguments)
-    draw = autocast(lambda n, generator: model.sample(n, generator, **arguments), by)
-    label, steps = f"{config.model['name']}, {stated.sampler}", model.passes(**arguments)
-    judged = sample_row(draw, label, steps, stated, config.seed, model, by)
+    check_protocol(evaluation.reference_set, stated)
+    model.to(evaluation.device).eval()
+    model.check_sampler(**dict(stated.sampler_settings))
+    sampling = sampling_of(config, model, stated)
+    judged = sample_row(sampling, stated, config.seed, evaluation)
     known = record.results.get(stated.fingerprint())
     missing = missing_metrics(known) if known and known.versions else {}  # of unknown versions all are compared
     if known and known.metrics:
@@ -149,11 +151,11 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
         if not missing:
             return
         console.print(f"  added: {'; '.join(dict.fromkeys(missing.values()))}")
-    result = known or unmeasured(stated, by)
+    result = known or unmeasured(stated, evaluation)
     if not result.timing:
-        timing = dataclasses.asdict(time_row(draw, label, steps, config, model, by))
+        timing = dataclasses.asdict(time_row(sampling, config, evaluation))
         result = result.model_copy(update={"timing": timing})
-    judged_as = judged_result(result, judged, run)
+    judged_as = with_figures(result, judged, run)
     with exclusive(results, run):
         record = records.find(results, run) or record  # to which others may have added
         record.results[stated.fingerprint()] = judged_as

@@ -13,6 +13,8 @@ from bench.evaluation.features.reference import subset
 from bench.evaluation.tasks.probe import BASELINES, baseline_features, probe_accuracies
 from bench.evaluation.tasks.protocol import AbilityProtocol
 from bench.results import records
+from bench.runs.build import is_images
+from bench.runs.context import RunContext
 from bench.runtime.console import Bar, console
 from bench.table.abilities import ABILITIES, Task
 from datamodules import ImageDataModule
@@ -20,11 +22,6 @@ from models import GenerativeModel
 
 PROBE_SHARE = 5  # training images a probe learns from, for each held-out image it is asked about
 MOST_CLASSES = 100  # that a probe is asked to tell: the 1000 of Stacked MNIST would take it hours
-
-
-def is_images(data: ImageDataModule) -> bool:
-    """Whether they are 8-bit images, and not points of a plane, which only sampling is compared on."""
-    return data.train_images.dtype == torch.uint8
 
 
 def learned_from(config: Config, data: ImageDataModule) -> int:
@@ -66,7 +63,7 @@ def protocol(ability: str, config: Config, data: ImageDataModule, weights: str) 
     )
 
 
-def ability_protocols(config: Config, data: ImageDataModule, model: GenerativeModel) -> dict[str, AbilityProtocol]:
+def task_protocols(config: Config, data: ImageDataModule, model: GenerativeModel) -> dict[str, AbilityProtocol]:
     """Ability -> its protocol, for each that the model has and these data can be asked for."""
     weights = "ema" if model.ema_decay else "raw"
     return {
@@ -76,24 +73,18 @@ def ability_protocols(config: Config, data: ImageDataModule, model: GenerativeMo
     }
 
 
-def measure_abilities(
-    record: records.Record,
-    names: Iterable[str],
-    config: Config,
-    data: ImageDataModule,
-    model: GenerativeModel,
-    device: torch.device,
-) -> None:
+def measure_tasks(context: RunContext, record: records.Record, names: Iterable[str]) -> None:
     """Measure and record the named abilities, each as soon as it is known."""
+    config, model, device = context.config, context.model, context.evaluation.device
     model.to(device).eval()
-    asked = task(config, data, device)
-    stated = ability_protocols(config, data, model)
+    images = task(config, context.data, device)
+    protocols = task_protocols(config, context.data, model)
     for name in names:
-        entry = ABILITIES[name]
-        with Bar(f"{name} {config.model['name']}", entry.passes(model, asked), "images") as bar:
-            figures = entry.measure(model, dataclasses.replace(asked, progress=advancing(bar)))
-        record.abilities[stated[name].fingerprint()] = records.Ability(protocol=stated[name].to_dict(), figures=figures)
-        records.write(record, Path(config.results))
+        entry, stated = ABILITIES[name], protocols[name]
+        with Bar(f"{name} {config.model['name']}", entry.passes(model, images), "images") as bar:
+            figures = entry.measure(model, dataclasses.replace(images, progress=advancing(bar)))
+        record.abilities[stated.fingerprint()] = records.Ability(protocol=stated.to_dict(), figures=figures)
+        records.write(record, context.folder.root)
 
 
 def advancing(bar: Bar) -> Progress:
@@ -108,7 +99,7 @@ def advancing(bar: Bar) -> Progress:
     return progress
 
 
-def measure_baselines(config: Config, data: ImageDataModule) -> None:
+def probe_baselines(config: Config, data: ImageDataModule) -> None:
     """Record what raw pixels and principal components tell a probe, unless it is: what features must beat."""
     if not learned_from(config, data):
         return

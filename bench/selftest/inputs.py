@@ -17,7 +17,7 @@ from bench.evaluation.keys import seeded
 from bench.evaluation.metrics.copies import training_pixels
 from bench.evaluation.metrics.feature_sets import Modes
 from bench.evaluation.protocol import Protocol
-from bench.evaluation.scoring import Against, Evaluation
+from bench.evaluation.scoring import Evaluation, ReferenceSet
 from bench.runs import context as standard
 from datamodules import DATAMODULES, ImageDataModule
 
@@ -42,7 +42,7 @@ GAUSSIANS = (
 class Setting:
     """What one data set's samples are measured with and against."""
 
-    against: Against
+    against: ReferenceSet
     protocol: Protocol
 
     def evaluate(self, images: Tensor) -> Evaluation:
@@ -78,7 +78,7 @@ def setting(
         modes=modes.name if modes else "",
         weights="none",
     )
-    return Setting(Against(extractor, split, beside, modes), protocol)
+    return Setting(ReferenceSet(extractor, split, beside, modes), protocol)
 
 
 def loaded(name: str) -> ImageDataModule:

@@ -11,7 +11,7 @@ from torch.multiprocessing.spawn import spawn
 
 from bench.evaluation.evaluate import evaluate
 from bench.evaluation.protocol import Protocol
-from bench.evaluation.scoring import Against
+from bench.evaluation.scoring import ReferenceSet
 
 RANKS = 2
 SAMPLES, CHUNK = 400, 50  # four chunks a rank
@@ -28,7 +28,7 @@ class Drawn:
         return self.images[chosen].float() / 127.5 - 1
 
 
-def largest_difference(images: Tensor, against: Against, protocol: Protocol) -> float:
+def largest_difference(images: Tensor, against: ReferenceSet, protocol: Protocol) -> float:
     """The largest relative difference of a figure of two processes from that of this one, on fewer samples."""
     protocol = replace(protocol, samples=SAMPLES, chunk=CHUNK, kid_subset_size=SAMPLES)
     alone = evaluate(Drawn(images), against, protocol).metrics
@@ -43,7 +43,7 @@ def _apart(a: float, b: float) -> float:
     return abs(a - b) / max(abs(a), abs(b)) if a != b else 0.0
 
 
-def _rank(rank: int, folder: Path, threads: int, images: Tensor, against: Against, protocol: Protocol) -> None:
+def _rank(rank: int, folder: Path, threads: int, images: Tensor, against: ReferenceSet, protocol: Protocol) -> None:
     torch.set_num_threads(threads)  # so that sums are added in the same order alone and together
     dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=RANKS)
     torch.save(evaluate(Drawn(images), against, protocol).metrics, folder / f"rank-{rank}.pt")

@@ -16,7 +16,8 @@ from typing import Any
 from rich.console import Console
 
 from bench.config.schema import check_name
-from bench.results.records import write_bytes, write_text
+from bench.results.layout import ResultsFolder
+from bench.runtime.files import write_bytes, write_text
 from bench.runtime.provenance import code_version
 from bench.selftest import studies
 from bench.table.render import markdown_grid
@@ -52,7 +53,7 @@ def run_study(name: str, results: Path) -> None:
     start = time.perf_counter()
     outcome: Study = import_module(f"bench.selftest.studies.{name}").study()
     seconds = time.perf_counter() - start
-    folder = results / "studies"
+    folder = ResultsFolder(results).studies
     for file in write(name, outcome, seconds, folder):
         print(f"written: {file}")
     console = Console(highlight=False)

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 import torch
 
+from bench.config.devices import resolve_precision
 from bench.config.load import load
 from bench.evaluation.metrics.registry import METRICS
 from bench.evaluation.timing import peak_memory, reset_peak_memory
-from bench.runs.run import build_model
+from bench.runs.build import build_model
 from bench.speed.answers import Tick
 from bench.speed.bare import BareLoop
 from bench.speed.evaluation import feature_sets
 from bench.speed.turns import now
-from bench.training.fit import resolve_precision
 from datamodules import BatchStream
 from models.ddpm import DDPM
 

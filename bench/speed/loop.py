@@ -9,7 +9,7 @@ import lightning as L
 
 from bench.config.load import load
 from bench.config.schema import Config
-from bench.runs.run import build_model
+from bench.runs.build import build_model
 from bench.speed.answers import Answer, Tick, quartiles
 from bench.speed.bare import BareLoop
 from bench.speed.turns import ENDLESS, compare, trimmed_mean

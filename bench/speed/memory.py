@@ -28,7 +28,7 @@ CONTESTS = (
 
 def train_ours(what: str) -> None:
     from bench.config.load import load
-    from bench.runs.run import build_data, build_model
+    from bench.runs.build import build_data, build_model
     from bench.runtime.allocator import keep_freed
     from bench.speed.training import AUTOENCODERS
     from bench.training.fit import build_trainer

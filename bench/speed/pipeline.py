@@ -19,12 +19,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
+from bench.config.devices import resolve_precision
 from bench.config.load import load
-from bench.runs.run import build_data, build_model
+from bench.runs.build import build_data, build_model
 from bench.speed.answers import Answer, Rounds, Tick, answer, interleave, rate
 from bench.speed.bare import BareLoop
 from bench.speed.turns import ENDLESS
-from bench.training.fit import resolve_precision
 from datamodules import DATAMODULES
 from models import MODELS
 
@@ -96,7 +96,7 @@ def timed_turn(loop: BareLoop) -> float:
 
 
 def measure(tick: Tick) -> list[Answer]:
-    """Against each DataLoader, and against the family whose training step is the shortest."""
+    """ReferenceSet each DataLoader, and against the family whose training step is the shortest."""
     with tempfile.TemporaryDirectory() as root:
         measured = rounds(Path(root), tick)
     answers = [

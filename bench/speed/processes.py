@@ -28,7 +28,7 @@ def train(words: list[str]) -> None:
     import torch
 
     from bench.config.load import load
-    from bench.runs.run import build_data, build_model
+    from bench.runs.build import build_data, build_model
     from bench.runtime import ranks
     from bench.runtime.allocator import keep_freed
     from bench.speed.turns import ENDLESS

@@ -16,15 +16,16 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from bench.config.devices import resolve_precision
 from bench.config.load import load
 from bench.evaluation.features.extractor import Extractor, Moments
 from bench.evaluation.features.registry import load_extractor
 from bench.evaluation.metrics.registry import METRICS
 from bench.evaluation.samples import generate
-from bench.runs.run import build_data, build_model
+from bench.runs.build import build_data, build_model
 from bench.speed.answers import Answer, Tick
 from bench.speed.evaluation import feature_sets
-from bench.training.fit import build_trainer, resolve_precision
+from bench.training.fit import build_trainer
 from datamodules import ImageDataModule
 from models.ddpm import DDPM
 

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from bench.evaluation.timing import hardware
 from bench.results import records
+from bench.runtime.files import write_text
 from bench.runtime.provenance import code_version, library_versions
 from bench.speed.answers import Answer
 from bench.speed.growth import Growth
@@ -71,8 +72,8 @@ def growths(chapter: Chapter) -> list[Growth]:
 
 def write(chapters: Mapping[str, Chapter], folder: Path) -> None:
     """Both files, each whole or not at all."""
-    records.write_text(folder / JSON, json.dumps(chapters, indent=1) + "\n")
-    records.write_text(folder / MARKDOWN, markdown(chapters))
+    write_text(folder / JSON, json.dumps(chapters, indent=1) + "\n")
+    write_text(folder / MARKDOWN, markdown(chapters))
 
 
 def cells(one: Answer) -> list[str]:

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bench.config.devices import resolve_precision
 from bench.config.load import load
-from bench.runs.run import build_model
+from bench.runs.build import build_model
 from bench.speed.answers import Answer, Tick, answer, interleave
 from bench.speed.turns import now
-from bench.training.fit import resolve_precision
 from models.ddpm import DDPM
 
 BATCHES = (1, 4, 16, 64, 256)

@@ -14,12 +14,12 @@ from typing import Any
 import lightning as L
 import torch
 
+from bench.config.devices import resolve_precision
 from bench.config.load import load
 from bench.config.schema import Config
-from bench.runs.run import build_model
+from bench.runs.build import build_model
 from bench.speed.answers import Answer, Tick, quartiles
 from bench.speed.turns import ENDLESS, Rival, Speeds, compare, trimmed_mean
-from bench.training.fit import resolve_precision
 from datamodules import ImageDataModule
 
 SECONDS, TURNS = 1.0, 8

@@ -20,11 +20,12 @@ import lightning as L
 import torch
 
 from bench.config.schema import Config
-from bench.runs.run import build_data, build_model
+from bench.runs.build import build_data, build_model
 from bench.runtime import console as progress
 from bench.runtime.signals import Terminated
+from bench.training.callbacks import callback
 from bench.training.checkpoints import Checkpoints
-from bench.training.fit import SECONDS_BETWEEN_CHECKPOINTS, build_trainer, callback
+from bench.training.fit import SECONDS_BETWEEN_CHECKPOINTS, build_trainer
 from datamodules import ImageDataModule
 from models import GenerativeModel
 

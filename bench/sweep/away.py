@@ -17,6 +17,7 @@ from typing import Any
 
 from bench.config.schema import ConfigError
 from bench.results import records
+from bench.runtime.files import visible, write_bytes, write_text
 from bench.sweep import child
 from bench.sweep.executor import Cell
 from bench.sweep.local import LONGEST_SAVING, PRELOAD, SERVER, Running, environment, last_lines, signal_group
@@ -53,7 +54,7 @@ def token(results: Path) -> str:
     """The folder's token, made where there is none."""
     file = results / TOKEN
     if not file.exists():
-        records.write_text(file, secrets.token_hex(16))
+        write_text(file, secrets.token_hex(16))
     return file.read_text()
 
 
@@ -83,7 +84,7 @@ def train(order: Order, jobs: int, say: Callable[[str], object]) -> Ended:
     results = results_here(order)
     if results != order.home:
         for name, content in order.sent.items():
-            records.write_bytes(results / name, content)
+            write_bytes(results / name, content)
     log = log_of(results, order.cell)
     place = f"on {socket.gethostname()}, {order.threads} threads"
     append(log, place)
@@ -159,7 +160,7 @@ def collect(results: Path, cell: Cell) -> dict[str, bytes]:
         files += (results / "pictures" / run).rglob("*")
         files += {*(results / "runs" / run).rglob("*")} - {*(results / "runs" / run / "checkpoints").rglob("*")}
         files += [results / "failures" / f"{run}.json", records.path(results, run)]
-    recorded = records.visible(results / "records", "*.json")
+    recorded = visible(results / "records", "*.json")
     files += [file for file in recorded if records.read(file).family == records.FLOOR]
     return read(results, [file for file in files if file.is_file()])
 
@@ -184,7 +185,7 @@ def bring_home(files: dict[str, bytes], home: Path, cell: Cell) -> None:
         if target.parent.name in ("records", "failures"):
             content = told_home(content, home)
         if not (target.exists() and target.read_bytes() == content):
-            records.write_bytes(target, content)
+            write_bytes(target, content)
     for run in cell.run_ids:
         if str(records.path(Path(), run)) in files and f"failures/{run}.json" not in files:
             records.clear_failure(home, run)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.config.schema import ConfigError
-from bench.results.records import find, write_text
+from bench.results.records import find
+from bench.runtime.files import write_text
 from bench.sweep.distributions import Choice
 from bench.sweep.plan import Planned, cell_at
 from bench.sweep.space import Coordinates, SweepFile, parameters, seed

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.config.load import load, run_id
+from bench.config.load import load
 from bench.config.schema import Config, ConfigError
 from bench.results import records
+from bench.results.identity import run_id
 from bench.runs.plan import Step, plan
 from bench.sweep.command import expand, template
 from bench.sweep.executor import Cell

@@ -7,12 +7,13 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from bench.cli.show import recorded, results_of, settings
+from bench.config.load import results_of
 from bench.evaluation.protocol import Protocol, difference
 from bench.results.records import Record
-from bench.results.selection import describe, narrowed
+from bench.results.selection import describe, narrowed, recorded
 from bench.table.aggregate import names
 from bench.table.columns import COLUMNS, NONE, SECTIONS, TIMES, UNSURE, Column
+from bench.table.describe import settings
 from bench.table.figure import Figure, Figures
 from bench.table.rows import Row, gather
 from bench.table.tasks import lines

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from bench.results.records import FLOOR, write_bytes, write_text
+from bench.results.records import FLOOR
+from bench.runtime.files import write_bytes, write_text
 from bench.runtime.locks import exclusive
 from bench.table.agreement import ABOUT, TITLE, verdict_grid
 from bench.table.build import Table

@@ -7,16 +7,16 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import WeightAveraging
 
-from bench.config.schema import Config
+from bench.config.devices import budget
+from bench.config.schema import Config, samplers
 from bench.evaluation.keys import seeded
 from bench.evaluation.samples import quantise
 from bench.plots.image_grid import save
 from bench.plots.model_pictures import save_grid
 from bench.plots.sample_pictures import scatter
-from bench.runs.plan import samplers
 from bench.tracking.log import GRIDS, grids, history
 from bench.tracking.session import Session
-from bench.training.callbacks import Curves, at_point
+from bench.training.callbacks import Curves, Untimed, at_point, callback
 from datamodules import Mixture
 from models import GenerativeModel
 
@@ -24,7 +24,7 @@ MOMENTS = 8  # of a training at which its samples are drawn, the last at its end
 IMAGES, POINTS = 16, 500  # that a moment's grid, or scatter of points, is made of
 
 
-class Tracked(L.Callback):
+class WandbCallback(Untimed):
     """Tells the session each point of the curves as it is logged, and draws and tells a sample grid at each moment.
 
     The grids come from one seed, from the averaged weights if there are any, by the cheapest of the run's samplers, and
@@ -32,9 +32,9 @@ class Tracked(L.Callback):
     where W&B has not got them: a run kept offline is then one file that holds all of it.
     """
 
-    def __init__(self, session: Session, curves: Curves, config: Config, folder: Path, budget: int) -> None:
-        self.session, self.curves, self.config, self.folder, self.budget = session, curves, config, folder, budget
-        self.seconds = 0.0  # spent on drawing, which is no part of the training
+    def __init__(self, session: Session, config: Config, folder: Path) -> None:
+        super().__init__()
+        self.session, self.config, self.folder, self.budget = session, config, folder, budget(config)
 
     def state_dict(self) -> dict[str, Any]:
         return {"seconds": self.seconds}
@@ -44,7 +44,7 @@ class Tracked(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, GenerativeModel)
-        known = {name: list(values) for name, values in self.curves.points.items()}
+        known = {name: list(values) for name, values in callback(trainer, Curves).points.items()}
         kept, until = grids(self.folder), pl_module.images_seen
         if not until:
             self.session.tell(lambda run: self.warn())
@@ -63,7 +63,7 @@ class Tracked(L.Callback):
         newest: dict[str, list[float]] = {}
         drawn: list[Path] = []
         if at_point(trainer):
-            newest = {name: values[-1:] for name, values in self.curves.points.items()}
+            newest = {name: values[-1:] for name, values in callback(trainer, Curves).points.items()}
         before = seen - len(batch[0]) * trainer.world_size
         if seen * MOMENTS // self.budget > before * MOMENTS // self.budget:
             drawn = self.drawn(averaged(trainer, pl_module), trainer.datamodule, seen)  # type: ignore[attr-defined]

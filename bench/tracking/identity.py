@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 from typing import Any, cast
 
-from bench.config.load import run_id
 from bench.config.schema import Config
+from bench.results.identity import run_id
 from bench.results.records import FLOOR, OUTSIDE, Record
 from bench.runtime import ranks
 from bench.tracking.session import Identity, Mode, Session

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from bench.plots.model_pictures import CAPTIONS
 from bench.plots.sample_pictures import row_file
-from bench.results.records import Record, path, visible
+from bench.results.layout import ResultsFolder
+from bench.results.records import Record, path
+from bench.runtime.files import visible
 from bench.table.aggregate import names
 from bench.table.build import steps
 from bench.table.columns import COLUMNS
@@ -74,23 +76,23 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def whole(run: "Run", session: "Session", record: Record, results: Path) -> None:
+def log_record(run: "Run", session: "Session", record: Record, results: Path) -> None:
     """All that a record and the files beside it hold, less what W&B has already."""
     import wandb
 
-    folder = results / "runs" / record.run_id
+    folder = ResultsFolder(results).run(record.run_id)
     history(run, session, record.curves, grids(folder), record.images_seen)
-    drawn = visible(results / "pictures" / record.run_id, "*.png")
+    drawn = visible(ResultsFolder(results).pictures(record.run_id), "*.png")
     shown = {f"pictures/{file.stem}": wandb.Image(str(file), caption=CAPTIONS.get(file.stem)) for file in drawn}
     run.log({"images_seen": record.images_seen, COMPARISON: of_run(record, results), **shown})
-    arrived(artifacts(run, record, results), session)
+    wait_for_upload(artifacts(run, record, results), session)
     if run.summary.get("failed"):  # an earlier try
         del run.summary["failed"]
     run.summary.update(summary(record) | intervals(record) | {"family": record.family})
     finish(run, session, digest(record))
 
 
-def arrived(sent: Sequence["wandb.Artifact"], session: "Session") -> None:
+def wait_for_upload(sent: Sequence["wandb.Artifact"], session: "Session") -> None:
     """Wait until W&B has the artifacts, which are sent on the side; raises if it refuses one."""
     for artifact in sent if session.mode == "online" else ():
         artifact.wait()
@@ -106,7 +108,7 @@ def of_run(record: Record, results: Path) -> "wandb.Table":
     import wandb
 
     rows = sorted(gather([record], names([record])), key=steps)
-    folder = results / "pictures" / record.run_id
+    folder = ResultsFolder(results).pictures(record.run_id)
     table = wandb.Table(columns=["run", *HEADINGS, "samples"])
     for row in rows:
         file = row_file(folder, "samples", row.sampler)
@@ -136,7 +138,7 @@ def line(row: Row, data: str, preset: str) -> list[Any]:
 def artifacts(run: "Run", record: Record, results: Path) -> list["wandb.Artifact"]:
     """The lineage: the data that the run used, the weights and the record that it made."""
     made = [use(run, dataset(record)), run.log_artifact(record_artifact(record, results))]
-    weights = results / "runs" / record.run_id / "final.ckpt"
+    weights = ResultsFolder(results).weights(record.run_id)
     if weights.exists():
         one = with_file(f"{record.run_id}-weights", "model", weights, {"images_seen": record.images_seen})
         made.append(run.log_artifact(one))

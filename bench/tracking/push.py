@@ -6,15 +6,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.config.load import read, split, table_selection
+from bench.config.load import read, split
 from bench.config.schema import ConfigError, Wandb, check
+from bench.results.layout import ResultsFolder
 from bench.results.records import Record, read_all
-from bench.results.selection import REFERENCES, TableError, comparable, select
+from bench.results.selection import REFERENCES, TableError, comparable, select, table_selection
 from bench.runtime.console import Bar, console
 from bench.table.build import Table, build
 from bench.table.render import json_text, texts
 from bench.tracking.identity import of_record
-from bench.tracking.log import HEADINGS, TABLE, arrived, digest, digest_of, finish, line, record_artifact, use, whole
+from bench.tracking.log import (
+    HEADINGS,
+    TABLE,
+    digest,
+    digest_of,
+    finish,
+    line,
+    log_record,
+    record_artifact,
+    use,
+    wait_for_upload,
+)
 from bench.tracking.session import Identity, Mode, Session, first_line, kept_offline
 
 if TYPE_CHECKING:
@@ -118,14 +130,14 @@ def there(project: str, run_ids: Sequence[str]) -> dict[str, Known]:
 def sent(record: Record, results: Path, mode: Mode, known: dict[str, Known]) -> bool:
     if mode == "online":
         return record.run_id in known and known[record.run_id].digest == digest(record)
-    return kept_offline(results / "runs" / record.run_id, record.run_id, digest(record))
+    return kept_offline(ResultsFolder(results).run(record.run_id), record.run_id, digest(record))
 
 
 def send(identity: Identity, record: Record, results: Path, mode: Mode) -> str:
     """Send all of the record; what kept it from arriving, "" if nothing did."""
-    one = Session(identity, mode, results / "runs" / record.run_id, asked=True)
+    one = Session(identity, mode, ResultsFolder(results).run(record.run_id), asked=True)
     with one:
-        one.tell(lambda run: whole(run, one, record, results))
+        one.tell(lambda run: log_record(run, one, record, results))
     return one.trouble
 
 
@@ -142,14 +154,14 @@ def push_table(
     settings = {"preset": preset, "dataset": data, "protocol": table.protocol, "hardware": table.hardware}
     identity = Identity(name, name, project, settings, job_type="table", tags=(data, preset))
     told = digest_of(json_text(table))
-    if mode == "offline" and kept_offline(results / "runs" / name, name, told):
+    if mode == "offline" and kept_offline(ResultsFolder(results).run(name), name, told):
         return ""
-    one = Session(identity, mode, results / "runs" / name, asked)
+    one = Session(identity, mode, ResultsFolder(results).run(name), asked)
 
     def tell(run: "Run") -> None:
         if one.digest != told:
             used = [record for record in (*runs, *references) if record.results or record.abilities]
-            arrived(tell_table(run, table, used, results, (data, preset)), one)
+            wait_for_upload(tell_table(run, table, used, results, (data, preset)), one)
             finish(run, one, told)
 
     with one:

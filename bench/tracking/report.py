@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.config.schema import ConfigError
-from bench.results.records import read_all, visible, write_text
+from bench.results.layout import ResultsFolder
+from bench.results.records import read_all
 from bench.results.selection import comparable, select
 from bench.runtime.console import console
+from bench.runtime.files import visible, write_text
 from bench.table.build import Table, build
 from bench.tracking.push import account, selection, table_name
 from bench.tracking.session import first_line
@@ -33,8 +35,10 @@ def publish(overrides: Sequence[str]) -> int:
     table = build(records, results)
     runs, _, _ = comparable(records, results)
     data, preset = runs[0].config["data"]["name"], runs[0].preset
-    kept = results / "runs" / table_name(table, preset, data) / "wandb-report.json"
-    drawn = {file.stem for record in records for file in visible(results / "pictures" / record.run_id, "*.png")}
+    kept = ResultsFolder(results).run(table_name(table, preset, data)) / "wandb-report.json"
+    drawn = {
+        file.stem for record in records for file in visible(ResultsFolder(results).pictures(record.run_id), "*.png")
+    }
     try:
         report = saved(table, settings.project, (data, preset), sorted(drawn), known(kept, settings.project))
     except Exception as error:

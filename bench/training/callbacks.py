@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import lightning as L
 import torch
@@ -35,6 +35,9 @@ def averaged_weights(decay: float) -> WeightAveraging:
     return WeightAveraging(use_buffers=False, multi_avg_fn=ema(decay))
 
 
+Callback = TypeVar("Callback", bound=L.Callback)
+
+
 class ImagesSeen(L.Callback):
     """A progress bar in images seen, with the last logged loss beside it, and the curves for whoever watches it."""
 
@@ -65,6 +68,18 @@ def last_loss(trainer: L.Trainer) -> str:
 
 class Diverged(Exception):
     """A training whose loss or weights are no finite numbers any more; the message says what may help."""
+
+
+class Untimed(L.Callback):
+    """A callback whose own work is no part of the training; `seconds` of it are taken off the training's time."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+
+def callback(trainer: L.Trainer, kind: type[Callback]) -> Callback:
+    """The trainer's callback of this kind."""
+    return next(callback for callback in trainer.callbacks if isinstance(callback, kind))  # type: ignore[attr-defined]
 
 
 class Curves(L.Callback):

@@ -13,9 +13,9 @@ import torch
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
-from bench.results.records import write_bytes
 from bench.runtime import ranks
 from bench.runtime.console import console
+from bench.runtime.files import write_bytes
 from bench.runtime.signals import in_main_thread
 from bench.training.callbacks import at_point
 

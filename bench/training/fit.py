@@ -1,29 +1,28 @@
 """One training: from its newest intact checkpoint to the final weights and a record of what it cost."""
 
 import logging
-import math
 import os
 import signal
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.strategies.ddp import DDPStrategy
 
-from bench.config.load import run_id
+from bench.config.devices import budget, resolve_precision
 from bench.config.schema import Config
 from bench.evaluation.timing import hardware
 from bench.results import records
+from bench.results.identity import run_id
+from bench.results.layout import checkpoints_of, weights_of
 from bench.runtime import ranks
 from bench.runtime.console import console
 from bench.runtime.provenance import library_versions
 from bench.runtime.signals import status
-from bench.tracking.callback import Tracked
-from bench.tracking.session import Session
-from bench.training.callbacks import Curves, Diverged, ImagesSeen, RandomState, averaged_weights
+from bench.training.callbacks import Curves, Diverged, ImagesSeen, RandomState, Untimed, averaged_weights, callback
 from bench.training.checkpoints import Checkpoints, WholeFiles, newest_intact, remove_older, save
 from bench.training.launch import cluster
 from bench.training.resume import Origin, announce, check_origin
@@ -33,7 +32,6 @@ from models.base import LOG_EVERY
 
 SECONDS_BETWEEN_CHECKPOINTS = 30
 logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # bench says itself what runs where
-Callback = TypeVar("Callback", bound=L.Callback)
 
 
 class Interrupted(Exception):
@@ -48,18 +46,17 @@ class Interrupted(Exception):
 
 
 def train(
-    config: Config, model: GenerativeModel, data: ImageDataModule, folder: Path, told: Session | None = None
+    config: Config, model: GenerativeModel, data: ImageDataModule, folder: Path, extra: Sequence[L.Callback] = ()
 ) -> records.Record:
-    """Fit, record, and drop the checkpoints that only a stopped training needs; `told` of all that is logged."""
+    """Fit, record, and drop the checkpoints that only a stopped training needs; `extra` callbacks look on."""
     console.print(f"  [bold]{run_id(config)}[/]: {budget(config):,} images, {resolve_precision(config)}")
-    trainer = build_trainer(config, model, folder, told, Origin(config, data, resolve_precision(config)))
+    origin = Origin(config, data, resolve_precision(config))
+    trainer = build_trainer(config, model, folder, [origin], extra)
     try:
         fit(config, model, data, trainer, folder)
     except Diverged as error:
         cause = str(error)
         ranks.on_first(lambda: give_up(config, model, trainer, cause, folder))
-        if told:
-            told.tell(lambda run: run.summary.update({"failed": cause}))
         raise
     record = new_record(config, model, data, trainer)
     ranks.on_first(lambda: keep(record, config, folder))
@@ -90,7 +87,7 @@ def fit(config: Config, model: GenerativeModel, data: ImageDataModule, trainer: 
             f"the weights are no numbers any more after {model.images_seen:,} images; "
             "a lower model.learning_rate may help"
         )
-    save(trainer, folder / "final.ckpt", weights_only=True)
+    save(trainer, weights_of(folder), weights_only=True)
 
 
 def check_resumable(config: Config, data: ImageDataModule, folder: Path) -> None:
@@ -100,7 +97,7 @@ def check_resumable(config: Config, data: ImageDataModule, folder: Path) -> None
 
 def resumable(config: Config, folder: Path, origin: Origin) -> Path | None:
     """The newest intact checkpoint, if there is one; ConfigError if it is not of such a training."""
-    checkpoint = newest_intact(folder / "checkpoints")
+    checkpoint = newest_intact(checkpoints_of(folder))
     if checkpoint:
         check_origin(checkpoint, origin, config.data["name"])
     return checkpoint
@@ -110,7 +107,7 @@ def keep(record: records.Record, config: Config, folder: Path) -> None:
     """Record a training that came to its end, and remove what would be needed to go on with it."""
     records.clear_failure(Path(config.results), record.run_id)
     records.write(record, Path(config.results))
-    remove_older(folder / "checkpoints")
+    remove_older(checkpoints_of(folder))
 
 
 def give_up(config: Config, model: GenerativeModel, trainer: L.Trainer, cause: str, folder: Path) -> None:
@@ -124,18 +121,13 @@ def give_up(config: Config, model: GenerativeModel, trainer: L.Trainer, cause: s
         curves=callback(trainer, Curves).points,
     )
     records.write_failure(failure, Path(config.results))
-    remove_older(folder / "checkpoints")
-
-
-def callback(trainer: L.Trainer, kind: type[Callback]) -> Callback:
-    """The trainer's callback of this kind."""
-    return next(one for one in trainer.callbacks if isinstance(one, kind))  # type: ignore[attr-defined]
+    remove_older(checkpoints_of(folder))
 
 
 def new_record(config: Config, model: GenerativeModel, data: ImageDataModule, trainer: L.Trainer) -> records.Record:
     """What is known of a run when its training ends."""
     callbacks: list[L.Callback] = trainer.callbacks  # type: ignore[attr-defined]
-    drawing = sum((one.seconds for one in callbacks if isinstance(one, Tracked)), 0.0)
+    untimed = sum((callback.seconds for callback in callbacks if isinstance(callback, Untimed)), 0.0)
     return records.Record(
         run_id=run_id(config),
         family=model.family,
@@ -146,7 +138,7 @@ def new_record(config: Config, model: GenerativeModel, data: ImageDataModule, tr
         hardware=hardware(trainer.strategy.root_device) | {"processes": trainer.world_size},
         precision=str(trainer.precision),
         images_seen=model.images_seen,
-        train_seconds=round(callback(trainer, Timer).time_elapsed("train") - drawing, 1),
+        train_seconds=round(callback(trainer, Timer).time_elapsed("train") - untimed, 1),
         curves=callback(trainer, Curves).points,
         parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
         sampling_parameters=sum(p.numel() for network in model.networks for p in network.parameters()),
@@ -154,11 +146,15 @@ def new_record(config: Config, model: GenerativeModel, data: ImageDataModule, tr
 
 
 def build_trainer(
-    config: Config, model: GenerativeModel, folder: Path, told: Session | None = None, origin: Origin | None = None
+    config: Config,
+    model: GenerativeModel,
+    folder: Path,
+    first: Sequence[L.Callback] = (),
+    extra: Sequence[L.Callback] = (),
 ) -> L.Trainer:
     """Lightning's trainer with the suite's callbacks; one epoch is the whole budget.
 
-    origin: what the checkpoints keep for a resume; None for a training that is never gone on with.
+    first: callbacks ahead of those that count images; extra: callbacks behind these, which find curves up to date.
     """
     settings = config.trainer
     if not torch.cuda.is_available():  # with what Lightning sets, every step of an optimizer looks for a GPU's driver
@@ -167,11 +163,7 @@ def build_trainer(
     if model.ema_decay:
         callbacks.append(averaged_weights(model.ema_decay))
     curves = Curves()
-    if origin:
-        callbacks.append(origin)
-    callbacks += [curves, Timer(), ImagesSeen(f"train {config.model['name']}", budget(config), curves)]
-    if told and told.on:
-        callbacks.append(Tracked(told, curves, config, folder, budget(config)))
+    callbacks += [*first, curves, Timer(), ImagesSeen(f"train {config.model['name']}", budget(config), curves), *extra]
     return L.Trainer(
         accelerator=settings.accelerator,
         devices=settings.devices,
@@ -182,7 +174,7 @@ def build_trainer(
         else "auto",
         precision=resolve_precision(config),  # type: ignore[arg-type]
         max_epochs=1,
-        callbacks=[*callbacks, Checkpoints(folder / "checkpoints", SECONDS_BETWEEN_CHECKPOINTS)],
+        callbacks=[*callbacks, Checkpoints(checkpoints_of(folder), SECONDS_BETWEEN_CHECKPOINTS)],
         plugins=[WholeFiles(), *cluster()],
         logger=False,
         default_root_dir=folder,
@@ -190,19 +182,3 @@ def build_trainer(
         enable_model_summary=False,
         log_every_n_steps=LOG_EVERY,
     )
-
-
-def budget(config: Config) -> int:
-    """The images that whole batches make of `train.images`."""
-    return math.ceil(config.train.images / config.train.batch) * config.train.batch
-
-
-def resolve_precision(config: Config) -> str:
-    """`auto` is bfloat16 where it is fast: AVX512-BF16 processors and GPUs that compute in it."""
-    if config.trainer.precision != "auto":
-        return config.trainer.precision
-    if config.trainer.accelerator in ("auto", "gpu") and torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
-    if torch.backends.mps.is_available() and config.trainer.accelerator in ("auto", "mps"):
-        return "32-true"
-    return "bf16-mixed" if torch.cpu.get_capabilities().get("avx512_bf16") else "32-true"

@@ -6,8 +6,8 @@ from typing import Any
 import lightning as L
 import torch
 
+from bench.config.devices import sampling_device
 from bench.config.schema import Config, ConfigError
-from bench.runs.context import sampling_device
 from bench.runtime.console import console
 from bench.runtime.provenance import code_version, library_versions
 from datamodules import ImageDataModule

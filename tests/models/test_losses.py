@@ -63,7 +63,7 @@ def test_the_probabilities_of_a_pixels_256_levels_sum_to_one(mean: float, log_sc
 @pytest.mark.parametrize("log_scale", [-5.5, -4.0, -2.0, 0.0, 1.5])
 @pytest.mark.parametrize("mean", [-1.0, -0.31, 0.0, 0.6, 1.0])
 def test_a_level_has_the_mass_between_its_neighbours_midpoints(mean: float, log_scale: float) -> None:
-    """Against the difference of the logistic's distribution function, where that difference keeps its digits."""
+    """ReferenceSet the difference of the logistic's distribution function, where that difference keeps its digits."""
     edges = (torch.arange(257, dtype=torch.float64) - 0.5) / 127.5 - 1
     edges[0], edges[-1] = -math.inf, math.inf
     cdf = torch.sigmoid((edges - mean) / math.exp(log_scale))

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from bench.cli.main import main
-from bench.config.load import load, names, run_id
+from bench.config.load import load, names
 from bench.config.schema import Config, ConfigError
+from bench.results.identity import run_id
 from bench.results.records import read_all
 from models import MODELS
 
@@ -62,7 +63,7 @@ def test_a_bad_configuration_ends_in_one_line_that_names_it(
     words: str, capsys: pytest.CaptureFixture[str], tmp_path: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(str(tmp_path))
-    monkeypatch.setattr("bench.runs.run.standard", lambda *_: pytest.fail("went on to evaluate or train"))
+    monkeypatch.setattr("bench.runs.run.evaluation_context", lambda *_: pytest.fail("went on to evaluate or train"))
     if "accelerator=gpu" in words and __import__("torch").cuda.is_available():
         pytest.skip("this machine has a GPU")
     assert main(words.split(" ")) == 2

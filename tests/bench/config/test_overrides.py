@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from bench.cli.main import main
-from bench.config.load import load, results_folder, run_id, table_selection
+from bench.config.load import load, results_folder
 from bench.config.paths import expand
 from bench.config.schema import ConfigError
+from bench.results.identity import run_id
+from bench.results.selection import table_selection
 from bench.sweep.plan import all_cells
 from bench.sweep.space import read
 

@@ -13,7 +13,7 @@ from bench.evaluation.features.extractor import Extractor
 from bench.evaluation.features.registry import load_extractor
 from bench.evaluation.features.weights import save_classifier
 from bench.evaluation.protocol import Protocol
-from bench.evaluation.scoring import Against
+from bench.evaluation.scoring import ReferenceSet
 
 
 def blobs(n: int, seed: int, channels: int = 1) -> Tensor:
@@ -71,7 +71,7 @@ def extractor(assets: Path) -> Extractor:
 def make_protocol() -> Callable[..., Protocol]:
     """A protocol of 60 samples that is true of what they are measured against, with changes."""
 
-    def make(against: Against, /, **changes: object) -> Protocol:
+    def make(against: ReferenceSet, /, **changes: object) -> Protocol:
         values: dict[str, object] = {"samples": 60, "chunk": 25, "kid_subsets": 5, "kid_subset_size": 30}
         return Protocol.from_dict(
             {

@@ -17,7 +17,7 @@ from bench.evaluation.features.reference import held_out, reference
 from bench.evaluation.metrics.registry import METRICS
 from bench.evaluation.protocol import Protocol
 from bench.evaluation.samples import generate
-from bench.evaluation.scoring import Against
+from bench.evaluation.scoring import ReferenceSet
 
 MakeProtocol = Callable[..., Protocol]
 
@@ -32,10 +32,10 @@ def constant(n: int, generator: torch.Generator) -> Tensor:
 
 
 @pytest.fixture
-def against(extractor: Extractor, images: Callable[..., Tensor]) -> Against:
+def against(extractor: Extractor, images: Callable[..., Tensor]) -> ReferenceSet:
     split = reference(images(200, seed=1), extractor)
     beside = held_out(images(400, seed=3), split, extractor, samples=60, seed=0, cells_wanted=10)
-    return Against(extractor, split, beside)
+    return ReferenceSet(extractor, split, beside)
 
 
 class Images(Dataset[Tensor]):
@@ -50,7 +50,7 @@ class Images(Dataset[Tensor]):
 
 
 def test_the_figures_are_those_of_torch_fidelity(
-    against: Against, images: Callable[..., Tensor], make_protocol: MakeProtocol
+    against: ReferenceSet, images: Callable[..., Tensor], make_protocol: MakeProtocol
 ) -> None:
     protocol = make_protocol(against, samples=200, seed=2020, kid_subset_size=100, kid_subsets=20)
     ours = evaluate(noise, against, protocol).metrics
@@ -76,7 +76,9 @@ def test_the_figures_are_those_of_torch_fidelity(
     assert ours["recall"] == pytest.approx(theirs["recall"], abs=1e-9)
 
 
-def test_an_evaluation_repeats_exactly_and_says_what_it_cost(against: Against, make_protocol: MakeProtocol) -> None:
+def test_an_evaluation_repeats_exactly_and_says_what_it_cost(
+    against: ReferenceSet, make_protocol: MakeProtocol
+) -> None:
     protocol = make_protocol(against, samples=150)
     stages: list[str] = []
     first = evaluate(noise, against, protocol, progress=lambda stage, *_: stages.append(stage))
@@ -95,7 +97,7 @@ def test_an_evaluation_repeats_exactly_and_says_what_it_cost(against: Against, m
 
 
 def test_a_selection_gives_the_figures_that_all_metrics_give_and_says_what_it_computed(
-    against: Against, make_protocol: MakeProtocol
+    against: ReferenceSet, make_protocol: MakeProtocol
 ) -> None:
     protocol = make_protocol(against)
     whole = evaluate(noise, against, protocol)
@@ -109,7 +111,9 @@ def test_a_selection_gives_the_figures_that_all_metrics_give_and_says_what_it_co
         assert part.flags == whole.flags
 
 
-def test_an_unknown_metric_is_refused_before_any_sample_is_drawn(against: Against, make_protocol: MakeProtocol) -> None:
+def test_an_unknown_metric_is_refused_before_any_sample_is_drawn(
+    against: ReferenceSet, make_protocol: MakeProtocol
+) -> None:
     def draw(n: int, generator: torch.Generator) -> Tensor:
         raise AssertionError("drawn")
 
@@ -118,7 +122,7 @@ def test_an_unknown_metric_is_refused_before_any_sample_is_drawn(against: Agains
 
 
 def test_the_reference_evaluated_against_itself_is_perfect(
-    against: Against, images: Callable[..., Tensor], make_protocol: MakeProtocol
+    against: ReferenceSet, images: Callable[..., Tensor], make_protocol: MakeProtocol
 ) -> None:
     protocol = make_protocol(against, samples=200, chunk=500, weights="none")
     found = evaluate_images(images(200, seed=1), against, protocol).metrics
@@ -127,7 +131,7 @@ def test_the_reference_evaluated_against_itself_is_perfect(
 
 
 def test_held_out_images_are_the_floor(
-    against: Against, images: Callable[..., Tensor], make_protocol: MakeProtocol
+    against: ReferenceSet, images: Callable[..., Tensor], make_protocol: MakeProtocol
 ) -> None:
     protocol = make_protocol(against, samples=150, weights="none")
     real = evaluate_images(images(180, seed=2), against, protocol).metrics
@@ -137,7 +141,7 @@ def test_held_out_images_are_the_floor(
         assert better, name
 
 
-def test_constant_samples_are_flagged_and_score_badly(against: Against, make_protocol: MakeProtocol) -> None:
+def test_constant_samples_are_flagged_and_score_badly(against: ReferenceSet, make_protocol: MakeProtocol) -> None:
     found = evaluate(constant, against, make_protocol(against))
     assert found.flags == (
         "only 1 of 60 samples are distinct",
@@ -168,20 +172,20 @@ def test_constant_samples_are_flagged_and_score_badly(against: Against, make_pro
     ],
 )
 def test_nothing_wrong_becomes_a_number(
-    against: Against, make_protocol: MakeProtocol, sample: Any, changes: Any, message: str
+    against: ReferenceSet, make_protocol: MakeProtocol, sample: Any, changes: Any, message: str
 ) -> None:
     with pytest.raises(EvaluationError, match=message):
         evaluate(sample, against, make_protocol(against, **changes))
 
 
-def test_more_samples_than_reference_images_are_judged(against: Against, make_protocol: MakeProtocol) -> None:
+def test_more_samples_than_reference_images_are_judged(against: ReferenceSet, make_protocol: MakeProtocol) -> None:
     found = evaluate(noise, against, make_protocol(against, samples=300, kid_subset_size=200))
     assert sorted(found.fid_by_count) == [75, 150, 300]
     assert {"fid", "kid", "precision", "recall", "density", "coverage"} <= set(found.metrics)
 
 
 def test_fewer_real_images_than_samples_are_refused(
-    against: Against, images: Callable[..., Tensor], make_protocol: MakeProtocol
+    against: ReferenceSet, images: Callable[..., Tensor], make_protocol: MakeProtocol
 ) -> None:
     with pytest.raises(EvaluationError, match="samples=60 are more than the 50 images"):
         evaluate_images(images(50, seed=2), against, make_protocol(against))

@@ -18,7 +18,7 @@ from bench.evaluation.features.reference import held_out, reference
 from bench.evaluation.features.registry import load_extractor
 from bench.evaluation.keys import seeded
 from bench.evaluation.protocol import Protocol
-from bench.evaluation.scoring import Against
+from bench.evaluation.scoring import ReferenceSet
 
 
 def noise(n: int, generator: torch.Generator) -> Tensor:
@@ -38,7 +38,7 @@ def main(rank: int, world_size: int, folder: Path) -> None:
     split = torch.load(folder / "split.pt")
     train = reference(split, extractor)
     beside = held_out(split.flip(3), train, extractor, samples=110, seed=0, cells_wanted=3)
-    against = Against(extractor, train, beside)
+    against = ReferenceSet(extractor, train, beside)
     protocol = Protocol(
         data="mnist",
         extractor=extractor.name,

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.results import records
+from bench.runtime.files import visible
 
 
 def example(run_id: str = "vae-mnist-0-00000000") -> records.Record:
@@ -55,4 +56,4 @@ def test_visible_files_are_neither_hidden_nor_in_hidden_folders(tmp_path: Path) 
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).touch()
     (home / "folder.png").mkdir()
-    assert records.visible(home, "**/*.png") == [home / "a.png", home / "b/1.png"]
+    assert visible(home, "**/*.png") == [home / "a.png", home / "b/1.png"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.results import status as live
+from bench.results.layout import STATUS
 from bench.runtime import console as progress
 from bench.runtime.console import Bar
 from bench.runtime.locks import exclusive
@@ -24,7 +25,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def test_a_bar_is_seen_with_its_time_and_curves_until_the_block_ends(tmp_path: Path, clock: list[float]) -> None:
     folder = tmp_path / "runs" / "r1"
-    with exclusive(tmp_path, "r1"), live.shown("r1", CONFIG, folder):
+    with exclusive(tmp_path, "r1"), live.publish_status("r1", CONFIG, folder):
         assert live.running(tmp_path) == []
         with Bar("train vae", 1000, "images", done=200) as bar:
             bar.curves = {"images_seen": [250.0], "loss": [2.0]}
@@ -48,16 +49,16 @@ def test_a_bar_is_seen_with_its_time_and_curves_until_the_block_ends(tmp_path: P
 
 def test_a_killed_run_is_doing_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "runs" / "r1"
-    with exclusive(tmp_path, "r1"), live.shown("r1", CONFIG, folder), Bar("train vae", 10, "images") as bar:
+    with exclusive(tmp_path, "r1"), live.publish_status("r1", CONFIG, folder), Bar("train vae", 10, "images") as bar:
         bar.advance()
-        left = (folder / live.FILE).read_text()
-    (folder / live.FILE).write_text(left)
+        left = (folder / STATUS).read_text()
+    (folder / STATUS).write_text(left)
     assert live.running(tmp_path) == [], "whoever wrote it holds no lock any more"
     with exclusive(tmp_path, "r1"):
         assert [one.done for one in live.running(tmp_path)] == [1]
-        (folder / live.FILE).write_text(left[:-5])
+        (folder / STATUS).write_text(left[:-5])
         assert live.running(tmp_path) == []
-        (folder / live.FILE).write_text(json.dumps({"run_id": "r1", "of": "another version"}))
+        (folder / STATUS).write_text(json.dumps({"run_id": "r1", "of": "another version"}))
         assert live.running(tmp_path) == []
 
 
@@ -66,6 +67,6 @@ def test_a_full_disk_ends_no_training(tmp_path: Path, monkeypatch: pytest.Monkey
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(live, "write_text", full)
-    with live.shown("r1", CONFIG, tmp_path), Bar("train vae", 10, "images") as bar:
+    with live.publish_status("r1", CONFIG, tmp_path), Bar("train vae", 10, "images") as bar:
         bar.advance()
     assert math.isclose(bar.done, 1)

@@ -8,21 +8,23 @@ import torch
 
 from bench.config.load import load
 from bench.evaluation.metrics.memorisation import cell_of
-from bench.runs.baselines import BASELINES, baselines, class_missing, held_out, one_in_ten_spoiled
-from bench.runs.context import Standard, standard
-from bench.runs.evaluate import evaluate_floor
+from bench.runs.baselines import BASELINES, baselines, class_missing, held_out, measure_baselines, one_in_ten_spoiled
+from bench.runs.context import EvaluationContext, evaluation_context
 from datamodules import DATAMODULES, ImageDataModule
 
 NAMES = {"held-out", "class-missing", "one-in-ten-spoiled"}
 
 
+Digits = tuple[ImageDataModule, EvaluationContext]
+
+
 @pytest.fixture
-def digits(small_mnist: Path) -> tuple[ImageDataModule, Standard]:
-    """512 + 256 digits and what they are judged by at 64 samples."""
+def digits(small_mnist: Path) -> Digits:
+    """512 + 256 digits and what they are judged by, at 64 samples."""
     data = DATAMODULES["mnist"]()
     data.setup()
     config = load(["model=vae", "evaluation.samples=64", "trainer.accelerator=cpu"])[0]
-    return data, standard(config, data, "32-true")
+    return data, evaluation_context(config, data, "32-true")
 
 
 def of(images: torch.Tensor, data: ImageDataModule) -> torch.Tensor:
@@ -32,31 +34,38 @@ def of(images: torch.Tensor, data: ImageDataModule) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_one_class_of_ten_is_missing_and_no_other(digits: tuple[ImageDataModule, Standard], seed: int) -> None:
-    data, by = digits
-    every = class_missing(data, by.against, 10_000, seed)
+def test_one_class_of_ten_is_missing_and_no_other(digits: Digits, seed: int) -> None:
+    data, evaluation = digits
+    every = class_missing(data, evaluation.reference_set, 10_000, seed)
     labels = data.test_labels[of(every, data)]
     (gone,) = set(range(10)) - set(labels.tolist())
     assert len(every) == (data.test_labels != gone).sum()
-    assert len(class_missing(data, by.against, 64, seed)) == 64
+    assert len(class_missing(data, evaluation.reference_set, 64, seed)) == 64
 
 
-def test_one_cell_of_ten_is_missing_where_there_are_no_labels(digits: tuple[ImageDataModule, Standard]) -> None:
-    data, by = digits
+def test_one_cell_of_ten_is_missing_where_there_are_no_labels(
+    digits: Digits,
+) -> None:
+    data, evaluation = digits
     data.train_labels, data.test_labels = torch.zeros_like(data.train_labels), torch.zeros_like(data.test_labels)
-    assert by.against.held_out is not None
-    cells = cell_of(by.against.extractor(data.test_images), by.against.held_out.centroids)
-    kept = cells[of(class_missing(data, by.against, 10_000, 0), data)]
+    assert evaluation.reference_set.held_out is not None
+    cells = cell_of(evaluation.reference_set.extractor(data.test_images), evaluation.reference_set.held_out.centroids)
+    kept = cells[of(class_missing(data, evaluation.reference_set, 10_000, 0), data)]
     (gone,) = set(cells.tolist()) - set(kept.tolist())
     assert len(kept) == (cells != gone).sum()
 
 
-def test_exactly_one_in_ten_is_spoiled_of_the_images_of_the_floor(digits: tuple[ImageDataModule, Standard]) -> None:
-    data, by = digits
-    plain, spoiled = held_out(data, by.against, 60, 0), one_in_ten_spoiled(data, by.against, 60, 0)
+def test_exactly_one_in_ten_is_spoiled_of_the_images_of_the_floor(
+    digits: Digits,
+) -> None:
+    data, evaluation = digits
+    plain, spoiled = (
+        held_out(data, evaluation.reference_set, 60, 0),
+        one_in_ten_spoiled(data, evaluation.reference_set, 60, 0),
+    )
     changed = (plain != spoiled).flatten(1).any(1)
     assert changed.sum() == 6
-    assert not torch.equal(spoiled, one_in_ten_spoiled(data, by.against, 60, 1))
+    assert not torch.equal(spoiled, one_in_ten_spoiled(data, evaluation.reference_set, 60, 1))
 
 
 def test_points_have_held_out_ones_alone() -> None:
@@ -70,8 +79,8 @@ def test_each_is_recorded_once_with_a_number_of_its_own(small_mnist: Path) -> No
     config = load(words)[0]
     data = DATAMODULES["mnist"]()
     data.setup()
-    by = standard(config, data, "32-true")
-    evaluate_floor(config, data, by)
+    evaluation = evaluation_context(config, data, "32-true")
+    measure_baselines(config, data, evaluation)
     files = {file: file.stat().st_mtime_ns for file in Path("r/records").glob("*.json")}
     found = {}
     for file in files:
@@ -87,5 +96,5 @@ def test_each_is_recorded_once_with_a_number_of_its_own(small_mnist: Path) -> No
         assert f"of {counts[name]} images, all there are, where rows have 400 samples" in result["flags"]
     fid = {name: result["metrics"]["fid"] for name, result in found.items()}
     assert fid["held-out"] < min(fid["class-missing"], fid["one-in-ten-spoiled"])
-    evaluate_floor(config, data, by)
+    measure_baselines(config, data, evaluation)
     assert {file: file.stat().st_mtime_ns for file in Path("r/records").glob("*.json")} == files

@@ -9,7 +9,7 @@ import pytest
 from bench.cli.main import main
 from bench.config.load import load
 from bench.results.records import read_all
-from bench.runs.run import build_model
+from bench.runs.build import build_model
 from datamodules.base import Split
 from datamodules.cifar10 import FOLDER, Cifar10
 from models import MODELS

@@ -121,7 +121,7 @@ def test_protocols_decide_where_they_are_known() -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_a_class_offers_the_abilities_that_its_instances_have(name: str, tiny: dict[str, list[str]]) -> None:
     """So a plan before the model is loaded is the plan after it."""
-    from bench.runs.run import build_model
+    from bench.runs.build import build_model
 
     (config,) = load([f"model={name}", "preset=smoke", *tiny[name]])
     model = build_model(config, (1, 28, 28))

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from bench.cli import main as cli
-from bench.results.records import write_text
 from bench.runtime import signals
+from bench.runtime.files import write_text
 from bench.training.fit import Interrupted
 
 PATIENCE = 300  # seconds, for a machine that others use, too
@@ -96,7 +96,7 @@ def test_a_signal_right_after_a_file_has_its_name_leaves_it_whole_and_is_still_t
 
 STAGES = {  # what is called in each stage of a command, in their order
     "reference features": "bench.runs.context.reference",
-    "real images": "bench.runs.evaluate.evaluate_images",
+    "real images": "bench.runs.baselines.evaluate_images",
     "timing": "bench.runs.evaluate.time_sampling",
     "samples": "bench.runs.evaluate.evaluate",
     "pictures": "bench.plots.model_pictures.draw",

@@ -9,7 +9,7 @@ import torch
 
 from bench.config.load import load
 from bench.evaluation.features.registry import load_extractor
-from bench.runs.run import build_model
+from bench.runs.build import build_model
 from bench.speed import evaluation, memory
 from bench.speed.sampling import AsUNet2D
 from models import MODELS

@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from bench.cli.main import main
-from bench.config.load import load, run_id
+from bench.config.load import load
 from bench.config.schema import ConfigError
 from bench.results import records
+from bench.results.identity import run_id
+from bench.runtime.files import write_bytes, write_text
 from bench.sweep import away
 from bench.sweep.away import Order
 from bench.sweep.executor import Cell
@@ -100,7 +102,7 @@ def test_all_but_checkpoints_is_collected_wherever_the_folder_lies(tmp_path: Pat
             f"failures/{RUN}.json", f"sweeps/logs/{RUN}.log"]  # fmt: skip
     left = [f"runs/{RUN}/checkpoints/a.ckpt", "runs/other/final.ckpt", "pictures/other/samples.png", "failures/o.json"]
     for name in (*kept, *left):
-        records.write_text(results / name, name)
+        write_text(results / name, name)
     for name, family in ((RUN, "vae"), ("other", "vae"), ("held-out-mnist-0", records.FLOOR)):
         a_record(results, name, family=family)
     found = away.collect(results, CELL)
@@ -111,7 +113,7 @@ def test_all_but_checkpoints_is_collected_wherever_the_folder_lies(tmp_path: Pat
 def test_a_transfer_that_breaks_off_leaves_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A record without its weights could never be evaluated further."""
     files = {f"records/{RUN}.json": a_record(tmp_path / "there", RUN), f"runs/{RUN}/final.ckpt": b"weights"}
-    write = records.write_bytes
+    write = write_bytes
 
     def full(target: Path, content: bytes) -> None:
         if target.suffix == ".ckpt":
@@ -157,7 +159,7 @@ def test_a_log_goes_on_where_it_ended(tmp_path: Path) -> None:
 
 
 def test_only_what_is_needed_is_sent(tmp_path: Path) -> None:
-    records.write_text(tmp_path / "runs" / RUN / "final.ckpt", "weights")
+    write_text(tmp_path / "runs" / RUN / "final.ckpt", "weights")
     assert away.known(tmp_path, CELL) == {}, "without a record the run is trained anew"
     record = a_record(tmp_path, RUN)
     a_record(tmp_path, "other")

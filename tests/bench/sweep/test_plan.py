@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from bench.cli.main import main
-from bench.config.load import load, run_id
+from bench.config.load import load
 from bench.config.schema import ConfigError
 from bench.results import records
+from bench.results.identity import run_id
 from bench.sweep.executor import Cell
 from bench.sweep.plan import Planned, all_cells, complete, one_folder, probes
 from bench.sweep.result import timed_otherwise

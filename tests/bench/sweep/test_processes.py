@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.config.load import load, run_id
+from bench.config.load import load
 from bench.results import records
+from bench.results.identity import run_id
 
 pytestmark = pytest.mark.slow
 PATIENCE = 180  # seconds

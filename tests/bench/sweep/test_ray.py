@@ -13,9 +13,10 @@ import pytest
 import torch
 
 from bench.cli.main import main
-from bench.config.load import load, run_id
+from bench.config.load import load
 from bench.config.schema import ConfigError
 from bench.results import records
+from bench.results.identity import run_id
 from bench.sweep.executor import Cell, Outcome
 
 ray = pytest.importorskip("ray", reason="an extra: pip install ray")

@@ -15,14 +15,13 @@ from bench.cli.main import main
 from bench.config.load import load
 from bench.plots.model_pictures import PICTURES
 from bench.results.records import Record, read
-from bench.runs.run import build_data, build_model
+from bench.runs.build import build_data, build_model
 from bench.table.columns import COLUMNS
 from bench.table.summary import intervals, summary
 from bench.tracking import identity as tracking
-from bench.tracking.callback import MOMENTS, Tracked
+from bench.tracking.callback import MOMENTS, WandbCallback
 from bench.tracking.log import HEADINGS, digest
 from bench.tracking.session import Identity, Session
-from bench.training.callbacks import Curves
 from bench.training.fit import train
 
 VAE = ["train", "model=vae", "preset=smoke", "results=r", "trainer.accelerator=cpu", "train.images=3200",
@@ -188,8 +187,9 @@ def test_being_logged_changes_nothing_of_a_training_and_shows_what_it_would_samp
         words = [word for word in VAE[1:] if word not in ("model=vae", "train.images=3200")] + ["train.images=1600"]
         (config,) = load([*words, f"model={model}", f"wandb.mode={mode}", *tiny[model]])
         data, folder = build_data(config), small_mnist / mode
-        with tracking.open_session(config, folder) as told:
-            record = train(config, build_model(config, data.image_shape), data, folder, told)
+        with tracking.open_session(config, folder) as session:
+            callbacks = [WandbCallback(session, config, folder)] if session.on else []
+            record = train(config, build_model(config, data.image_shape), data, folder, callbacks)
         ends.append((record, torch.load(folder / "final.ckpt", weights_only=True)["state_dict"]))
         assert len(list((folder / "samples-over-training").glob("*"))) == (MOMENTS if mode == "offline" else 0)
     (silent, weights), (told_of, same) = ends
@@ -199,5 +199,5 @@ def test_being_logged_changes_nothing_of_a_training_and_shows_what_it_would_samp
     assert all(torch.equal(weights[key], same[key]) for key in weights)
     trained = build_model(config, data.image_shape)
     trained.load_state_dict(weights)  # the averaged ones where the model has them, as the last moment's grid
-    Tracked(told, Curves(), config, folder, 1600).draw(trained, data, small_mnist / "again.png")
+    WandbCallback(session, config, folder).draw(trained, data, small_mnist / "again.png")
     assert (folder / "samples-over-training" / "000001600.png").read_bytes() == (small_mnist / "again.png").read_bytes()

@@ -14,8 +14,9 @@ import torch
 import torch.distributed as dist
 
 import models.base
-from bench.config.load import load, run_id
-from bench.runs.run import build_data, build_model
+from bench.config.load import load
+from bench.results.identity import run_id
+from bench.runs.build import build_data, build_model
 from bench.runtime.console import console
 from bench.training import callbacks, fit
 from models import GenerativeModel

@@ -15,10 +15,11 @@ from PIL import Image
 
 import models.base
 from bench.cli.main import main
-from bench.config.load import load, run_id
+from bench.config.load import load
 from bench.config.schema import ConfigError
 from bench.results import records
-from bench.runs.run import build_data, build_model
+from bench.results.identity import run_id
+from bench.runs.build import build_data, build_model
 from bench.training import callbacks, fit, resume
 from bench.training.callbacks import Diverged
 from bench.training.checkpoints import WholeFiles, check, newest_first

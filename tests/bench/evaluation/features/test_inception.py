@@ -23,7 +23,7 @@ from bench.evaluation.features.reference import reference, subset
 from bench.evaluation.features.registry import check_extractor, load_extractor
 from bench.evaluation.features.torch_fidelity import InceptionFeatures
 from bench.evaluation.protocol import Protocol
-from bench.evaluation.scoring import Against
+from bench.evaluation.scoring import ReferenceSet
 
 CIFAR10 = Path(os.environ.get("CIFAR10_ROOT", "data")) / "cifar-10-batches-py"
 
@@ -166,7 +166,7 @@ def test_the_published_smoke_test_of_torch_fidelity_comes_out() -> None:
 
     test = split("test_batch")
     extractor = load_extractor("inception-v3")
-    against = Against(extractor, reference(test[subset(len(test), 256, 2020, "baseline")], extractor))
+    against = ReferenceSet(extractor, reference(test[subset(len(test), 256, 2020, "baseline")], extractor))
     protocol = Protocol(
         data="cifar10",
         extractor=extractor.name,

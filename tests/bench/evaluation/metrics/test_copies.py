@@ -27,7 +27,7 @@ from bench.evaluation.metrics.copies import (
 )
 from bench.evaluation.metrics.feature_sets import Copies, FeatureSets, Nearest
 from bench.evaluation.protocol import Protocol
-from bench.evaluation.scoring import Against
+from bench.evaluation.scoring import ReferenceSet
 
 MakeProtocol = Callable[..., Protocol]
 
@@ -129,17 +129,17 @@ def test_fingerprints_are_equal_for_equal_images_alone(images: Callable[..., Ten
 
 
 @pytest.fixture
-def against(extractor: Extractor, images: Callable[..., Tensor]) -> Against:
+def against(extractor: Extractor, images: Callable[..., Tensor]) -> ReferenceSet:
     training, others = images(400, seed=1), images(600, seed=3)
     split = reference(training, extractor)
     beside = held_out(others, split, extractor, samples=100, seed=0, cells_wanted=4)
     pixels = training_pixels(training, others, split, beside, samples=100, seed=0)
-    return Against(extractor, split, beside, pixels=pixels)
+    return ReferenceSet(extractor, split, beside, pixels=pixels)
 
 
 @pytest.mark.parametrize("kind", ["equal", "shifted and darker", "other"])
 def test_copies_are_flagged_and_shown_among_samples_off_the_data(
-    kind: str, against: Against, images: Callable[..., Tensor], make_protocol: MakeProtocol
+    kind: str, against: ReferenceSet, images: Callable[..., Tensor], make_protocol: MakeProtocol
 ) -> None:
     training, samples = images(400, seed=1), 255 - images(100, seed=9)
     change: dict[str, Callable[[Tensor], Tensor]] = {
@@ -160,7 +160,7 @@ def test_copies_are_flagged_and_shown_among_samples_off_the_data(
     assert torch.equal(found.closest.images, change[kind](training[found.closest.training]))
 
 
-def test_points_and_few_images_have_no_pixels_to_align(against: Against, images: Callable[..., Tensor]) -> None:
+def test_points_and_few_images_have_no_pixels_to_align(against: ReferenceSet, images: Callable[..., Tensor]) -> None:
     assert against.held_out is not None
     arguments: Any = {"reference": against.reference, "held_out": against.held_out, "samples": 100, "seed": 0}
     assert training_pixels(torch.zeros(400, 2, 1, 1), torch.zeros(400, 2, 1, 1), **arguments) is None
@@ -168,7 +168,7 @@ def test_points_and_few_images_have_no_pixels_to_align(against: Against, images:
 
 
 def test_held_out_images_are_aligned_once_and_are_not_the_floors(
-    against: Against, images: Callable[..., Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    against: ReferenceSet, images: Callable[..., Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training, others = images(400, seed=1), images(600, seed=3)
     assert against.held_out is not None
@@ -185,7 +185,7 @@ def test_held_out_images_are_aligned_once_and_are_not_the_floors(
 
 
 def test_held_out_images_that_are_training_images_too_set_what_is_expected(
-    against: Against, images: Callable[..., Tensor], make_protocol: MakeProtocol
+    against: ReferenceSet, images: Callable[..., Tensor], make_protocol: MakeProtocol
 ) -> None:
     """Where a fifth of the held-out split is in the training split, a fifth of the samples may be."""
     training, others = images(400, seed=1), images(600, seed=3)

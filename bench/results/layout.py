@@ -1,0 +1,71 @@
+"""Where everything of a run lies below a results folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+STATUS = "live.json"
+
+
+@dataclass(frozen=True)
+class ResultsFolder:
+    """A results folder: records/, failures/, runs/, pictures/, sweeps/ and studies/ below `root`."""
+
+    root: Path
+
+    @property
+    def records(self) -> Path:
+        return self.root / "records"
+
+    @property
+    def failures(self) -> Path:
+        return self.root / "failures"
+
+    @property
+    def studies(self) -> Path:
+        return self.root / "studies"
+
+    @property
+    def sweep_logs(self) -> Path:
+        return self.root / "sweeps" / "logs"
+
+    def record(self, run_id: str) -> Path:
+        return self.records / f"{run_id}.json"
+
+    def failure(self, run_id: str) -> Path:
+        """Why a training diverged, while there is no record."""
+        return self.failures / f"{run_id}.json"
+
+    def run(self, run_id: str) -> Path:
+        """The folder of a run's weights, checkpoints, status and W&B files."""
+        return self.root / "runs" / run_id
+
+    def weights(self, run_id: str) -> Path:
+        """The final weights."""
+        return weights_of(self.run(run_id))
+
+    def status(self, run_id: str) -> Path:
+        """What a run that goes on is doing."""
+        return self.run(run_id) / STATUS
+
+    @property
+    def statuses(self) -> str:
+        """A pattern below `root` of every run's status."""
+        return f"runs/*/{STATUS}"
+
+    def pictures(self, run_id: str) -> Path:
+        """The folder of the pictures of a run and of its samples."""
+        return self.root / "pictures" / run_id
+
+    def sweep(self, name: str) -> Path:
+        """What a search has proposed so far."""
+        return self.root / "sweeps" / f"{name}.json"
+
+
+def weights_of(run: Path) -> Path:
+    """The final weights in a run's folder."""
+    return run / "final.ckpt"
+
+
+def checkpoints_of(run: Path) -> Path:
+    """The folder of the checkpoints that a stopped training goes on from, in a run's folder."""
+    return run / "checkpoints"

@@ -1,0 +1,88 @@
+"""From a configuration to its data and its model, and what is refused before any training."""
+
+from pathlib import Path
+
+import lightning as L
+import torch
+from rich.markup import escape
+
+from bench.config.load import without_name
+from bench.config.schema import Config, ConfigError
+from bench.evaluation.features.registry import check_extractor
+from bench.evaluation.keys import key
+from bench.evaluation.protocol import NEIGHBOURS
+from bench.runtime import ranks
+from bench.runtime.console import console
+from datamodules import DATAMODULES, ImageDataModule
+from models import MODELS, GenerativeModel
+
+SMALLEST_SIDE = 4  # pixels; the classifiers' two poolings leave one of it, and SSIM's window is 3 x 3
+
+
+def build_data(config: Config) -> ImageDataModule:
+    """Load and check the configured images."""
+    build = DATAMODULES[config.data["name"]]
+    train = config.train
+    data = build(**without_name(config.data), batch_size=train.batch, images=train.images, seed=config.seed)
+    ranks.on_first(data.prepare_data)
+    ranks.on_each(data.prepare_data)  # finds its files there, but on machines with no file system in common
+    ranks.on_each(data.setup)
+    ranks.on_first(lambda: print_notes(data))
+    return data
+
+
+def print_notes(data: ImageDataModule) -> None:
+    """Print what a user should know about the files of a data set, a line each."""
+    for note in data.notes:
+        console.print(f"  [yellow]{escape(note)}[/]")
+
+
+def is_images(data: ImageDataModule) -> bool:
+    """Tell 8-bit images from points of a plane, which only sampling is compared on."""
+    return data.train_images.dtype == torch.uint8
+
+
+def build_model(config: Config, image_shape: tuple[int, int, int]) -> GenerativeModel:
+    """Build the configured model with the initial weights of its seed."""
+    L.seed_everything(key("initial weights", config.seed), verbose=False)
+    try:
+        return MODELS[config.model["name"]](image_shape, **without_name(config.model))
+    except ValueError as error:
+        raise ConfigError(f"model={config.model['name']}: {error}") from None
+
+
+def load_weights(model: GenerativeModel, file: Path) -> None:
+    """Fill the model from final weights; ConfigError if they are of another version of it."""
+    try:
+        model.load_state_dict(torch.load(file, map_location="cpu", weights_only=True)["state_dict"])
+    except RuntimeError as error:
+        raise ConfigError(f"{file}: weights of another version of the model; train it again") from error
+
+
+def preflight(config: Config, data: ImageDataModule, model: GenerativeModel) -> None:
+    """Refuse before any training what could not be trained, sampled or evaluated."""
+    for name, sampler in config.samplers.items():
+        try:
+            model.check_sampler(**sampler)
+        except ValueError as error:
+            raise ConfigError(f"samplers.{name}: {error}") from None
+    check_evaluation(config, data)
+
+
+def check_evaluation(config: Config, data: ImageDataModule) -> None:
+    """Refuse settings that the images or the machine cannot meet."""
+    settings = config.evaluation
+    weights = Path(settings.extractor_weights) if settings.extractor_weights else None
+    check_extractor(settings.extractor, data.image_shape[0], weights)
+    if is_images(data) and min(data.image_shape[1:]) < SMALLEST_SIDE:
+        height, width = data.image_shape[1:]
+        raise ConfigError(
+            f"data={config.data['name']}: images of {height} x {width} pixels are too small to be evaluated, which "
+            f"takes {SMALLEST_SIDE} x {SMALLEST_SIDE}"
+        )
+    smallest = min(len(data.train_images), len(data.test_images))
+    if smallest <= NEIGHBOURS:
+        raise ConfigError(
+            f"data={config.data['name']}: {smallest} images in the smaller split are too few to have {NEIGHBOURS} "
+            "nearest neighbours each; give more images"
+        )

@@ -1,0 +1,46 @@
+"""A record in words: what the run was, what it cost, and under which protocols it was measured."""
+
+from typing import Any
+
+from bench.evaluation.protocol import Protocol
+from bench.results.records import FLOOR, Record
+from bench.results.selection import describe
+from bench.table.columns import FAMILIES, REFERENCE
+
+PAGES = FAMILIES | REFERENCE | {FLOOR: "references"}
+
+
+def settings(record: Record) -> dict[str, str]:
+    """`setting()` -> its sentence, of every way in which the record's samples were measured."""
+    stated = [Protocol.from_dict(result.protocol) for result in record.results.values()]
+    return {protocol.setting(): protocol.line() for protocol in stated}
+
+
+def said(record: Record) -> dict[str, str]:
+    """What the run was and what it cost."""
+    config = record.config
+    facts = {
+        "model": f"{config['model']['name']} ({PAGES.get(record.family, record.family)})",
+        "settings": ", ".join(f"{key} {value}" for key, value in config["model"].items() if key != "name"),
+        "data": f"{config['data']['name']}, training images sha {record.data_digest[:8]}",
+        "preset": " – ".join(filter(None, (record.preset, config.get("stamp", "")))),
+        "code": f"{record.code['commit'][:12]}{described(record.code)}; "
+        + ", ".join(f"{name} {version}" for name, version in record.libraries.items()),
+    }
+    if record.images_seen:
+        processes = record.hardware.get("processes", 1)
+        facts["training"] = (
+            f"{record.images_seen:,} images in batches of {config['train']['batch']}, seed {config['seed']}: "
+            f"{record.train_seconds / 60:.1f} min on {describe(record.hardware)}"
+            f"{f', {processes} processes' if processes > 1 else ''}, {record.precision}"
+        )
+        facts["weights"] = f"{record.parameters / 1e6:.2f} M, {record.sampling_parameters / 1e6:.2f} M of them draw"
+    return {name: text for name, text in facts.items() if text}
+
+
+def described(code: dict[str, Any]) -> str:
+    """Whether the code was that of its commit, and what trained before it; empty for one clean commit."""
+    changes = {True: "", False: ", with changes not committed", None: ", changes unknown"}[code["clean"]]
+    before = {stretch["code"]["commit"][:12]: None for stretch in code.get("earlier", ())}
+    others = ", ".join(commit for commit in before if not code["commit"].startswith(commit))
+    return changes + (f" (begun by {others})" if others else "")
