@@ -53,6 +53,12 @@ def test_a_dead_link_and_a_dead_anchor_are_found(tmp_path: Path) -> None:
     assert dead_links(tmp_path / "a.md", text) == ["gone.md", "#nowhere"]
 
 
+@pytest.mark.parametrize("name", TEXTS)
+def test_every_file_of_the_code_that_a_document_names_exists(name: str) -> None:
+    files = set(re.findall(r"`((?:bench|tests)/[\w/]+(?:\.\w+|/))`", TEXTS[name]))
+    assert [file for file in sorted(files) if not (HOUSE / file).exists()] == []
+
+
 def test_generated_blocks_are_what_the_published_files_give() -> None:
     """Where this fails: `make docs`."""
     check = subprocess.run([*GENERATE, "--check", "--diff"], capture_output=True, text=True, cwd=HOUSE)
