@@ -1,4 +1,5 @@
 # make table: everything from a fresh clone to the table.   make test: everything from a fresh clone to the tests.
+# make docs: the generated blocks of README and docs/.   make site: the same files as a website, in site/.
 # make results: the other data sets, every family on MNIST with three seeds, and whether the published table came out again.
 PYTHON ?= python3
 RESULTS ?= results
@@ -9,7 +10,7 @@ BIN := .venv/bin
 # Fashion-MNIST first: if it cannot be had, that shows at once and not after hours
 BESIDE := fashion_mnist stacked_mnist grid_25 ring_8
 
-.PHONY: table smoke results test slow lint clean
+.PHONY: table smoke results test slow lint docs site clean
 
 table: .venv/installed
 	$(BIN)/bench train preset=quick results=$(RESULTS)
@@ -46,6 +47,13 @@ lint: .venv/tested
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: .venv/tested
+	$(BIN)/python docs/generate.py
+
+site: .venv/installed
+	$(BIN)/python -m pip install -e ".[site]"
+	$(BIN)/mkdocs build
+
 .venv/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "bench needs Python 3.10 or newer; run make PYTHON=python3.12, say")'
 	$(PYTHON) -m venv .venv
@@ -60,4 +68,4 @@ lint: .venv/tested
 	touch $@
 
 clean:
-	rm -rf .venv results/runs results/smoke
+	rm -rf .venv site results/runs results/smoke

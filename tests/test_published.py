@@ -1,4 +1,4 @@
-"""What README and results/published show is what the committed records give."""
+"""What results/published shows is what the committed records give."""
 
 import re
 import shutil
@@ -9,8 +9,6 @@ import pytest
 from bench.cli.main import main
 from bench.speed import report
 from bench.speed.command import QUESTIONS
-from bench.table import render
-from bench.table.literature import CHECKED, LINK, SOURCE, literature_grid
 
 HOUSE = Path(__file__).resolve().parent.parent
 PUBLISHED = HOUSE / "results" / "published"
@@ -55,33 +53,7 @@ def test_the_committed_page_is_what_the_committed_records_give(capsys: pytest.Ca
     assert capsys.readouterr().err == f"{PUBLISHED / 'report.html'}: the page is what the records give\n"
 
 
-@pytest.mark.parametrize(
-    ("block", "folder"),
-    [(name, ".") for name in ("lecture", "nine", "figures", "beside")]
-    + [(name, name) for name in ("stacked_mnist", "fashion_mnist")],
-)
-def test_readme_shows_the_committed_tables(block: str, folder: str) -> None:
-    readme = (HOUSE / "README.md").read_text()
-    (shown,) = re.findall(rf"<!-- table:{block} -->\n(.*?)\n<!-- /table:{block} -->", readme, re.DOTALL)
-    assert shown.strip() in (PUBLISHED / folder / "TABLE.md").read_text()
-    assert shown.strip()
-
-
-def test_readme_shows_the_published_figures_of_others_as_they_are_kept() -> None:
-    readme = (HOUSE / "README.md").read_text()
-    (shown,) = re.findall(r"<!-- table:literature -->\n(.*?)\n<!-- /table:literature -->", readme, re.DOTALL)
-    assert shown == render.markdown_grid(literature_grid(), "--:")
-    words = " ".join(readme.split())
-    for said in (CHECKED, SOURCE, LINK):
-        assert said in words
-
-
-def test_readme_shows_the_committed_speeds() -> None:
+def test_the_committed_speeds_are_what_their_record_gives() -> None:
     chapters = report.read(PUBLISHED)
-    made = report.markdown(chapters)
-    assert (PUBLISHED / report.MARKDOWN).read_text() == made
-    (shown,) = re.findall(
-        r"<!-- table:speed -->\n(.*?)\n<!-- /table:speed -->", (HOUSE / "README.md").read_text(), re.DOTALL
-    )
-    assert shown.strip() == made.strip()
+    assert (PUBLISHED / report.MARKDOWN).read_text() == report.markdown(chapters)
     assert set(chapters) == set(QUESTIONS)

@@ -1,0 +1,45 @@
+"""Fill the generated blocks of the documents from the published results: `make docs`.
+
+Cog runs the call in each `[[[cog ... ]]]` comment and writes its output below. `python docs/generate.py --check --diff`
+writes nothing and fails where a block is not what the published files give.
+"""
+
+import html
+import re
+import sys
+from pathlib import Path
+
+from cogapp import Cog
+
+ROOT = Path(__file__).resolve().parent.parent
+PUBLISHED = ROOT / "results" / "published"
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+BLOCK = re.compile(r"^(?=\*\*|Marks by rule:)", re.MULTILINE)  # a block of TABLE.md begins at its heading
+
+
+def show(file: str, *headings: str) -> None:
+    """Write blocks of a published Markdown file, by how their headings begin; "" names the block before the first."""
+    first, *others = BLOCK.split((PUBLISHED / file).read_text())
+    for heading in headings:
+        matches = [block for block in others if block.lstrip("*").startswith(heading)] if heading else [first]
+        if len(matches) != 1:
+            raise ValueError(f"{file}: {len(matches)} blocks begin with {heading!r}, not one")
+        print("\n" + re.sub(r" {2,}", " ", matches[0]).strip())
+    print()
+
+
+def literature() -> None:
+    """Write the figures published by others, as the published page shows them, and their source."""
+    page = (PUBLISHED / "report.html").read_text()
+    section = page.partition('id="elsewhere-title"')[2].partition("</table>")[0]
+    lines = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>(.*?)</tr>", section)]
+    lines.insert(1, [":--", ":--", *["--:"] * (len(lines[0]) - 3), ":--"])
+    (source,) = re.findall(r"(FID and recall as in .*?)</p>", section)
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    source = re.sub(r'<a href="([^"]*)">(.*?)</a>', r"[\2](\1)", source)
+    print(f"\n{html.unescape(table)}\n\n{html.unescape(source)}\n")
+
+
+if __name__ == "__main__":
+    options = ["-I", str(ROOT / "docs"), "-P", "-p", "from generate import literature, show"]
+    sys.exit(Cog().main(["cog", *options, *(sys.argv[1:] or ["-r"]), *map(str, DOCUMENTS)]))
