@@ -12,7 +12,7 @@ from bench.runtime import ranks
 from bench.runtime.console import console
 from bench.training.callbacks import Diverged
 from bench.training.fit import Interrupted
-from datamodules import DataError
+from datamodules.base import DataError
 
 MISTAKES = (ConfigError, DataError, Diverged, EvaluationError, RecordError, TableError)
 DISK = {  # what a user can mend

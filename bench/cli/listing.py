@@ -11,7 +11,7 @@ from bench.config.schema import check_name
 from bench.evaluation.features.registry import known_extractors
 from bench.evaluation.features.weights import STACKED, classifier_files
 from bench.evaluation.metrics.registry import METRICS
-from bench.table.abilities import ABILITIES
+from bench.evaluation.tasks.registry import ABILITIES
 from datamodules import DATAMODULES
 from models import MODELS
 

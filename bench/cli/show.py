@@ -69,7 +69,8 @@ def missing(record: Record) -> dict[str, str]:
         config: Config = check(Config, record.config)
     except ConfigError as error:
         return {"missing": f"unknown, because its configuration is of another version: {error}"}
-    steps = plan(config, record)
+    # those that were measured before: which others the model has, only its class could tell, which takes torch
+    steps = plan(config, record, abilities={ability.protocol["ability"] for ability in record.abilities.values()})
     return {"missing": sentence(steps)} if steps else {}
 
 

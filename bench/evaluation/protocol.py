@@ -13,6 +13,7 @@ from bench.evaluation.errors import EvaluationError, unknown
 Setting = bool | int | float | str | None
 
 NEIGHBOURS = 5  # of density and coverage; precision and recall take fewer
+GROUPS = 20  # of samples, of the jackknife behind an interval
 ROW_FIELDS = ("weights", "sampler", "sampler_settings", "precision")  # may differ between the rows of one table
 
 LEAST = {  # the smallest integer that makes sense

@@ -11,7 +11,9 @@ from torch import Tensor
 from bench.evaluation.scoring import Closest, Evaluation
 from bench.plots.image_grid import DPI, POINTS, TEXT, Sheet, save
 from bench.plots.model_pictures import save_grid
-from datamodules import ImageDataModule, Mixture
+from bench.results.layout import row_file
+from datamodules.base import ImageDataModule
+from datamodules.mixtures import Mixture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,11 +29,6 @@ def draw_row(judged: Evaluation, data: ImageDataModule, sampler: str, folder: Pa
     save_grid(judged.images, row_file(folder, "samples", sampler))
     if judged.closest:
         save(closest_pairs(judged.closest, data.train_images), row_file(folder, "nearest", sampler))
-
-
-def row_file(folder: Path, kind: str, sampler: str) -> Path:
-    """Where the picture of a kind, "samples" or "nearest", lies of the row with this sampler."""
-    return folder / (f"{kind}.png" if sampler == "default" else f"{kind}-{sampler}.png")
 
 
 def closest_pairs(closest: Closest, training: Tensor) -> Sheet:

@@ -69,3 +69,8 @@ def weights_of(run: Path) -> Path:
 def checkpoints_of(run: Path) -> Path:
     """The folder of the checkpoints that a stopped training goes on from, in a run's folder."""
     return run / "checkpoints"
+
+
+def row_file(folder: Path, kind: str, sampler: str) -> Path:
+    """Where the picture of a kind, "samples" or "nearest", lies of the row with this sampler."""
+    return folder / (f"{kind}.png" if sampler == "default" else f"{kind}-{sampler}.png")

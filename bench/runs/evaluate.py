@@ -23,7 +23,7 @@ from bench.runs.plan import Step
 from bench.runtime import ranks
 from bench.runtime.console import Bar, console
 from bench.runtime.provenance import code_version
-from models import GenerativeModel
+from models.base import GenerativeModel
 
 ROW_STEPS = ("sampler", "metrics", "timing")  # of bench.runs.plan
 

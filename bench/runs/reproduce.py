@@ -24,7 +24,7 @@ from bench.runs.plan import missing_metrics
 from bench.runs.run import run_config
 from bench.runtime.console import console
 from bench.runtime.locks import exclusive
-from datamodules import DataError
+from datamodules.base import DataError
 
 
 def reevaluate(run: str, overrides: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ from bench.speed.answers import Tick
 from bench.speed.bare import BareLoop
 from bench.speed.evaluation import feature_sets
 from bench.speed.turns import now
-from datamodules import BatchStream
+from datamodules.stream import BatchStream
 from models.ddpm import DDPM
 
 SIDES = (28, 32, 64)

@@ -26,7 +26,7 @@ from bench.runs.build import build_data, build_model
 from bench.speed.answers import Answer, Tick
 from bench.speed.evaluation import feature_sets
 from bench.training.fit import build_trainer
-from datamodules import ImageDataModule
+from datamodules.base import ImageDataModule
 from models.ddpm import DDPM
 
 IMAGES = 100_000

@@ -20,7 +20,7 @@ from bench.config.schema import Config
 from bench.runs.build import build_model
 from bench.speed.answers import Answer, Tick, quartiles
 from bench.speed.turns import ENDLESS, Rival, Speeds, compare, trimmed_mean
-from datamodules import ImageDataModule
+from datamodules.base import ImageDataModule
 
 SECONDS, TURNS = 1.0, 8
 DDPM_TARGET = {"cpu": 2.0, "cuda": 1.3}

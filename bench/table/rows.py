@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.evaluation.metrics.intervals import GROUPS
-from bench.evaluation.protocol import ROW_FIELDS, Protocol
+from bench.evaluation.protocol import GROUPS, ROW_FIELDS, Protocol
 from bench.results.identity import headline, identity
 from bench.results.records import FLOOR, OUTSIDE, Record, Result
 from bench.results.selection import describe

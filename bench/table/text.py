@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bench.table.abilities import TERM
+from bench.evaluation.tasks.registry import TERM
 from bench.table.build import Cell, Table
 from bench.table.columns import (
     BASELINES,

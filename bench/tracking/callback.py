@@ -17,8 +17,8 @@ from bench.plots.sample_pictures import scatter
 from bench.tracking.log import GRIDS, grids, history
 from bench.tracking.session import Session
 from bench.training.callbacks import Curves, Untimed, at_point, callback
-from datamodules import Mixture
-from models import GenerativeModel
+from datamodules.mixtures import Mixture
+from models.base import GenerativeModel
 
 MOMENTS = 8  # of a training at which its samples are drawn, the last at its end
 IMAGES, POINTS = 16, 500  # that a moment's grid, or scatter of points, is made of

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.plots.model_pictures import CAPTIONS
-from bench.plots.sample_pictures import row_file
-from bench.results.layout import ResultsFolder
+from bench.plots.captions import CAPTIONS
+from bench.results.layout import ResultsFolder, row_file
 from bench.results.records import Record, path
 from bench.runtime.files import visible
 from bench.table.aggregate import names

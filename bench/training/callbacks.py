@@ -11,8 +11,7 @@ from torch import Tensor
 
 from bench.evaluation.keys import key
 from bench.runtime.console import Bar
-from models import GenerativeModel
-from models.base import LOG_EVERY
+from models.base import LOG_EVERY, GenerativeModel
 
 MultiAverage = Callable[[list[Tensor], list[Tensor], Tensor | int], None]
 

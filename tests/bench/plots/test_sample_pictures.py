@@ -9,7 +9,8 @@ from PIL import Image
 
 from bench.evaluation.scoring import Closest, Evaluation
 from bench.plots.sample_pictures import closest_pairs, draw_row, scatter
-from datamodules import DATAMODULES, Mixture
+from datamodules import DATAMODULES
+from datamodules.mixtures import Mixture
 
 
 def test_pairs_are_the_samples_above_their_training_images() -> None:

@@ -13,11 +13,11 @@ from bench.config.schema import Config, ConfigError
 from bench.evaluation.metrics.feature_sets import FeatureSets
 from bench.evaluation.metrics.intervals import Estimate
 from bench.evaluation.metrics.registry import METRICS
+from bench.evaluation.tasks.registry import ABILITIES
 from bench.results.records import Ability, Record, Result
 from bench.runs import plan as planning
 from bench.runs.baselines import BASELINES
 from bench.runs.plan import missing_metrics, plan, sentence
-from bench.table.abilities import ABILITIES
 from bench.table.tasks import entries
 from models import MODELS
 
@@ -126,7 +126,7 @@ def test_a_class_offers_the_abilities_that_its_instances_have(name: str, tiny: d
     (config,) = load([f"model={name}", "preset=smoke", *tiny[name]])
     model = build_model(config, (1, 28, 28))
     for ability, entry in ABILITIES.items():
-        assert isinstance(model, entry.protocol) == entry.offered_by(type(model)), ability
+        assert entry.had_by(model) == entry.offered_by(type(model)), ability
 
 
 def test_an_ability_that_is_not_registered_is_named_where_a_record_holds_it() -> None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from bench.cli.main import main
-from bench.table.abilities import ABILITIES
+from bench.evaluation.tasks.registry import ABILITIES
 
 TINY = {  # overrides that make a model cheap
     "vae": ["model.width=4", "model.hidden=16"],

@@ -16,8 +16,8 @@ from bench.config.schema import Config
 from bench.runtime import console as progress
 from bench.speed import loop, pipeline, turns
 from bench.speed.bare import BareLoop
-from models import MODELS, GenerativeModel
-from models.base import LOG_EVERY
+from models import MODELS
+from models.base import LOG_EVERY, GenerativeModel
 
 TINY = {
     "vae": ["model.width=4", "model.hidden=16"],
