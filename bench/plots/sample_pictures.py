@@ -11,7 +11,6 @@ from torch import Tensor
 from bench.evaluation.scoring import Closest, Evaluation
 from bench.plots.image_grid import DPI, POINTS, TEXT, Sheet, save
 from bench.plots.model_pictures import save_grid
-from bench.results.layout import row_file
 from datamodules.base import ImageDataModule
 from datamodules.mixtures import Mixture
 
@@ -21,14 +20,14 @@ if TYPE_CHECKING:
 PAIRS = 10  # of the evaluation's
 
 
-def draw_row(judged: Evaluation, data: ImageDataModule, sampler: str, folder: Path) -> None:
-    """Write folder/samples.png and folder/nearest.png, with the sampler's name where it is not the only one."""
+def draw_row(judged: Evaluation, data: ImageDataModule, samples: Path, nearest: Path) -> None:
+    """Write the pictures of a row: its samples, and of images the pairs nearest to training images."""
     if isinstance(data, Mixture):
-        save(scatter(judged.images, data), row_file(folder, "samples", sampler))
+        save(scatter(judged.images, data), samples)
         return
-    save_grid(judged.images, row_file(folder, "samples", sampler))
+    save_grid(judged.images, samples)
     if judged.closest:
-        save(closest_pairs(judged.closest, data.train_images), row_file(folder, "nearest", sampler))
+        save(closest_pairs(judged.closest, data.train_images), nearest)
 
 
 def closest_pairs(closest: Closest, training: Tensor) -> Sheet:

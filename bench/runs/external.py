@@ -18,7 +18,7 @@ from bench.evaluation.png_folder import FORMATS, LOSSY, read_images
 from bench.evaluation.protocol import Protocol
 from bench.plots.sample_pictures import draw_row
 from bench.results import records
-from bench.results.layout import ResultsFolder
+from bench.results.layout import ResultsFolder, row_files
 from bench.runs.build import build_data, check_evaluation, is_images
 from bench.runs.context import CELLS, evaluation_context, protocol
 from bench.runs.evaluate import unmeasured, with_figures
@@ -78,7 +78,7 @@ def evaluate_folder(
         new = records.reference(run_id, called, config.model_dump(), digest, records.OUTSIDE)
         record = records.find(results, run_id) or new
         record.results[wanted.fingerprint()] = result
-        draw_row(judged, data, "default", ResultsFolder(results).pictures(run_id))
+        draw_row(judged, data, *row_files(ResultsFolder(results).pictures(run_id), "default"))
         records.write(record, results)
     console.print(f"  {wanted.line()}\n  recorded: {records.path(results, run_id)}; `bench table` has its row")
 

@@ -14,7 +14,7 @@ PACKAGE = "bench.evaluation.metrics."
 
 @dataclass(frozen=True)
 class Metric:
-    """`function` is "file:function" of this package, of feature sets -> the figure, None where it has none.
+    """`function`, or "file:function" of this package, maps feature sets -> the figure, None where it has none.
 
     `direction` says which figures are better.
 
@@ -25,13 +25,14 @@ class Metric:
     name: str
     direction: Literal["lower", "higher", "neither"]
     source: str
-    function: str
+    function: Callable[["FeatureSets"], "Estimate | None"] | str
     applies: Callable[["FeatureSets"], bool] = lambda sets: True
     version: int = 1
 
     def compute(self, sets: "FeatureSets") -> "Estimate | None":
         """Call the function, which is imported now: names and directions are read without torch."""
-        estimate: Estimate | None = resolve_name(PACKAGE + self.function)(sets)
+        function = resolve_name(PACKAGE + self.function) if isinstance(self.function, str) else self.function
+        estimate: Estimate | None = function(sets)
         return estimate
 
 

@@ -163,9 +163,9 @@ def test_a_metric_added_later_reaches_a_recorded_run_and_its_baseline(
         raise AssertionError("computed again")
 
     for name, metric in METRICS.items():
-        monkeypatch.setitem(METRICS, name, dataclasses.replace(metric, compute=refused))
-    monkeypatch.setitem(METRICS, "toy", dataclasses.replace(METRICS["vendi"], name="toy", compute=toy, version=1))
-    monkeypatch.setitem(METRICS, "vendi", dataclasses.replace(METRICS["vendi"], compute=lambda sets: None, version=9))
+        monkeypatch.setitem(METRICS, name, dataclasses.replace(metric, function=refused))
+    monkeypatch.setitem(METRICS, "toy", dataclasses.replace(METRICS["vendi"], name="toy", function=toy, version=1))
+    monkeypatch.setitem(METRICS, "vendi", dataclasses.replace(METRICS["vendi"], function=lambda sets: None, version=9))
     capsys.readouterr()
     assert main(["show", before["run_id"], "results=r"]) == 0
     reason = f"metric vendi is version {VERSIONS['vendi']}, now 9; metric toy was not computed"
