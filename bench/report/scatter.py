@@ -11,8 +11,9 @@ from bench.report.axes import Axis, label, spanning
 from bench.report.labels import Box, Label, place
 from bench.results.records import FLOOR
 from bench.table.build import Table
-from bench.table.columns import BY_KEY, FAST, RULES, SHARPNESS, Column
+from bench.table.columns import BY_KEY, Column
 from bench.table.rows import Row
+from bench.table.rules import FAST, RULES, SHARPNESS
 from bench.table.text import called
 
 LEFT, RIGHT, TOP, BOTTOM = 58, 16, 16, 52  # margins of the plot, in pixels

@@ -5,7 +5,7 @@ from typing import Any
 from bench.evaluation.protocol import Protocol
 from bench.results.records import FLOOR, Record
 from bench.results.selection import describe
-from bench.table.columns import FAMILIES, REFERENCE
+from bench.table.rules import FAMILIES, REFERENCE
 
 PAGES = FAMILIES | REFERENCE | {FLOOR: "references"}
 

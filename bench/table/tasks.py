@@ -9,7 +9,7 @@ from bench.evaluation.tasks.registry import ABILITIES, AbilityEntry
 from bench.results.identity import identity
 from bench.results.records import FLOOR, Ability, Record
 from bench.table.aggregate import over_seeds, seeds
-from bench.table.columns import SECTIONS
+from bench.table.columns import SECTIONS, in_units
 from bench.table.figure import Figure, Figures
 
 
@@ -48,7 +48,7 @@ def entries(name: str, model: Mapping[str, str], ability: Ability) -> Iterator[t
     """
     entry = ABILITIES[check_name("ability", ability.protocol["ability"], ABILITIES)]
     for line, figures in entry.lines(name, model, ability.figures):
-        yield entry.section, line, figures
+        yield entry.section, line, {key: in_units(key, Figure(value)).value for key, value in figures.items()}
 
 
 def check_section(name: str, entry: AbilityEntry) -> None:

@@ -23,8 +23,8 @@ class AbilityEntry:
     protocol: a typing.Protocol, or its "module:name"; a model that has its methods has the ability.
     measure: (model, task) -> figures that JSON can hold, or its "module:name".
     section: the key of one of bench.table.columns.SECTIONS, where the lines stand.
-    lines: (model's name in the table, its configuration, figures) -> (line's name, values by the columns' keys, in the
-    columns' units), for each line.
+    lines: (model's name in the table, its configuration, figures) -> (line's name, values by the columns' keys), for
+    each line.
     passes: (model, task) -> images that `measure` shows to the model, for the progress bar.
     labelled: whether a probe learns from labelled training images, so that data without classes have none of it.
     """
@@ -61,8 +61,8 @@ def resolved(thing: Any) -> Any:
 
 
 def reconstruction_lines(name: str, model: Mapping[str, Any], figures: Mapping[str, Any]) -> Lines:
-    """One line; the mean squared error in thousandths."""
-    yield name, {**figures, "mse": figures["mse"] * 1000}
+    """One line."""
+    yield name, dict(figures)
 
 
 def probe_lines(name: str, model: Mapping[str, Any], figures: Mapping[str, Any]) -> Lines:

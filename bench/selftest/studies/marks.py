@@ -7,8 +7,8 @@ import numpy as np
 
 from bench.evaluation.protocol import GROUPS
 from bench.selftest.study import Study
-from bench.table.columns import UNSURE, decision
 from bench.table.figure import Figure, mean, quantile
+from bench.table.rules import UNSURE, decision
 
 SEED = 2026
 DRAWS = 4000

@@ -20,7 +20,8 @@ from bench.results.selection import TableError, select
 from bench.table import render
 from bench.table import text as grids
 from bench.table.build import build
-from bench.table.columns import COLUMNS, RULES, SECTIONS
+from bench.table.columns import COLUMNS, SECTIONS
+from bench.table.rules import RULES
 
 HERE = Path("results")
 MACHINE = {"device": "cpu", "gpu": None, "cpu": "Some CPU", "cores": 2, "threads": 2}
