@@ -48,6 +48,16 @@ def test_a_changed_digit_is_found_and_named_and_nothing_is_written(
     assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
 
 
+def test_a_picture_of_other_records_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path(shutil.copytree(PUBLISHED / "ring_8", tmp_path / "ring_8"))
+    shutil.copy(PUBLISHED / "grid_25" / "TABLE.png", folder)
+    assert main(["table", "--check", f"results={folder}"]) == 1
+    assert capsys.readouterr().err == f"{folder / 'TABLE.png'}: not drawn from what the records give\n"
+    (folder / "TABLE.png").unlink()
+    assert main(["table", "--check", f"results={folder}"]) == 1
+    assert capsys.readouterr().err == f"{folder / 'TABLE.png'}: missing\n"
+
+
 def test_the_committed_page_is_what_the_committed_records_give(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "--check", f"results={PUBLISHED}"]) == 0
     assert capsys.readouterr().err == f"{PUBLISHED / 'report.html'}: the page is what the records give\n"

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -409,14 +408,6 @@ def test_a_stamp_stands_in_every_form(tmp_path: Path) -> None:
         one.config |= {"stamp": "smoke run: too short to mean anything", "preset": "smoke"}
     for file in render.write(build(runs, HERE), tmp_path):
         assert file.suffix == ".png" or "too short to mean anything" in file.read_text()
-
-
-def test_the_figure_is_the_same_however_slow_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = build(lecture(), HERE)
-    render.figure(made, tmp_path / "TABLE.png")
-    monkeypatch.setattr("adjustText.timer", itertools.count(0, 10).__next__)  # each look at the clock: ten seconds
-    render.figure(made, tmp_path / "slow.png")
-    assert (tmp_path / "slow.png").read_bytes() == (tmp_path / "TABLE.png").read_bytes()
 
 
 def test_columns_agree_with_the_metrics_on_what_is_better() -> None:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-WIDTH = 0.56  # of a character, in units of the font's size
+WIDTH = 0.62  # of a character, in units of the font's size; few fonts are wider on average
 ANGLES = 16
 REACHES = (13, 19, 27, 37, 50, 66, 84)  # pixels from a dot's centre to its name
 
