@@ -165,8 +165,8 @@ def timings(timing: Mapping[str, Any]) -> Figures:
     found = {key: Figure(value) for key, value in values.items() if value is not None}
     if ends := timing.get("latency_interval"):
         low, high = (1000 * end for end in ends)
-        found["latency_ms"] = Figure(values["latency_ms"], low, high, max(1, timing.get("repeats", 2) - 1))
+        found["latency_ms"] = Figure(values["latency_ms"], low, high, max(1, timing["repeats"] - 1))
     if ends := timing.get("seconds_per_100_interval"):
         low, high = ends
-        found["seconds_per_100"] = Figure(timing["seconds_per_100"], low, high, max(1, timing.get("repeats", 2) - 1))
+        found["seconds_per_100"] = Figure(timing["seconds_per_100"], low, high, max(1, timing["repeats"] - 1))
     return found
