@@ -58,8 +58,8 @@ def parser() -> argparse.ArgumentParser:
     command = add(
         "speed", do.speed, "Measure what the machinery costs, beside its limits and other libraries, as ratios.",
         "bench speed\n  bench speed training sampling results=results\n\n"
-        "questions: training, quality, sampling, loop, pipeline, evaluation, memory, processes, growth; all of them\n"
-        "take about two hours on two cores, quality one of them. The other libraries: pip install -e '.[speed]'",
+        "questions: startup, training, sampling, evaluation, loop.\n"
+        "The other libraries: pip install -e '.[speed]'",
     )  # fmt: skip
     command.add_argument("overrides", nargs="*", default=[], metavar="QUESTION", help="which; and results=DIR")
     command = add("list", do.listing, "What there is to choose from.", "bench list metrics")

@@ -61,10 +61,7 @@ def timing(result: Result) -> str:
     """How and on what a result was timed; empty if it was not."""
     if not result.timing:
         return ""
-    calls = (
-        f"{result.timing['repeats']} calls of {result.timing['images']} images, " if "repeats" in result.timing else ""
-    )
-    return f"{calls}on {describe(result.hardware)}"
+    return f"{result.timing['repeats']} calls of {result.timing['images']} images, on {describe(result.hardware)}"
 
 
 def of_line(line: Line, comparison: Comparison) -> list[Source]:

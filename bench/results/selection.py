@@ -195,7 +195,7 @@ def same(what: str, values: Sequence[str], choose: str) -> None:
 
 def describe(machine: dict[str, Any]) -> str:
     """A machine in words: what a timing depends on."""
-    beside = f", {machine['jobs']} runs at once" if machine.get("jobs", 1) > 1 else ""
+    beside = f", {machine['jobs']} runs at once" if machine["jobs"] > 1 else ""
     return f"{machine['gpu'] or machine['cpu']}, {machine['threads']} CPU threads{beside}"
 
 

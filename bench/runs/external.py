@@ -23,7 +23,7 @@ from bench.runs.build import build_data, check_evaluation, is_images
 from bench.runs.context import CELLS, evaluation_context, protocol
 from bench.runs.evaluate import unmeasured, with_figures
 from bench.runs.plan import missing_metrics
-from bench.runs.reproduce import as_stated, settings, stored_protocol
+from bench.runs.reproduce import settings, stored_protocol
 from bench.runtime.console import Bar, console
 from bench.runtime.locks import exclusive
 from datamodules.folders import list_files
@@ -53,8 +53,6 @@ def evaluate_folder(
     images = read(folder, data.image_shape, config.evaluation.samples)
     evaluation = evaluation_context(config, data, "32-true", stated.cells if stated else CELLS)
     row: dict[str, Any] = {"weights": "none", "sampler": "images", "sampler_settings": {}, "precision": "float32"}
-    reference_set = evaluation.reference_set
-    reference_set = as_stated(reference_set, stated) if stated else reference_set
     wanted = dataclasses.replace(stated, **row) if stated else protocol(config, evaluation, **row)
     digest, results = digest_of_tensors({"images": images}), Path(config.results)
     run_id = f"{called}-{data_name}-images"
@@ -70,7 +68,7 @@ def evaluate_folder(
         console.print(f"  [bold]{run_id}[/], missing: {'; '.join(dict.fromkeys(missing.values()))}")
     with Bar(f"judge {called}", wanted.samples, "images") as bar:
         judged = evaluate_images(
-            images, reference_set, wanted,
+            images, evaluation.reference_set, wanted,
             lambda stage, done, total: bar.advance(done - bar.done) if stage == "features" else None, missing,
         )  # fmt: skip
     result = with_figures(known or unmeasured(wanted, evaluation), judged, called)

@@ -28,7 +28,7 @@ def said(record: Record) -> dict[str, str]:
         + ", ".join(f"{name} {version}" for name, version in record.libraries.items()),
     }
     if record.images_seen:
-        processes = record.hardware.get("processes", 1)
+        processes = record.hardware["processes"]
         facts["training"] = (
             f"{record.images_seen:,} images in batches of {config['train']['batch']}, seed {config['seed']}: "
             f"{record.train_seconds / 60:.1f} min on {describe(record.hardware)}"

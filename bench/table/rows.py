@@ -161,7 +161,7 @@ def timings(timing: Mapping[str, Any]) -> Figures:
     """What a timing says, without what could not be measured; its interval is over the repeated calls."""
     if not timing:
         return {}
-    freedom = max(1, timing.get("repeats", 2) - 1)
+    freedom = max(1, timing["repeats"] - 1)
     found = {}
     for name in TIMED:
         if timing[name] is not None:

@@ -173,6 +173,6 @@ def with_file(name: str, kind: str, file: Path, metadata: dict[str, Any]) -> "wa
 def use(run: "Run", artifact: "wandb.Artifact") -> "wandb.Artifact":
     """Make an artifact the run's input, online and offline; one with the same content is not stored twice.
 
-    `use_artifact` refuses to work offline, where this part of it works.
+    The public `use_artifact` refuses to work offline, where this private part of it works: pyproject.toml bounds wandb.
     """
     return run._log_artifact(artifact, is_user_created=True, use_after_commit=True)

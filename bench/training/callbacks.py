@@ -1,7 +1,8 @@
 """What runs beside the training: averaged weights, progress in images, its curves, RNG state."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import lightning as L
@@ -32,6 +33,19 @@ def ema(decay: float) -> MultiAverage:
 def averaged_weights(decay: float) -> WeightAveraging:
     """Lightning's averaging with `ema`: the averages are in every checkpoint and become the model's when it ends."""
     return WeightAveraging(use_buffers=False, multi_avg_fn=ema(decay))
+
+
+@contextmanager
+def averages_in_place(trainer: L.Trainer, model: L.LightningModule) -> Iterator[None]:
+    """Give the model its averaged weights, if it has any, until the context ends, as Lightning does to validate."""
+    averaging = [one for one in trainer.callbacks if isinstance(one, WeightAveraging)]  # type: ignore[attr-defined]
+    for one in averaging:
+        one.on_validation_epoch_start(trainer, model)
+    try:
+        yield
+    finally:
+        for one in averaging:
+            one.on_validation_epoch_end(trainer, model)
 
 
 Callback = TypeVar("Callback", bound=L.Callback)
