@@ -15,10 +15,10 @@ from pathlib import Path
 
 import torch
 
-from bench.sweep import child
+from bench.sweep import worker
 from bench.sweep.executor import Cell, Outcome
 
-PRELOAD = ["bench.run", "bench.cli", "bench.sweep.child", "matplotlib.backends.backend_agg", "sklearn.cluster",
+PRELOAD = ["bench.run", "bench.cli", "bench.sweep.worker", "matplotlib.backends.backend_agg", "sklearn.cluster",
            "sklearn.decomposition", "sklearn.linear_model", "sklearn.neighbors", "sklearn.pipeline"]  # fmt: skip
 # A library that starts threads in the server would leave its forks without them; and colours are no good in a log.
 SERVER = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TERM": "dumb"}
@@ -106,7 +106,7 @@ class LocalExecutor:
         if taken[0].gpu is not None:
             surroundings["CUDA_VISIBLE_DEVICES"] = ",".join(str(place.gpu) for place in taken)
         arguments = (cell.words, surroundings, cores, max(1, len(cores) // cell.devices), Path.cwd(), log)
-        process = self.context.Process(target=child.run, args=arguments)
+        process = self.context.Process(target=worker.run, args=arguments)
         log.touch()  # here, where a full disk ends in a sentence
         spoken = log.stat().st_size
         process.start()

@@ -13,10 +13,10 @@ from typing import Any
 
 from bench.progress import console
 from bench.schema import ConfigError
-from bench.sweep import away
-from bench.sweep.away import Ended, Order
+from bench.sweep import remote
 from bench.sweep.executor import Cell, Outcome
 from bench.sweep.local import LONGEST_SAVING
+from bench.sweep.remote import Ended, Order
 
 try:
     import ray
@@ -56,7 +56,7 @@ def train(order: Order, cpus: int, gpus: float, board: Any) -> tuple[Ended, str]
             board.say.remote(order.cell.name, line)
         spoken = line
 
-    return away.train(order, int(jobs), say), here
+    return remote.train(order, int(jobs), say), here
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class RayExecutor:
         if gpus < 0 or (gpus > 1 and gpus != int(gpus)):
             raise ConfigError(f"--gpus={gpus}: for each device of a run; choose 0, a fraction of 1, or a whole number")
         self.gpus, self.cpus, self.home = gpus, cpus, results.absolute()
-        self.token = away.token(self.home)
+        self.token = remote.token(self.home)
         connect(address)
         self.starts_machines = address not in (None, "local")  # a cluster may, when more is asked for than it has
         self.explained = False
@@ -101,7 +101,7 @@ class RayExecutor:
         if not any(one.get("CPU", 0) >= cpus and one.get("GPU", 0) >= gpus for one in machines):
             self.explain_waiting(cell, cpus, gpus)
         threads = max(1, cpus // cell.devices)
-        order = Order(cell, self.home, self.token, Path.cwd(), threads, gpus > 0, away.known(self.home, cell))
+        order = Order(cell, self.home, self.token, Path.cwd(), threads, gpus > 0, remote.known(self.home, cell))
         task = self.train.options(num_cpus=cpus, num_gpus=gpus, max_retries=LOST_MACHINES, name=cell.name)
         self.sent[task.remote(order, cpus, gpus, self.board)] = Sent(cell, order, time.monotonic())
 
@@ -122,19 +122,19 @@ class RayExecutor:
 
     def outcome(self, task: Any, sent: Sent) -> Outcome:
         """Bring home what a task has left; what went wrong on the way is the end of its log."""
-        log = away.log_of(self.home, sent.cell)
+        log = remote.log_of(self.home, sent.cell)
         try:
             ended, machine = ray.get(task)
-            away.bring_home(ended.files, self.home, sent.cell)
+            remote.bring_home(ended.files, self.home, sent.cell)
         except TaskCancelledError:
             return Outcome(sent.cell, INTERRUPTED, 0.0, log)
         except (RayError, ConfigError, OSError) as error:
             with suppress(OSError):
-                away.append(log, f"bench: not run to its end on the cluster: {getattr(error, 'cause', error)}")
+                remote.append(log, f"bench: not run to its end on the cluster: {getattr(error, 'cause', error)}")
             return Outcome(sent.cell, 1, time.monotonic() - sent.at, log)
         if ended.files:
             there = NodeAffinitySchedulingStrategy(machine, soft=False)
-            forget = ray.remote(away.forget).options(num_cpus=0, scheduling_strategy=there)
+            forget = ray.remote(remote.forget).options(num_cpus=0, scheduling_strategy=there)
             forget.remote(sent.order, ended.code == 0)
         return Outcome(sent.cell, ended.code, ended.seconds, log)
 
@@ -166,7 +166,7 @@ def connect(address: str | None) -> None:
     at_sigterm = signal.getsignal(signal.SIGTERM)  # Ray sets one of its own, which ends the sweep without a word
     try:
         if address in (None, "local"):
-            count = len(away.own_cores())
+            count = len(remote.own_cores())
             ray.init("local", num_cpus=count, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         else:
             knock(str(address))

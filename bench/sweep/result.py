@@ -9,9 +9,9 @@ from bench import render, terminal
 from bench.progress import console
 from bench.records import RecordError, find, read_all
 from bench.selection import TableError, select
+from bench.sweep.cells import Planned
+from bench.sweep.display import show_failure
 from bench.sweep.executor import Outcome
-from bench.sweep.plan import Planned
-from bench.sweep.view import show_failure
 from bench.table import build
 from bench.tracking.push import push_table
 

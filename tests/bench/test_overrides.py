@@ -8,8 +8,8 @@ from bench.cli import main
 from bench.config import load, results_folder, run_id, table_selection
 from bench.paths import expand
 from bench.schema import ConfigError
-from bench.sweep.plan import all_cells
-from bench.sweep.space import read
+from bench.sweep.cells import all_cells
+from bench.sweep.search_space import read
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,10 @@ import torch
 from bench import records
 from bench.cli import main
 from bench.config import load
-from bench.sweep import Machines, sweep
+from bench.sweep.cells import planned
 from bench.sweep.local import LocalExecutor, places
-from bench.sweep.plan import planned
 from bench.sweep.result import show_table
+from bench.sweep.sweep import Machines, sweep
 
 PRECISE = "trainer.precision=32-true"  # also where bfloat16 is the default, which amplifies a library's roundings
 
@@ -160,7 +160,7 @@ def test_a_mistake_is_one_sentence_before_anything_is_written(
 
 
 def test_more_devices_than_gpus_are_refused(write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.sweep.visible_gpus", lambda: ["0", "1"])
+    monkeypatch.setattr("bench.sweep.sweep.visible_gpus", lambda: ["0", "1"])
     file = str(write({"seed": [0]}, "model=vae"))
     for machines, words, message in (
         (Machines(), ["trainer.devices=4"], "trainer.devices=4: this machine has 2 GPUs"),

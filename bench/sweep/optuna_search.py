@@ -13,9 +13,9 @@ from typing import Any
 from bench.records import find, write_text
 from bench.schema import ConfigError
 from bench.summary import check_metric, summary
+from bench.sweep.cells import Planned, cell_at
 from bench.sweep.distributions import Choice
-from bench.sweep.plan import Planned, cell_at
-from bench.sweep.space import Coordinates, SweepFile, parameters, seed
+from bench.sweep.search_space import Coordinates, SweepFile, parameters, seed
 
 BAYES_DRAWS = 1  # keeps these seeds apart from those of space.py
 

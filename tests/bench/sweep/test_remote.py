@@ -13,9 +13,9 @@ from bench import records
 from bench.cli import main
 from bench.config import load, run_id
 from bench.schema import ConfigError
-from bench.sweep import away
-from bench.sweep.away import Order
+from bench.sweep import remote
 from bench.sweep.executor import Cell
+from bench.sweep.remote import Order
 
 RUN = "vae-mnist-0-0123abcd"
 CELL = Cell(RUN, ("model=none",), (RUN,), 1)
@@ -46,12 +46,12 @@ def a_record(results: Path, name: str, **changes: Any) -> bytes:
 
 def test_a_machine_knows_home_by_its_token_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "user"))
-    here = away.token(tmp_path / "results")
-    assert away.token(tmp_path / "results") == here != away.token(tmp_path / "other")
-    assert away.results_here(order(tmp_path / "results", token=here)) == tmp_path / "results"
+    here = remote.token(tmp_path / "results")
+    assert remote.token(tmp_path / "results") == here != remote.token(tmp_path / "other")
+    assert remote.results_here(order(tmp_path / "results", token=here)) == tmp_path / "results"
     elsewhere = tmp_path / "user/.cache/generative-trilemma/sweeps" / here
-    assert away.results_here(order(tmp_path / "other", token=here)) == elsewhere, "another folder of the same name"
-    assert away.results_here(order(tmp_path / "none", token=here)) == elsewhere
+    assert remote.results_here(order(tmp_path / "other", token=here)) == elsewhere, "another folder of the same name"
+    assert remote.results_here(order(tmp_path / "none", token=here)) == elsewhere
 
 
 def test_a_cell_run_elsewhere_comes_home_as_if_it_had_run_here(
@@ -65,12 +65,12 @@ def test_a_cell_run_elsewhere_comes_home_as_if_it_had_run_here(
     torch.set_num_threads(threads)
 
     cell, said = points(home), []
-    elsewhere = order(tmp_path / "not mounted", cell, away.token(home))
-    ended = away.train(elsewhere, 3, said.append)
+    elsewhere = order(tmp_path / "not mounted", cell, remote.token(home))
+    ended = remote.train(elsewhere, 3, said.append)
     assert ended.code == 0, ended.files
     assert said[0].startswith("on ")
     assert not (home / "records").exists()
-    away.bring_home(ended.files, home, cell)
+    remote.bring_home(ended.files, home, cell)
     assert figures(home) == pytest.approx(figures(here), rel=1e-9), "an eigenvalue's last digits hang on its address"
     for name, value in weights(here).items():
         assert torch.equal(weights(home)[name], value), name
@@ -81,15 +81,15 @@ def test_a_cell_run_elsewhere_comes_home_as_if_it_had_run_here(
     kept = {str(file.relative_to(here)) for file in here.rglob("*") if file.is_file() and "locks" not in file.parts}
     assert kept <= {str(file.relative_to(home)) for file in home.rglob("*")}
 
-    away.forget(elsewhere, whole=True)
-    there = away.results_here(elsewhere)
+    remote.forget(elsewhere, whole=True)
+    there = remote.results_here(elsewhere)
     assert [file for file in there.rglob("*") if cell.name in file.name and file.suffix != ".lock"] == []
     assert len(list((there / "records").iterdir())) == 1, "the floor, which the next run needs"
 
     before = records.path(home, cell.name).read_bytes()
-    again = away.train(order(elsewhere.home, cell, elsewhere.token, sent=away.known(home, cell)), 1, said.append)
-    away.bring_home(again.files, home, cell)
-    log = away.log_of(home, cell).read_text()
+    again = remote.train(order(elsewhere.home, cell, elsewhere.token, sent=remote.known(home, cell)), 1, said.append)
+    remote.bring_home(again.files, home, cell)
+    log = remote.log_of(home, cell).read_text()
     assert log.count("recorded: ") == log.count("nothing to do") == 1
     assert records.path(home, cell.name).read_bytes() == before
 
@@ -103,7 +103,7 @@ def test_all_but_checkpoints_is_collected_wherever_the_folder_lies(tmp_path: Pat
         records.write_text(results / name, name)
     for name, family in ((RUN, "vae"), ("other", "vae"), ("held-out-mnist-0", records.FLOOR)):
         a_record(results, name, family=family)
-    found = away.collect(results, CELL)
+    found = remote.collect(results, CELL)
     assert {*found} == {*kept, f"records/{RUN}.json", "records/held-out-mnist-0.json"}
     assert found[kept[0]] == kept[0].encode()
 
@@ -120,7 +120,7 @@ def test_a_transfer_that_breaks_off_leaves_no_record(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(records, "write_bytes", full)
     with pytest.raises(OSError, match="No space"):
-        away.bring_home(files, tmp_path / "home", CELL)
+        remote.bring_home(files, tmp_path / "home", CELL)
     assert not (tmp_path / "home" / "records").exists()
 
 
@@ -133,7 +133,7 @@ def test_references_at_home_are_kept_and_the_runs_own_record_is_renewed(tmp_path
         "records/held-out-mnist-1.json": a_record(there, "held-out-mnist-1"),
         f"records/{RUN}.json": a_record(there, RUN, images_seen=2),
     }
-    away.bring_home(files, home, CELL)
+    remote.bring_home(files, home, CELL)
     assert {name: (home / name).read_bytes() for name in files} == {**files, "records/held-out-mnist-0.json": first}
 
 
@@ -144,37 +144,37 @@ def test_a_failure_comes_home_and_goes_with_the_record(tmp_path: Path) -> None:
     )
     records.write_failure(failure, tmp_path)
     file = f"failures/{RUN}.json"
-    away.bring_home({file: (tmp_path / file).read_bytes()}, home, CELL)
+    remote.bring_home({file: (tmp_path / file).read_bytes()}, home, CELL)
     assert records.failures(home) == [failure.model_copy(update={"config": {"results": str(home)}})]
-    away.bring_home({f"records/{RUN}.json": a_record(tmp_path, RUN)}, home, CELL)
+    remote.bring_home({f"records/{RUN}.json": a_record(tmp_path, RUN)}, home, CELL)
     assert records.failures(home) == []
 
 
 def test_a_log_goes_on_where_it_ended(tmp_path: Path) -> None:
     for part in (b"on node-1\nepoch\n", b"on node-2\ndone\n"):
-        away.bring_home({f"sweeps/logs/{RUN}.log": part}, tmp_path, CELL)
-    assert away.log_of(tmp_path, CELL).read_text() == "on node-1\nepoch\non node-2\ndone\n"
+        remote.bring_home({f"sweeps/logs/{RUN}.log": part}, tmp_path, CELL)
+    assert remote.log_of(tmp_path, CELL).read_text() == "on node-1\nepoch\non node-2\ndone\n"
 
 
 def test_only_what_is_needed_is_sent(tmp_path: Path) -> None:
     records.write_text(tmp_path / "runs" / RUN / "final.ckpt", "weights")
-    assert away.known(tmp_path, CELL) == {}, "without a record the run is trained anew"
+    assert remote.known(tmp_path, CELL) == {}, "without a record the run is trained anew"
     record = a_record(tmp_path, RUN)
     a_record(tmp_path, "other")
-    assert away.known(tmp_path, CELL) == {f"records/{RUN}.json": record, f"runs/{RUN}/final.ckpt": b"weights"}
+    assert remote.known(tmp_path, CELL) == {f"records/{RUN}.json": record, f"runs/{RUN}/final.ckpt": b"weights"}
 
 
 def test_a_run_sees_the_gpus_that_ray_gave_it_and_none_that_it_did_not_ask_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
-    assert away.surroundings(order(tmp_path, gpu=True), 2) == {"BENCH_JOBS": "2", "CUDA_VISIBLE_DEVICES": "3,5"}
-    assert away.surroundings(order(tmp_path), 2) == {"BENCH_JOBS": "2", "CUDA_VISIBLE_DEVICES": ""}
+    assert remote.surroundings(order(tmp_path, gpu=True), 2) == {"BENCH_JOBS": "2", "CUDA_VISIBLE_DEVICES": "3,5"}
+    assert remote.surroundings(order(tmp_path), 2) == {"BENCH_JOBS": "2", "CUDA_VISIBLE_DEVICES": ""}
 
 
 def test_a_machine_with_another_bench_is_refused_before_it_trains(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"of schema \d+, the sweep's of 999; install one version"):
-        away.train(order(tmp_path, schema=999), 1, print)
+        remote.train(order(tmp_path, schema=999), 1, print)
     assert not list(tmp_path.iterdir())
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from bench import records
 from bench.schema import ConfigError
-from bench.sweep import child
+from bench.sweep import worker
 from bench.sweep.executor import Cell
 from bench.sweep.local import LONGEST_SAVING, PRELOAD, SERVER, Running, environment, last_lines, signal_group
 
@@ -106,7 +106,7 @@ def begin(order: Order, jobs: int, results: Path, log: Path) -> ForkServerProces
     folder = order.folder if order.folder.is_dir() else results
     words = (*order.cell.words, f"results={results}")
     arguments = (words, surroundings(order, jobs), own_cores(), order.threads, folder, log)
-    process = context.Process(target=child.run, args=arguments)
+    process = context.Process(target=worker.run, args=arguments)
     process.start()
     return process
 

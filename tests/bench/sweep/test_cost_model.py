@@ -8,8 +8,8 @@ import pytest
 from bench import records
 from bench.config import load
 from bench.schema import Config
-from bench.sweep import estimate
-from bench.sweep.estimate import Costs, evaluation_seconds, makespan
+from bench.sweep import cost_model
+from bench.sweep.cost_model import Costs, evaluation_seconds, makespan
 
 MACHINE = {"gpu": None, "cpu": "abacus", "threads": 2}
 
@@ -30,7 +30,7 @@ def keep(folder: Path, name: str, of: Config, **costs: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimate, "PUBLISHED", tmp_path / "published")
+    monkeypatch.setattr(cost_model, "PUBLISHED", tmp_path / "published")
 
 
 def test_runs_alike_but_for_their_seed_give_their_mean(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from bench import records
 from bench.config import load, run_id
 from bench.plan import Step, plan
 from bench.schema import Config, ConfigError
-from bench.sweep.command import expand, template
+from bench.sweep.command_template import expand, template
 from bench.sweep.executor import Cell
-from bench.sweep.space import Assignment, Coordinates, SweepFile, assignments, parameters, place
+from bench.sweep.search_space import Assignment, Coordinates, SweepFile, assignments, parameters, place
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench.sweep import view
+from bench.sweep import display
+from bench.sweep.display import State, View, cause, ending, show_failure
 from bench.sweep.executor import Cell, Outcome
 from bench.sweep.local import last_lines
-from bench.sweep.view import State, View, cause, ending, show_failure
 
 CELLS = [Cell(f"vae-mnist-{k}-0123abcd", (), (), 1) for k in range(3)]
 
@@ -23,7 +23,7 @@ def test_counts_add_up_to_the_total() -> None:
 
 def test_a_terminal_shows_what_each_running_cell_said_last_on_one_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Console(file=io.StringIO(), force_terminal=True, width=70, color_system=None)
-    monkeypatch.setattr(view, "console", screen)
+    monkeypatch.setattr(display, "console", screen)
     now = time.monotonic()
     state = State("families", 9, 2, 3, {CELLS[0].name: now - 75, CELLS[1].name: now - 5})
     shown = View(state, lambda: "0:10 left", lambda cell: "train vae  76%\n " + "x" * 99)
@@ -43,7 +43,7 @@ def test_a_failure_is_shown_with_its_cause_its_last_lines_and_its_log(
     file = tmp_path / "log"
     file.write_text("\n".join(f"line {k} [red]" for k in range(9)) + "\n\n  bench: no space left  \n\n")
     screen = Console(file=io.StringIO(), width=200, color_system=None)
-    monkeypatch.setattr(view, "console", screen)
+    monkeypatch.setattr(display, "console", screen)
     outcome = Outcome(CELLS[0], -9, 3.0, file)
     show_failure(outcome)
     text = screen.file.getvalue()  # type: ignore[attr-defined]

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from bench.sweep import loop as module
-from bench.sweep.estimate import Cost
+from bench.sweep import scheduler as module
+from bench.sweep.cells import Planned
+from bench.sweep.cost_model import Cost
 from bench.sweep.executor import Cell, Outcome
-from bench.sweep.loop import Loop
-from bench.sweep.plan import Planned
+from bench.sweep.scheduler import Loop
 
 
 class Pretended:

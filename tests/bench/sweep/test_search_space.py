@@ -11,7 +11,7 @@ from scipy import special
 from bench.config import load
 from bench.schema import ConfigError
 from bench.sweep.distributions import Choice, Range, parameter
-from bench.sweep.space import SweepFile, assignments, drawn, place, read
+from bench.sweep.search_space import SweepFile, assignments, drawn, place, read
 
 COMMAND = ["bench", "train", "${args_no_hyphens}"]
 SHARES = [0.001, 0.2, 0.5, 0.77, 0.999]

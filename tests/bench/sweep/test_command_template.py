@@ -10,9 +10,9 @@ from wandb.sdk.launch.sweeps.utils import create_sweep_command_args, load_sweep_
 
 from bench.config import CONFIGS, names
 from bench.schema import ConfigError
-from bench.sweep.command import ARGUMENTS, expand, template, words
-from bench.sweep.plan import cell_at, cells
-from bench.sweep.space import Assignment, SweepFile, assignments, drawn, read
+from bench.sweep.cells import cell_at, cells
+from bench.sweep.command_template import ARGUMENTS, expand, template, words
+from bench.sweep.search_space import Assignment, SweepFile, assignments, drawn, read
 
 VALUES = {"a": 3, "b": 1e-05, "c": True, "d": "x y", "e": [8, 8], "f": {"images": 640, "deep": {"on": False}}, "g": 2.0}
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from bench.locks import held
 from bench.progress import clock
-from bench.sweep.estimate import Costs, makespan
+from bench.sweep.cells import Planned, complete
+from bench.sweep.cost_model import Costs, makespan
+from bench.sweep.display import State, View
 from bench.sweep.executor import Executor, Outcome
-from bench.sweep.plan import Planned, complete
-from bench.sweep.view import State, View
 
 SECONDS_BETWEEN_LOOKS = 0.1
 Propose = Callable[[], Planned | None]

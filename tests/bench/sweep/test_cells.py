@@ -9,10 +9,10 @@ from bench import records
 from bench.cli import main
 from bench.config import load, run_id
 from bench.schema import ConfigError
+from bench.sweep.cells import Planned, all_cells, complete, one_folder, probes
 from bench.sweep.executor import Cell
-from bench.sweep.plan import Planned, all_cells, complete, one_folder, probes
 from bench.sweep.result import timed_otherwise
-from bench.sweep.space import SweepFile
+from bench.sweep.search_space import SweepFile
 
 ARGUMENTS = "${args_no_hyphens}"
 BUDGET = ["preset=smoke", "train.images=640", "train.batch=32", "evaluation.samples=64", "evaluation.timed_images=4"]
