@@ -1,7 +1,7 @@
-"""A sweep file and overrides -> the cells, each checked before any is started, and which of them are recorded."""
+"""A sweep file and overrides -> the cells, each checked before any is started, and what each of them lacks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import records
@@ -15,7 +15,7 @@ from bench.sweep.search_space import Assignment, Coordinates, SweepFile, assignm
 
 @dataclass(frozen=True)
 class Planned:
-    """A cell and what its words come to."""
+    """A cell and the configuration that its words give."""
 
     cell: Cell
     config: Config
@@ -27,32 +27,32 @@ class Planned:
 
 def all_cells(file: SweepFile, overrides: Sequence[str]) -> list[Planned]:
     """Every cell of a grid or random file; ConfigError about the first that cannot run."""
-    made: list[Planned] = []
+    found: list[Planned] = []
     for number, assignment in enumerate(assignments(file), 1):
-        made += cells(file, overrides, assignment, number)
-    return one_name_each(made)
+        found += cells(file, overrides, assignment, number)
+    return distinct(found)
 
 
 def probes(file: SweepFile, overrides: Sequence[str]) -> list[Planned]:
-    """Cells in the middle and near both ends of a bayes file's ranges, checked in the place of those it will draw."""
+    """Cells in the middle and near both ends of a bayes file's ranges: checked in place of those that it will draw."""
     shares = (0.5, 0.01, 0.99)
-    known = parameters(file.parameters).items()
+    ranges = parameters(file.parameters).items()
     return [
-        cell_at(file, overrides, {key: one.coordinate(u) for key, one in known}, number)
-        for number, u in enumerate(shares, 1)
+        cell_at(file, overrides, {key: parameter.coordinate(share) for key, parameter in ranges}, number)
+        for number, share in enumerate(shares, 1)
     ]
 
 
 def cell_at(file: SweepFile, overrides: Sequence[str], coordinates: Coordinates, number: int) -> Planned:
     """The cell at given coordinates of a file that searches one model's settings."""
-    made = cells(file, overrides, place(file, coordinates), number)
-    if len(made) > 1:
-        raise ConfigError(f"method=bayes searches one model's settings, not those of {len(made)}; add model=NAME")
-    return made[0]
+    found = cells(file, overrides, place(file, coordinates), number)
+    if len(found) > 1:
+        raise ConfigError(f"method=bayes searches one model's settings, not those of {len(found)}; add model=NAME")
+    return found[0]
 
 
 def cells(file: SweepFile, overrides: Sequence[str], assignment: Assignment, number: int) -> list[Planned]:
-    """One assignment as `bench train` takes it; where that trains several models each is a cell, and may fail alone."""
+    """The cells of one assignment: one for each model that `bench train` would train, so that each may fail alone."""
     group = [f"wandb.group={file.name}"] if file.name else []
     words = [*group, *expand(template(file), assignment), *overrides]
     try:
@@ -60,13 +60,13 @@ def cells(file: SweepFile, overrides: Sequence[str], assignment: Assignment, num
         for config in configs:
             check_alone(config)
     except ConfigError as error:
-        told = " ".join(f"{key}={value}" for key, value in assignment.items())
-        raise ConfigError(f"cell {number} ({told}): {error}") from None
+        values = " ".join(f"{key}={value}" for key, value in assignment.items())
+        raise ConfigError(f"cell {number} ({values}): {error}") from None
     return [planned(words, config, several=len(configs) > 1) for config in configs]
 
 
 def check_alone(config: Config) -> None:
-    """Refuse what one process of a sweep cannot give."""
+    """Refuse what a cell, which runs on one machine, cannot give."""
     if config.trainer.num_nodes > 1:
         raise ConfigError(
             f"trainer.num_nodes={config.trainer.num_nodes}: a sweep runs each of its cells on one machine"
@@ -74,42 +74,34 @@ def check_alone(config: Config) -> None:
 
 
 def planned(words: Sequence[str], config: Config, several: bool) -> Planned:
-    told = [*words, f"model={config.model['name']}"] if several else list(words)
-    if not any(word.startswith("results=") for word in told):
-        told.append(f"results={config.results}")
+    """The cell of a configuration; `words` may configure several models."""
+    arguments = [*words, f"model={config.model['name']}"] if several else list(words)
+    if not any(word.startswith("results=") for word in arguments):
+        arguments.append(f"results={config.results}")
     name = run_id(config)
-    return Planned(Cell(name, tuple(told), (name,), config.trainer.devices), config)
+    return Planned(Cell(name, tuple(arguments), name, config.trainer.devices), config)
 
 
-def one_name_each(made: Sequence[Planned]) -> list[Planned]:
-    """Cells that come to the same configuration are one; those that only evaluate one run otherwise get a number."""
+def distinct(found: Sequence[Planned]) -> list[Planned]:
+    """Each configuration once; cells that differ only in how they evaluate one run get numbered names."""
     kept: dict[str, Planned] = {}
-    for one in made:
-        name, number = one.cell.name, 1
-        while name in kept and kept[name].config != one.config:
+    for entry in found:
+        name, number = entry.cell.name, 1
+        while name in kept and kept[name].config != entry.config:
             number += 1
-            name = f"{one.cell.name}.{number}"
-        cell = Cell(name, one.cell.words, one.cell.run_ids, one.cell.devices)
-        kept.setdefault(name, Planned(cell, one.config))
+            name = f"{entry.cell.name}.{number}"
+        kept.setdefault(name, Planned(replace(entry.cell, name=name), entry.config))
     return list(kept.values())
 
 
-def one_folder(made: Sequence[Planned]) -> Path:
+def common_folder(cells: Sequence[Planned]) -> Path:
     """The results folder of all cells."""
-    folders = sorted({one.config.results for one in made})
+    folders = sorted({entry.config.results for entry in cells})
     if len(folders) > 1:
         raise ConfigError(f"its cells write to {' and '.join(folders)}; name one for all of them with results=DIR")
     return Path(folders[0])
 
 
-def complete(one: Planned) -> bool:
-    """Whether `bench train` would find nothing to do, as far as that is known without loading images.
-
-    Where this says no, it may say yes in a few seconds.
-    """
-    return not missing(one)
-
-
-def missing(one: Planned) -> list[Step]:
-    """What `bench train` would do for the cell, as far as that is known without loading images."""
-    return plan(one.config, records.find(one.results, run_id(one.config)))
+def missing(cell: Planned) -> list[Step]:
+    """What `bench train` would do for the cell, as far as that is known without loading images; [] if complete."""
+    return plan(cell.config, records.find(cell.results, cell.cell.run_id))

@@ -1,4 +1,4 @@
-"""`bench sweep`: many runs from one file in W&B's format, none of them lost, none done twice."""
+"""`bench sweep`: run the cells of a sweep file that are not recorded yet, then show the table."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -12,13 +12,13 @@ from bench.progress import console
 from bench.records import failures
 from bench.schema import ConfigError
 from bench.signals import status
-from bench.sweep.cells import Planned, all_cells, complete, missing, one_folder, probes
+from bench.sweep.cells import Planned, all_cells, common_folder, missing, probes
 from bench.sweep.cost_model import Costs
 from bench.sweep.executor import Executor
-from bench.sweep.local import LocalExecutor, in_words, places, visible_gpus
+from bench.sweep.local import LocalExecutor, places, visible_gpus
 from bench.sweep.optuna_search import Proposals
-from bench.sweep.result import show_result, timed_otherwise
-from bench.sweep.scheduler import Loop
+from bench.sweep.result import other_timing, show_result
+from bench.sweep.scheduler import Scheduler
 from bench.sweep.search_space import SweepFile, read
 
 
@@ -35,28 +35,28 @@ class Machines:
 def sweep(where: str, overrides: Sequence[str], machines: Machines) -> int:
     """Run what the sweep file asks for and is not recorded, then show the table; the exit status of the command."""
     check_options(machines)
-    file, planned, results = checked(where, overrides)
+    file, cells, results = checked(where, overrides)
     with ExitStack() as stack:
-        total, typical, proposals = len(planned), planned[0], None
+        total, typical, proposals = len(cells), cells[0], None
         if file.method == "bayes":
             proposals = stack.enter_context(kept_proposals(file, Path(where).stem, overrides, results))
-            planned, total = proposals.cells(), file.run_cap or 0
-        recorded = [one for one in planned if complete(one)]
-        unfinished = [one for one in planned if one not in recorded]
-        loop = Loop(file.name or Path(where).stem, unfinished, total, len(recorded), Costs(results), typical)
-        if loop.state.waiting:
-            executor, loop.places, where_they_run = start(machines, [*planned, typical], total, results)
-            announce(loop, results, where_they_run)
+            cells, total = proposals.cells(), file.run_cap or 0
+        unfinished = [cell for cell in cells if missing(cell)]
+        recorded = [cell for cell in cells if cell not in unfinished]
+        scheduler = Scheduler(
+            file.name or Path(where).stem, unfinished, total, len(recorded), Costs(results), typical
+        )  # fmt: skip
+        executor = start(machines, [*cells, typical], total, results) if scheduler.state.waiting else None
+        announce(scheduler, executor, results)
+        if executor:
             if isinstance(executor, LocalExecutor):
-                warn(timed_otherwise(recorded, executor.threads, executor.jobs))
+                warn(other_timing(recorded, executor.threads, executor.at_once))
             try:
-                loop.run(executor, proposals.next if proposals else None)
+                scheduler.run(executor, proposals.next if proposals else None)
             except KeyboardInterrupt as stop:
-                console.print("[yellow]stopped; what ran has saved its state, and the same command goes on from it[/]")
+                console.print("[yellow]stopped; runs have saved their state, and the same command resumes them[/]")
                 return status(stop)
-        else:
-            announce(loop, results, "")
-        return show_result(proposals.cells() if proposals else planned, loop.state.failed, results)
+        return show_result(proposals.cells() if proposals else cells, scheduler.state.failed, results)
 
 
 def check_options(machines: Machines) -> None:
@@ -76,8 +76,8 @@ def checked(where: str, overrides: Sequence[str]) -> tuple[SweepFile, list[Plann
     """The file, its cells (of a bayes file samples of them) and their results folder; an error names the file."""
     try:
         file = read(where)
-        planned = probes(file, overrides) if file.method == "bayes" else all_cells(file, overrides)
-        return file, planned, check_results(one_folder(planned), writes=True)
+        cells = probes(file, overrides) if file.method == "bayes" else all_cells(file, overrides)
+        return file, cells, check_results(common_folder(cells), writes=True)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from None
 
@@ -91,42 +91,40 @@ def kept_proposals(file: SweepFile, stem: str, overrides: Sequence[str], results
         yield proposals
 
 
-def start(
-    machines: Machines, planned: Sequence[Planned], total: int, results: Path
-) -> tuple[Executor, int | None, str]:
-    """The executor, how many cells it runs at once if that is known, and where, in words."""
+def start(machines: Machines, cells: Sequence[Planned], total: int, results: Path) -> Executor:
+    """The executor for these cells; ConfigError where it has no room for the widest of them."""
     if machines.executor == "ray":
         from bench.sweep.ray import RayExecutor
 
-        return RayExecutor(machines.address, machines.gpus or 0, results), None, "as many at once as the cluster takes"
-    gpus = [] if all(one.config.trainer.accelerator == "cpu" for one in planned) else visible_gpus()
-    widest = max(one.cell.devices for one in planned)
+        return RayExecutor(machines.address, machines.gpus or 0, results)
+    gpus = [] if all(cell.config.trainer.accelerator == "cpu" for cell in cells) else visible_gpus()
+    widest = max(cell.cell.devices for cell in cells)
     if gpus and widest > len(gpus):
         raise ConfigError(f"trainer.devices={widest}: this machine has {len(gpus)} GPUs")
     if gpus and widest > 1 and (machines.jobs or 1) > len(gpus):
         raise ConfigError(f"--jobs={machines.jobs}: runs on {widest} devices share none; at most --jobs={len(gpus)}")
-    made = places(machines.jobs, total, gpus)
-    return LocalExecutor(made, results), len(made), in_words(made)
+    return LocalExecutor(places(machines.jobs, total, gpus), results)
 
 
-def announce(loop: Loop, results: Path, where_they_run: str) -> None:
-    """What will be done and what is done, how long it may take, and where that is known from."""
-    state = loop.state
-    before = {failure.run_id for failure in failures(results)} & {one.cell.run_ids[0] for one in loop.waiting}
+def announce(scheduler: Scheduler, executor: Executor | None, results: Path) -> None:
+    """Print how many runs are recorded, how many will run and where, and how long that may take."""
+    state, waiting = scheduler.state, scheduler.waiting
+    before = {failure.run_id for failure in failures(results)} & {cell.cell.run_id for cell in waiting}
     again = f", {len(before)} of which failed before" if before else ""
     console.print(
         f"[bold]{state.title}[/]: {state.total} runs in {results}: {state.recorded} recorded and skipped, "
         f"{state.waiting} to run{again}"
     )
-    if lacks := [step for one in loop.waiting for step in missing(one) if step.what != "training"]:
+    if lacks := [step for cell in waiting for step in missing(cell) if step.what != "training"]:
         console.print(f"  missing of recorded runs: {sentence(lacks)}")
-    if state.waiting:
-        costs = [loop.costs.of(one.config) for one in [*loop.waiting, loop.typical]]
+    if executor:
+        scheduler.at_once = executor.at_once
+        costs = [scheduler.costs.of(cell.config) for cell in [*waiting, scheduler.typical]]
         machines = sorted({machine for cost in costs if cost for machine in cost.machines})
-        known = f", as measured on {' and '.join(machines)}" if machines else ""
-        console.print(f"  {where_they_run}; estimated: {loop.left()}{known}")
+        source = f", as measured on {' and '.join(machines)}" if machines else ""
+        console.print(f"  {executor.description}; estimated: {scheduler.time_left()}{source}")
 
 
-def warn(sentence: str) -> None:
-    if sentence:
-        console.print(f"  {sentence}", style="yellow", markup=False)
+def warn(text: str) -> None:
+    if text:
+        console.print(f"  {text}", style="yellow", markup=False)

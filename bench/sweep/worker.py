@@ -1,59 +1,65 @@
-"""What a cell's process does: it takes its share of the machine, and runs `bench train`."""
+"""The process of one cell: `python -m bench.sweep.worker train ...` is `bench train ...` that ends with its sweep.
 
-import atexit
+A worker's standard input is a pipe that its sweep holds open and never writes to. The operating system closes it when
+the sweep ends, in whatever way, so the worker reads the end of the file and stops as on SIGTERM.
+"""
+
 import os
 import signal
+import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
-from multiprocessing import parent_process
-from multiprocessing.connection import wait
+from contextlib import suppress
 from pathlib import Path
 
-LAUNCHERS = ("SLURM_", "TORCHELASTIC_")  # a sweep is often started by one, whose ranks its cells' are not
+COMMAND = [sys.executable, "-m", "bench.sweep.worker", "train"]
+LAUNCHERS = ("SLURM_", "TORCHELASTIC_")  # variables of what started the sweep; a cell starts ranks of its own
+SECONDS_TO_SAVE = 60.0  # that a cell has between SIGTERM and SIGKILL
 
 
-def run(
-    words: Sequence[str], environment: Mapping[str, str], cores: Sequence[int], threads: int, folder: Path, log: Path
-) -> None:
-    """Run `bench train WORDS` in `folder` on these cores, saying all into `log`; ends with its exit status."""
-    os.setsid()  # a group of its own, which ranks that it starts belong to
-    said = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(said, 1)
-    os.dup2(said, 2)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a sweep in the background was started without one
-    threading.Thread(target=end_with_parent, daemon=True).start()
-    os.chdir(folder)
-    for name in [name for name in os.environ if name.startswith(LAUNCHERS)]:
-        del os.environ[name]
-    os.environ.update(environment)
+def start(
+    words: Sequence[str], log: Path, cores: Sequence[int], threads: int, variables: Mapping[str, str], folder: Path
+) -> subprocess.Popen[bytes]:
+    """Start `bench train WORDS` in `folder` on these cores; its output is added to `log`.
+
+    The process leads a group of its own, which holds the ranks that it starts. threads: of each rank.
+    """
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(LAUNCHERS)}
+    own = {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads), "TERM": "dumb"}  # no colours in a log
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [*COMMAND, *words], stdin=subprocess.PIPE, stdout=output, stderr=output, cwd=folder,
+            env={**inherited, **own, **variables}, start_new_session=True,
+        )  # fmt: skip
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, cores)
-    limit_threads(threads)
-
-    from bench import cli
-
-    sys.argv = ["bench", "train", *words]  # what Lightning starts further ranks with, as python -m bench.cli
-    sys.modules["__main__"] = cli
-    try:
-        sys.exit(cli.main(sys.argv[1:]))
-    finally:
-        atexit._run_exitfuncs()  # multiprocessing leaves them out, and W&B ends its runs in one
+        os.sched_setaffinity(process.pid, cores)  # before its libraries start threads, which inherit it
+    return process
 
 
-def limit_threads(threads: int) -> None:
-    """The server's libraries were loaded for one thread each; those still to come read the environment."""
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = str(threads)
-    torch.set_num_threads(threads)
-    threadpool_limits(threads)
+def own_cores() -> list[int]:
+    """The cores that this process may run on."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 
 
-def end_with_parent() -> None:
-    """Stop, as on Ctrl-C, when the sweep is gone: what nobody looks after must not hold the machine."""
-    parent = parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os.killpg(0, signal.SIGINT)
+def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Send a signal to a worker and its ranks, which may outlive it."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def end_with_sweep() -> None:
+    """Wait for the end of the sweep, then stop this worker and its ranks, as the sweep itself would."""
+    os.read(0, 1)
+    os.killpg(0, signal.SIGTERM)
+    time.sleep(SECONDS_TO_SAVE)
+    os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    from bench.cli import main
+
+    threading.Thread(target=end_with_sweep, daemon=True).start()
+    sys.exit(main(sys.argv[1:]))

@@ -9,7 +9,7 @@ from bench import records
 from bench.config import load
 from bench.schema import Config
 from bench.sweep import cost_model
-from bench.sweep.cost_model import Costs, evaluation_seconds, makespan
+from bench.sweep.cost_model import Costs, makespan
 
 MACHINE = {"gpu": None, "cpu": "abacus", "threads": 2}
 
@@ -64,17 +64,6 @@ def test_own_records_alike_come_before_published_ones_and_those_before_own_ones_
     keep(tmp_path, "own", config("seed=1"), train_seconds=30.0, evaluate_seconds=1.0)
     costs.add("own")
     assert (costs.of(config("seed=5")) or cost).seconds == pytest.approx(31)
-
-
-def test_an_evaluation_that_nobody_timed_is_the_sum_of_its_parts() -> None:
-    timing = {"repeats": 3, "seconds_per_100": 2.0, "images": 50, "latency": 0.5}
-    result = records.Result(protocol={}, hardware={}, seconds={"sampling": 4.0, "fid": 1.0}, timing=timing)
-    floor = records.Result(protocol={}, hardware={}, seconds={"fid": 1.0})
-    record = records.Record(
-        run_id="", family="", config={}, code={}, libraries={}, data_digest="", results={"a": result, "b": floor}
-    )
-    assert evaluation_seconds(record) == pytest.approx(4 + 1 + 3 * (1 + 0.5) + 1)
-    assert evaluation_seconds(record.model_copy(update={"evaluate_seconds": 9.0})) == 9
 
 
 def test_the_queue_ends_when_its_last_run_does() -> None:

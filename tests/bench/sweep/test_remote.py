@@ -1,116 +1,138 @@
-"""A cell on a machine that does not see the sweep's results folder: run there as here, and all of it brought home."""
+"""A cell in a temporary folder of another machine: what it is sent, and that home then holds what it left."""
 
 import importlib
+import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 
 from bench import records
-from bench.cli import main
-from bench.config import load, run_id
 from bench.schema import ConfigError
-from bench.sweep import remote
+from bench.sweep import remote, worker
 from bench.sweep.executor import Cell
-from bench.sweep.remote import Order
+from bench.sweep.logs import log_of
+from bench.sweep.remote import RemoteJob, RemoteResult
 
 RUN = "vae-mnist-0-0123abcd"
-CELL = Cell(RUN, ("model=none",), (RUN,), 1)
-POINTS = (  # the cheapest run there is: no images, no extractor
-    "model=vae", "data=ring_8", "preset=smoke", "train.images=640", "train.batch=32", "evaluation.samples=64",
-    "evaluation.timed_images=4", "trainer.accelerator=cpu",
-)  # fmt: skip
-Figures = Callable[[Path], dict[tuple[str, str, str], float]]
-Weights = Callable[[Path], dict[str, torch.Tensor]]
+OWN, FAILURE, LOG = f"records/{RUN}.json", f"failures/{RUN}.json", f"sweeps/logs/{RUN}.log"
+FLOOR = "records/held-out-mnist-0.json"
+WEIGHTS, CHECKPOINT = f"runs/{RUN}/final.ckpt", f"runs/{RUN}/checkpoints/000000000064.ckpt"
+
+# In the place of `bench train`: its first argument is what it does; a "long" one ends only with a checkpoint.
+STUB = """
+import os, signal, sys, time
+from pathlib import Path
+run = Path(sys.argv[-1].removeprefix("results="), "runs", "vae-mnist-0-0123abcd")
+checkpoint = run / "checkpoints" / "000000000064.ckpt"
+lock = run.parents[1] / "locks" / "run.lock"
+for file in (checkpoint, lock):
+    file.parent.mkdir(parents=True, exist_ok=True)
+lock.touch()
+print("cwd", os.getcwd(), "jobs", os.environ["BENCH_JOBS"], flush=True)
+
+def stop(number, frame):
+    checkpoint.write_bytes(b"half")
+    sys.exit(143)
+
+signal.signal(signal.SIGTERM, stop)
+if sys.argv[1] == "fail":
+    sys.exit("no space left")
+while sys.argv[1] == "long" and not checkpoint.exists():
+    time.sleep(0.05)
+(run / "final.ckpt").write_bytes(b"weights" + (checkpoint.read_bytes() if checkpoint.exists() else b""))
+checkpoint.unlink(missing_ok=True)
+"""
 
 
-def points(results: Path, *more: str) -> Cell:
-    words = (*POINTS, *more, f"results={results}")
-    (config,) = load(words)
-    return Cell(run_id(config), words, (run_id(config),), 1)
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A results folder; cells run a stub."""
+    stub = tmp_path / "stub.py"
+    stub.write_text(STUB)
+    monkeypatch.setattr(worker, "COMMAND", [sys.executable, str(stub)])
+    monkeypatch.setattr(remote, "SECONDS_BETWEEN_LOOKS", 0.05)
+    return tmp_path / "home"
 
 
-def order(home: Path, cell: Cell = CELL, token: str = "t", **changes: Any) -> Order:
-    return Order(**{"cell": cell, "home": home, "token": token, "folder": home, "threads": 1, "gpu": False, "sent": {}}
-                 | changes)  # fmt: skip
+def job(home: Path, word: str = "ends", folder: str = "/nowhere", gpu: bool = False) -> RemoteJob:
+    cell = Cell(RUN, (word,), RUN, 1)
+    return RemoteJob(cell, Path(folder), 1, gpu, remote.sent(home, cell))
 
 
-def a_record(results: Path, name: str, **changes: Any) -> bytes:
-    record = records.reference(name, "vae", {"preset": "smoke", "data": {}}, "")
-    records.write(record.model_copy(update=changes), results)
-    return records.path(results, name).read_bytes()
+def content(results: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(results)): file.read_bytes() for file in results.rglob("*") if file.is_file()}
 
 
-def test_a_machine_knows_home_by_its_token_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path / "user"))
-    here = remote.token(tmp_path / "results")
-    assert remote.token(tmp_path / "results") == here != remote.token(tmp_path / "other")
-    assert remote.results_here(order(tmp_path / "results", token=here)) == tmp_path / "results"
-    elsewhere = tmp_path / "user/.cache/generative-trilemma/sweeps" / here
-    assert remote.results_here(order(tmp_path / "other", token=here)) == elsewhere, "another folder of the same name"
-    assert remote.results_here(order(tmp_path / "none", token=here)) == elsewhere
+def a_record(name: str, digest: str = "", family: str = "vae") -> bytes:
+    record = records.reference(name, "vae", {"preset": "smoke", "data": {}}, digest, family)
+    return record.model_dump_json().encode()
 
 
-def test_a_cell_run_elsewhere_comes_home_as_if_it_had_run_here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figures: Figures, weights: Weights
-) -> None:
-    home, here = tmp_path / "home", tmp_path / "here"
-    monkeypatch.setenv("HOME", str(tmp_path / "user"))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    assert main(["train", *points(here).words]) == 0
-    torch.set_num_threads(threads)
-
-    cell, said = points(home), []
-    elsewhere = order(tmp_path / "not mounted", cell, remote.token(home))
-    ended = remote.train(elsewhere, 3, said.append)
-    assert ended.code == 0, ended.files
-    assert said[0].startswith("on ")
-    assert not (home / "records").exists()
-    remote.bring_home(ended.files, home, cell)
-    assert figures(home) == pytest.approx(figures(here), rel=1e-9), "an eigenvalue's last digits hang on its address"
-    for name, value in weights(here).items():
-        assert torch.equal(weights(home)[name], value), name
-    record = records.find(home, cell.name)
-    assert record is not None
-    assert record.config["results"] == str(home)
-    assert {row.hardware["jobs"] for row in record.results.values()} == {3}
-    kept = {str(file.relative_to(here)) for file in here.rglob("*") if file.is_file() and "locks" not in file.parts}
-    assert kept <= {str(file.relative_to(home)) for file in home.rglob("*")}
-
-    remote.forget(elsewhere, whole=True)
-    there = remote.results_here(elsewhere)
-    assert [file for file in there.rglob("*") if cell.name in file.name and file.suffix != ".lock"] == []
-    assert len(list((there / "records").iterdir())) == 1, "the floor, which the next run needs"
-
-    before = records.path(home, cell.name).read_bytes()
-    again = remote.train(order(elsewhere.home, cell, elsewhere.token, sent=remote.known(home, cell)), 1, said.append)
-    remote.bring_home(again.files, home, cell)
-    log = remote.log_of(home, cell).read_text()
-    assert log.count("recorded: ") == log.count("nothing to do") == 1
-    assert records.path(home, cell.name).read_bytes() == before
+def put(results: Path, files: dict[str, bytes]) -> None:
+    for name, text in files.items():
+        records.write_bytes(results / name, text)
 
 
-def test_all_but_checkpoints_is_collected_wherever_the_folder_lies(tmp_path: Path) -> None:
-    results = tmp_path / "checkpoints" / "results"
-    kept = [f"runs/{RUN}/final.ckpt", f"runs/{RUN}/curves/metrics.csv", f"pictures/{RUN}/samples.png",
-            f"failures/{RUN}.json", f"sweeps/logs/{RUN}.log"]  # fmt: skip
-    left = [f"runs/{RUN}/checkpoints/a.ckpt", "runs/other/final.ckpt", "pictures/other/samples.png", "failures/o.json"]
-    for name in (*kept, *left):
-        records.write_text(results / name, name)
-    for name, family in ((RUN, "vae"), ("other", "vae"), ("held-out-mnist-0", records.FLOOR)):
-        a_record(results, name, family=family)
-    found = remote.collect(results, CELL)
-    assert {*found} == {*kept, f"records/{RUN}.json", "records/held-out-mnist-0.json"}
-    assert found[kept[0]] == kept[0].encode()
+def test_a_cell_leaves_all_its_files_at_home_and_none_where_it_ran(home: Path) -> None:
+    lines: list[str] = []
+    result = remote.run(job(home), 3, lines.append)
+    assert result.code == 0
+    assert set(result.files) == {WEIGHTS, LOG}, "no locks"
+    remote.bring_home(job(home), result, home)
+    assert content(home) == result.files
+    first, second = log_of(home, RUN).read_text().splitlines()
+    assert lines[0] == first
+    assert first.endswith(", 1 threads")
+    assert second.endswith(" jobs 3")
+    assert not Path(second.split()[1]).exists(), "the folder of the run is gone"
 
 
-def test_a_transfer_that_breaks_off_leaves_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_paths_start_from_the_sweeps_folder_where_a_machine_has_it(home: Path, tmp_path: Path) -> None:
+    result = remote.run(job(home, folder=str(tmp_path)), 1, print)
+    assert f"cwd {tmp_path} jobs 1" in result.files[LOG].decode()
+
+
+def test_a_failed_cells_log_comes_home(home: Path) -> None:
+    failed = job(home, "fail")
+    result = remote.run(failed, 1, print)
+    remote.bring_home(failed, result, home)
+    assert result.code == 1
+    assert log_of(home, RUN).read_text().endswith("no space left\n")
+
+
+def test_an_interrupted_cell_saves_and_goes_on_from_what_came_home(home: Path) -> None:
+    long, interrupted = job(home, "long"), threading.Event()
+
+    def report(line: str) -> None:
+        if "cwd" in line and not interrupted.is_set():
+            interrupted.set()
+            os.kill(os.getpid(), signal.SIGINT)  # as Ray cancels a task
+
+    result = remote.run(long, 1, report)
+    assert result.code == 143
+    remote.bring_home(long, result, home)
+    assert content(home)[CHECKPOINT] == b"half"
+    again = job(home, "long")
+    assert CHECKPOINT in again.files
+    result = remote.run(again, 1, print)
+    remote.bring_home(again, result, home)
+    assert set(content(home)) == {WEIGHTS, LOG}, "a checkpoint that was used up is gone at home, too"
+    assert content(home)[WEIGHTS] == b"weightshalf"
+    assert log_of(home, RUN).read_text().count("cwd") == 2, "no attempt's log is lost"
+
+
+def test_what_home_knows_of_the_run_is_sent_and_nothing_of_other_runs(home: Path) -> None:
+    own = {OWN: a_record(RUN), WEIGHTS: b"w", CHECKPOINT: b"c", FAILURE: b"f", FLOOR: a_record("f", family="data")}
+    others = {"records/o.json": a_record("o"), "runs/o/final.ckpt": b"", LOG: b"", f"pictures/{RUN}/samples.png": b""}
+    put(home, own | others)
+    assert job(home).files == own
+
+
+def test_a_transfer_that_breaks_off_leaves_no_record(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A record without its weights could never be evaluated further."""
-    files = {f"records/{RUN}.json": a_record(tmp_path / "there", RUN), f"runs/{RUN}/final.ckpt": b"weights"}
     write = records.write_bytes
 
     def full(target: Path, content: bytes) -> None:
@@ -120,62 +142,24 @@ def test_a_transfer_that_breaks_off_leaves_no_record(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(records, "write_bytes", full)
     with pytest.raises(OSError, match="No space"):
-        remote.bring_home(files, tmp_path / "home", CELL)
-    assert not (tmp_path / "home" / "records").exists()
+        remote.bring_home(job(home), RemoteResult(0, 1.0, {OWN: a_record(RUN), WEIGHTS: b"weights"}), home)
+    assert not (home / OWN).exists()
 
 
-def test_references_at_home_are_kept_and_the_runs_own_record_is_renewed(tmp_path: Path) -> None:
-    home, there = tmp_path / "home", tmp_path / "there"
-    first = a_record(home, "held-out-mnist-0", data_digest="at home")
-    a_record(home, RUN, images_seen=1)
-    files = {
-        "records/held-out-mnist-0.json": a_record(there, "held-out-mnist-0", data_digest="from there"),
-        "records/held-out-mnist-1.json": a_record(there, "held-out-mnist-1"),
-        f"records/{RUN}.json": a_record(there, RUN, images_seen=2),
-    }
-    remote.bring_home(files, home, CELL)
-    assert {name: (home / name).read_bytes() for name in files} == {**files, "records/held-out-mnist-0.json": first}
-
-
-def test_a_failure_comes_home_and_goes_with_the_record(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    failure = records.Failure(
-        run_id=RUN, config={"results": "/there"}, code={}, cause="the loss is nan", images_seen=64
-    )
-    records.write_failure(failure, tmp_path)
-    file = f"failures/{RUN}.json"
-    remote.bring_home({file: (tmp_path / file).read_bytes()}, home, CELL)
-    assert records.failures(home) == [failure.model_copy(update={"config": {"results": str(home)}})]
-    remote.bring_home({f"records/{RUN}.json": a_record(tmp_path, RUN)}, home, CELL)
-    assert records.failures(home) == []
-
-
-def test_a_log_goes_on_where_it_ended(tmp_path: Path) -> None:
-    for part in (b"on node-1\nepoch\n", b"on node-2\ndone\n"):
-        remote.bring_home({f"sweeps/logs/{RUN}.log": part}, tmp_path, CELL)
-    assert remote.log_of(tmp_path, CELL).read_text() == "on node-1\nepoch\non node-2\ndone\n"
-
-
-def test_only_what_is_needed_is_sent(tmp_path: Path) -> None:
-    records.write_text(tmp_path / "runs" / RUN / "final.ckpt", "weights")
-    assert remote.known(tmp_path, CELL) == {}, "without a record the run is trained anew"
-    record = a_record(tmp_path, RUN)
-    a_record(tmp_path, "other")
-    assert remote.known(tmp_path, CELL) == {f"records/{RUN}.json": record, f"runs/{RUN}/final.ckpt": b"weights"}
+def test_references_at_home_are_kept_the_runs_record_is_renewed_and_its_failure_goes(home: Path) -> None:
+    put(home, {FLOOR: a_record("f", "at home", "data"), OWN: a_record(RUN, "old"), FAILURE: b"f"})
+    new = "records/held-out-mnist-1.json"
+    files = {FLOOR: a_record("f", "away", "data"), OWN: a_record(RUN, "new"), new: a_record("g", family="data")}
+    remote.bring_home(job(home), RemoteResult(0, 1.0, files), home)
+    assert content(home) == {**files, FLOOR: a_record("f", "at home", "data")}
 
 
 def test_a_run_sees_the_gpus_that_ray_gave_it_and_none_that_it_did_not_ask_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
-    assert remote.surroundings(order(tmp_path, gpu=True), 2) == {"BENCH_JOBS": "2", "CUDA_VISIBLE_DEVICES": "3,5"}
-    assert remote.surroundings(order(tmp_path), 2) == {"BENCH_JOBS": "2", "CUDA_VISIBLE_DEVICES": ""}
-
-
-def test_a_machine_with_another_bench_is_refused_before_it_trains(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"of schema \d+, the sweep's of 999; install one version"):
-        remote.train(order(tmp_path, schema=999), 1, print)
-    assert not list(tmp_path.iterdir())
+    assert remote.variables(job(home, gpu=True), 2) == {"BENCH_JOBS": "2", "CUDA_VISIBLE_DEVICES": "3,5"}
+    assert remote.variables(job(home), 2) == {"BENCH_JOBS": "2", "CUDA_VISIBLE_DEVICES": ""}
 
 
 def test_without_ray_the_executor_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
