@@ -251,14 +251,14 @@ def test_a_stopped_sweep_ends_like_the_undisturbed_one(
     write: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C, kill -9 of a cell, kill -9 of the sweep, then the same command: the same weights and figures."""
-    file = write({"model": ["vae"]}, "train.images=32000")
+    file = write({"model": ["vae"]}, "train.images=19200")
     assert main(["sweep", str(file), "results=calm", "--jobs=1"]) == 0
     words = [str(file), "results=r", "--jobs=1"]
     ((name, figures),) = ((name, rows) for name, rows in metrics(Path("calm")).items() if name.startswith("vae"))
     log = Path.cwd() / "r/sweeps/logs" / f"{name}.log"
     capsys.readouterr()
 
-    with once(lambda: trains(log, 1, "32,000"), lambda: os.kill(os.getpid(), signal.SIGINT)):
+    with once(lambda: trains(log, 1, "19,200"), lambda: os.kill(os.getpid(), signal.SIGINT)):
         assert main(["sweep", *words]) == 130
     assert "stopped; runs have saved their state" in said(capsys)
     assert name not in metrics(Path("r"))
@@ -267,14 +267,14 @@ def test_a_stopped_sweep_ends_like_the_undisturbed_one(
     executors: list[LocalExecutor] = []
     prepare = LocalExecutor.__init__
     monkeypatch.setattr(LocalExecutor, "__init__", lambda self, *given: executors.append(self) or prepare(self, *given))
-    with once(lambda: trains(log, 2, "32,000"), lambda: os.kill(executors[0].cells[name].process.pid, signal.SIGKILL)):
+    with once(lambda: trains(log, 2, "19,200"), lambda: os.kill(executors[0].cells[name].process.pid, signal.SIGKILL)):
         assert main(["sweep", *words]) == 1
     assert "killed by signal 9" in said(capsys)
 
     with started(BENCH, *words) as job:
-        until(lambda: trains(log, 3, "32,000"))
+        until(lambda: trains(log, 3, "19,200"))
         job.kill()
-    until(lambda: "the same command goes on from there" in log.read_text().split("32,000 images, ")[3])
+    until(lambda: "the same command goes on from there" in log.read_text().split("19,200 images, ")[3])
 
     assert main(["sweep", *words]) == 0
     assert metrics(Path("r"))[name] == figures
