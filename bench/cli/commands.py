@@ -122,8 +122,8 @@ def wandb(options: argparse.Namespace) -> int:
 
 
 def sweep(options: argparse.Namespace) -> int:
-    from bench.sweep import Machines
-    from bench.sweep import sweep as run_sweep
+    from bench.sweep.sweep import Machines
+    from bench.sweep.sweep import sweep as run_sweep
 
     machines = Machines(options.executor, options.jobs, options.address, options.gpus)
     return run_sweep(expand("FILE", options.file), options.overrides, machines)
