@@ -121,14 +121,6 @@ def test_a_damaged_record_is_an_error_that_names_it(small_mnist: Path, capsys: p
     assert "newer" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "table", "extractor", "selftest", "list"])
-def test_help_shows_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        main([command, "--help"])
-    assert stopped.value.code == 0
-    assert f"bench {command}" in capsys.readouterr().out.split("example:")[1]
-
-
 def test_a_stop_between_abilities_loses_none_and_measures_none_twice(
     small_mnist: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -134,7 +134,7 @@ def trains(log: Path, times: int) -> bool:
 def test_help_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["sweep", "--help"])
-    assert "bench sweep configs/sweep/families.yaml" in capsys.readouterr().out.split("example:")[1]
+    assert "bench sweep configs/sweep/families.yaml" in capsys.readouterr().out.split("examples:")[1]
 
 
 @pytest.mark.parametrize(
