@@ -123,7 +123,7 @@ def _open(path: Path) -> Iterator[Image.Image]:
     try:
         with Image.open(path) as picture:
             if kind := _deep(picture):
-                raise DataError(f"{path} has more than 8 bits a channel ({kind}): save it with 8.")
+                raise DataError(f"{path} has more than 8 bits a channel ({kind}); save it with 8.")
             yield picture
     except DataError:
         raise

@@ -170,7 +170,7 @@ def read_all(results: Path) -> list[Record]:
     for file, record in records.items():
         if file.stem != record.run_id:
             raise RecordError(
-                f"{file}: a copy, for it holds the run {record.run_id}, whose file is {record.run_id}.json; "
+                f"{file}: a copy: it holds the run {record.run_id}, whose file is {record.run_id}.json; "
                 "move one of them away to go on"
             )
     return list(records.values())

@@ -76,7 +76,7 @@ def comparable(records: Sequence[Record], folder: Path) -> tuple[list[Record], l
     """
     runs = [record for record in records if record.family not in REFERENCES and record.results]
     if not runs:
-        raise TableError(f"{folder}/records: no evaluated runs of what was asked for; run `bench train` first")
+        raise TableError(f"{folder}/records: no evaluated runs of this preset and data set; run `bench train` first")
     same("preset", [record.preset for record in runs], "preset={}")
     same("data", [record.config["data"]["name"] for record in runs], "data={}")
     once_each(runs, folder)
@@ -205,7 +205,7 @@ def recorded(run: str, results: Path) -> Record:
         return record
     for failure in failures(results):
         if failure.run_id == run:
-            raise ConfigError(f"{run}: has no figures, it failed: {failure.cause}")
+            raise ConfigError(f"{run}: no figures, because the run failed: {failure.cause}")
     known = run_ids(results)
     if not known:
         raise ConfigError(f"run={run}: no records in {results}/records; name another folder with results=DIR")

@@ -106,7 +106,7 @@ def measure_baselines(config: Config, data: ImageDataModule, evaluation: Evaluat
             continue
         images = baseline.images(data, evaluation.reference_set, row.samples, row.seed)
         if len(images) <= max(row.prc_neighbours, row.dc_neighbours):
-            console.print(f"  [yellow]{baseline.words}: {len(images)} images are too few to be measured[/]")
+            console.print(f"  [yellow]{baseline.words}: {len(images)} images are too few to be evaluated[/]")
             continue
         measure_baseline(record, baseline, images, row, missing, evaluation)
         records.write(record, results)
@@ -125,7 +125,7 @@ def measure_baseline(
     row: the protocol of the rows; missing: metric -> why it has to be computed.
     """
     stated = dataclasses.replace(row, samples=len(images), kid_subset_size=min(row.kid_subset_size, len(images)))
-    console.print(f"  the baseline: {stated.samples:,} {baseline.words}, judged like samples")
+    console.print(f"  baseline: {stated.samples:,} {baseline.words}, evaluated like samples")
     known = record.results.get(stated.fingerprint())
     if known:
         console.print(f"  missing: {'; '.join(dict.fromkeys(missing.values()))}")

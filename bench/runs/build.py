@@ -77,12 +77,12 @@ def check_evaluation(config: Config, data: ImageDataModule) -> None:
     if is_images(data) and min(data.image_shape[1:]) < SMALLEST_SIDE:
         height, width = data.image_shape[1:]
         raise ConfigError(
-            f"data={config.data['name']}: images of {height} x {width} pixels are too small to be evaluated, which "
-            f"takes {SMALLEST_SIDE} x {SMALLEST_SIDE}"
+            f"data={config.data['name']}: images of {height} x {width} pixels are too small; the evaluation needs "
+            f"{SMALLEST_SIDE} x {SMALLEST_SIDE} or more"
         )
     smallest = min(len(data.train_images), len(data.test_images))
     if smallest <= NEIGHBOURS:
         raise ConfigError(
-            f"data={config.data['name']}: {smallest} images in the smaller split are too few to have {NEIGHBOURS} "
-            "nearest neighbours each; give more images"
+            f"data={config.data['name']}: {smallest} images in the smaller split are too few for {NEIGHBOURS} "
+            "nearest neighbours of each; give more images"
         )

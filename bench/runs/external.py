@@ -48,7 +48,7 @@ def evaluate_folder(
     config = outside_config(data_name, overrides, stated)
     data = build_data(config)
     if not is_images(data):
-        raise ConfigError(f"data={data_name}: points of a plane are no images; choose a data set of images")
+        raise ConfigError(f"data={data_name}: points of the plane are not images; choose a data set of images")
     check_evaluation(config, data)
     images = read(folder, data.image_shape, config.evaluation.samples)
     evaluation = evaluation_context(config, data, "32-true", stated.cells if stated else CELLS)
@@ -60,15 +60,17 @@ def evaluate_folder(
     run_id = f"{called}-{data_name}-images"
     record = records.find(results, run_id)
     if record and record.data_digest != digest:
-        raise ConfigError(f"--name={called}: {records.path(results, run_id)} is of other images; choose another --name")
+        raise ConfigError(
+            f"--name={called}: {records.path(results, run_id)} was made from other images; choose another --name"
+        )
     known = record.results.get(wanted.fingerprint()) if record else None
     missing = missing_metrics(known)
     if known and not missing:
-        console.print(f"[bold]{run_id}[/] is evaluated, nothing to do: {records.path(results, run_id)}")
+        console.print(f"[bold]{run_id}[/] is already evaluated, nothing to do: {records.path(results, run_id)}")
         return
     if known:
         console.print(f"  [bold]{run_id}[/], missing: {'; '.join(dict.fromkeys(missing.values()))}")
-    with Bar(f"judge {called}", wanted.samples, "images") as bar:
+    with Bar(f"evaluate {called}", wanted.samples, "images") as bar:
         judged = evaluate_images(
             images, reference_set, wanted,
             lambda stage, done, total: bar.advance(done - bar.done) if stage == "features" else None, missing,
@@ -99,12 +101,12 @@ def outside_config(data_name: str, overrides: Sequence[str], stated: Protocol | 
     allowed = ("evaluation.", "data.", "results=")
     if wrong := [word for word in overrides if not word.startswith(allowed)]:
         raise ConfigError(f"{wrong[0]}: `bench evaluate --images` takes evaluation.*, data.* and results=DIR only")
-    unused = {f"evaluation.{key}=": "no timing is made of images" for key in ("timed_images", "repeats", "timed_only")}
+    unused = {f"evaluation.{key}=": "images are not timed" for key in ("timed_images", "repeats", "timed_only")}
     if stated:
         unused |= {f"evaluation.{key}=": "--protocol states it" for key in settings(stated)}
     for word in overrides:
         if reason := next((why for key, why in unused.items() if word.startswith(key)), None):
-            raise ConfigError(f"{word}: not used with --images, since {reason}; take it out")
+            raise ConfigError(f"{word}: not used with --images, because {reason}; leave it out")
     repeated = [f"evaluation.{name}={value}" for name, value in settings(stated).items()] if stated else []
     return load([f"data={data_name}", "model=vae", *repeated, *overrides])[0]
 
@@ -125,6 +127,6 @@ def read(folder: Path, shape: tuple[int, int, int], samples: int) -> Tensor:
     if len(images) < samples:
         raise EvaluationError(
             f"--images={folder} holds {len(images):,} images, but evaluation.samples={samples}; give more images, or "
-            "fewer samples to all rows of the table"
+            "set fewer samples for all rows of the table"
         )
     return images

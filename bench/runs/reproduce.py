@@ -34,13 +34,13 @@ def reevaluate(run: str, overrides: Sequence[str]) -> None:
     wrong = [key for key in changes if key not in ("evaluation", "samplers", "data", "results")]
     wrong += [f"data.{key}" for key in changes.get("data", {}) if key != "root"]
     if wrong := [*picks, *wrong]:
-        raise ConfigError(f"{wrong[0]}: `bench evaluate` changes evaluation.*, samplers.*, data.root and results only")
+        raise ConfigError(f"{wrong[0]}: `bench evaluate` takes evaluation.*, samplers.*, data.root and results only")
     config = recorded_config(run, results, {**changes, "results": str(results)})[1]
     config = judged_where_named(config, changes)
     try:
         steps = run_config(config)
     except DataError as error:
-        raise DataError(f"{str(error).rstrip('.')}; where the images of {run} have moved, give data.root=DIR") from None
+        raise DataError(f"{str(error).rstrip('.')}; if the images of {run} have moved, give data.root=DIR") from None
     if not steps:
         console.print(f"  nothing new: {'; '.join(nothing_new(config, changes))}")
 
@@ -55,14 +55,14 @@ def nothing_new(config: Config, changes: dict[str, Any]) -> list[str]:
     """Why changes of a run's evaluation come to nothing that is not recorded."""
     settings, timed = changes.get("evaluation", {}), config.evaluation.timed_only
     reasons = [
-        f"evaluation.{key}={settings[key]} is how rows are timed, and a timing is kept"
+        f"evaluation.{key}={settings[key]} concerns the timing, and recorded timings are kept"
         for key in ("repeats", "timed_images")
         if key in settings
     ]
     if judged := [name for name in samplers(config) if name not in timed]:
         reasons.append(f"every metric of {', '.join(judged)} is recorded under these settings")
     if rest := [name for name in samplers(config) if name in timed]:
-        reasons.append(f"{', '.join(rest)} is recorded, and timed only by evaluation.timed_only")
+        reasons.append(f"{', '.join(rest)} is recorded, and evaluation.timed_only says that it is only timed")
     return reasons
 
 
@@ -88,7 +88,7 @@ def stored_protocol(name: str, results: Path) -> Protocol:
     if len(different) == 1:
         return next(iter(different.values()))
     known = ", ".join(different) or "none; fingerprints are the keys of `results` in a record"
-    raise ConfigError(f"--protocol={name}: names {len(different)} protocols in {results}/records ({known})")
+    raise ConfigError(f"--protocol={name}: matches {len(different)} protocols in {results}/records ({known})")
 
 
 def stored(name: str, results: Path) -> list[dict[str, Any]]:
@@ -138,7 +138,7 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     own = {"data": config.data["name"], "reference": "train", "weights": "ema" if model.ema_decay else "raw"}
     if wrong := [f"{key}={getattr(stated, key)}, not {value}" for key, value in own.items()
                  if getattr(stated, key) != value]:  # fmt: skip
-        raise ConfigError(f"--protocol={name}: is of {'; '.join(wrong)}, so {run} cannot be measured by it")
+        raise ConfigError(f"--protocol={name}: states {'; '.join(wrong)}; {run} cannot be measured under it")
     check_protocol(evaluation.reference_set, stated)
     model.to(evaluation.device).eval()
     model.check_sampler(**dict(stated.sampler_settings))
@@ -168,7 +168,7 @@ def compare(known: records.Result, judged: Evaluation, stated: Protocol, missing
     missing: metrics that were recorded in another version, or not at all, and need not repeat.
     """
     table = Table("figure", title=stated.line())
-    for heading in ("recorded", "repeated", "difference"):
+    for heading in ("recorded", "reproduced", "difference"):
         table.add_column(heading, justify="right")
     for name, value in judged.metrics.items():
         before = known.metrics.get(name)
@@ -182,7 +182,7 @@ def compare(known: records.Result, judged: Evaluation, stated: Protocol, missing
     ]  # fmt: skip
     if moved:
         raise EvaluationError(
-            f"{', '.join(moved)} of protocol {stated.fingerprint()} did not repeat: recorded on "
+            f"{', '.join(moved)} of protocol {stated.fingerprint()} were not reproduced: recorded on "
             f"{known.hardware['gpu'] or known.hardware['cpu']} with {known.hardware['threads']} threads"
         )
-    Console(highlight=False).print(f"every figure {'of these versions ' if missing else ''}repeats to six digits")
+    Console(highlight=False).print(f"every figure {'of these versions ' if missing else ''}agrees to six digits")

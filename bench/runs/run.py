@@ -56,8 +56,8 @@ def run(config: Config, data: ImageDataModule, model: GenerativeModel) -> list[S
         return steps
     if record and not ranks.on_first(context.weights.exists):
         raise ConfigError(
-            f"{context.weights}: missing, so what {folder.record(record.run_id)} lacks cannot be measured "
-            f"({sentence(steps)}); move that away to train again"
+            f"{context.weights}: missing, so {folder.record(record.run_id)} cannot be completed "
+            f"({sentence(steps)}); move that record away to train again"
         )
     if record:
         console.print(f"  [bold]{record.run_id}[/], missing: {sentence(steps)}")
@@ -75,7 +75,7 @@ def recorded(config: Config, data: ImageDataModule, folder: ResultsFolder) -> Re
         check_resumable(config, data, folder.run(name))
     elif record.data_digest != data.digest("train"):
         raise ConfigError(
-            f"{folder.record(name)}: made from other images than data={config.data['name']} has now; "
+            f"{folder.record(name)}: was made from other images than data={config.data['name']} has now; "
             "use another results=DIR"
         )
     return record

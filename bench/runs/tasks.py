@@ -111,7 +111,7 @@ def probe_baselines(config: Config, data: ImageDataModule) -> None:
         asked = task(config, data, torch.device("cpu"))
         train, test = baseline_features(kind, asked.train_images, asked.images)
         figures = probe_accuracies(train, asked.train_labels, test, asked.labels)
-        console.print(f"  the probes on {kind}: " + "  ".join(f"{key} {value:.4g}" for key, value in figures.items()))
+        console.print(f"  probes on {kind}: " + "  ".join(f"{key} {value:.4g}" for key, value in figures.items()))
         record = records.reference(name, kind, config.model_dump(), data.digest("test"))
         record.abilities[stated.fingerprint()] = records.Ability(protocol=stated.to_dict(), figures=figures)
         records.write(record, Path(config.results))

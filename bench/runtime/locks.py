@@ -34,7 +34,7 @@ def exclusive(results: Path, name: str) -> Iterator[None]:
     waiting = False
     while not ranks.on_first(lambda: taken(one)):
         if not waiting:
-            console.print(f"  [yellow]{name}: another process is at work on it in {results}; waiting for its end[/]")
+            console.print(f"  [yellow]{name}: another process is working on it in {results}; waiting until it ends[/]")
         waiting = True
         time.sleep(SECONDS_BETWEEN_LOOKS)
     try:

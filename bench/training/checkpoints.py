@@ -113,7 +113,7 @@ def newest_intact(folder: Path) -> Path | None:
         except Exception as error:  # torch raises many kinds for a damaged file
             aside = file.with_suffix(".damaged")
             file.rename(aside)
-            console.print(f"[yellow]{file} does not load ({type(error).__name__}); set aside as {aside.name}[/]")
+            console.print(f"[yellow]{file} cannot be loaded ({type(error).__name__}); renamed to {aside.name}[/]")
         else:
             return file
     return None

@@ -74,17 +74,17 @@ def fit(config: Config, model: GenerativeModel, data: ImageDataModule, trainer: 
             trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
     except SystemExit as stop:  # what Lightning makes of a second Ctrl-C, and of signals before the first batch
         raise Interrupted(
-            "stopped at once; the same command goes on from the last checkpoint", status(stop.__context__)
+            "stopped at once; the same command resumes from the last checkpoint", status(stop.__context__)
         ) from stop
     if trainer.should_stop or trainer.received_sigterm:
         number = signal.SIGTERM if trainer.received_sigterm else callback(trainer, Checkpoints).number
         raise Interrupted(
-            f"stopped after {model.images_seen:,} of {budget(config):,} images; the same command goes on from there",
+            f"stopped after {model.images_seen:,} of {budget(config):,} images; the same command resumes from there",
             128 + (number or signal.SIGINT),
         )
     if not all(parameter.isfinite().all() for parameter in model.parameters()):
         raise Diverged(
-            f"the weights are no numbers any more after {model.images_seen:,} images; "
+            f"the weights became NaN or infinite after {model.images_seen:,} images; "
             "a lower model.learning_rate may help"
         )
     save(trainer, weights_of(folder), weights_only=True)

@@ -112,7 +112,7 @@ def number(variable: str) -> int:
     """A whole number of the environment; ConfigError if it is none."""
     value = os.environ[variable]
     if not value.isdecimal():
-        raise ConfigError(f"{variable}={value}: no number, though SLURM would have set one; unset it")
+        raise ConfigError(f"{variable}={value}: not a number, though SLURM would have set one; unset it")
     return int(value)
 
 

@@ -65,19 +65,19 @@ def read_origin(checkpoint: Path) -> dict[str, Any] | None:
 
 def check_origin(checkpoint: Path, origin: Origin, data_name: str) -> None:
     """Raise ConfigError unless `checkpoint` is of a training on the same images in the same precision as `origin`."""
-    anew = f"delete {checkpoint.parent} or choose another results=DIR to train anew"
+    anew = f"delete {checkpoint.parent} or choose another results=DIR to train from the start"
     kept = read_origin(checkpoint)
     if kept is None:
-        raise ConfigError(f"{checkpoint}: does not say which images and precision it was trained with; {anew}")
+        raise ConfigError(f"{checkpoint}: does not state the images and the precision of its training; {anew}")
     if kept["data"] != origin.data:
         raise ConfigError(
             f"{checkpoint}: was trained on other images (sha256 {kept['data'][:8]}) than data={data_name} has now "
-            f"({origin.data[:8]}); set data.root to those images to go on, or {anew}"
+            f"({origin.data[:8]}); set data.root to those images to resume, or {anew}"
         )
     if kept["precision"] != origin.precision:
         raise ConfigError(
-            f"{checkpoint}: was trained in {kept['precision']}, but trainer.precision is {origin.precision} here; go "
-            f"on on a machine where it is {kept['precision']}, or {anew}"
+            f"{checkpoint}: was trained in {kept['precision']}, but trainer.precision is {origin.precision} here; "
+            f"resume on a machine where it is {kept['precision']}, or {anew}"
         )
 
 
@@ -85,9 +85,9 @@ def announce(checkpoint: Path, origin: Origin, budget: int) -> None:
     """Say that a training goes on, from where, and on what else than before."""
     kept = read_origin(checkpoint)
     assert kept is not None
-    console.print(f"  goes on from {int(checkpoint.stem):,} of {budget:,} images: {checkpoint}")
+    console.print(f"  resumes from {int(checkpoint.stem):,} of {budget:,} images: {checkpoint}")
     for change in changes(kept["stretches"][-1], origin.stretches[-1]):
-        console.print(f"  [yellow]goes on under {change}; the record names both[/]")
+        console.print(f"  [yellow]resumes under {change}; the record names both[/]")
 
 
 def changes(before: Stretch, now: Stretch) -> list[str]:

@@ -54,10 +54,10 @@ def test_a_run_whose_images_have_moved_is_evaluated_where_they_are(
 ) -> None:
     assert moved() == 2
     said = " ".join(capsys.readouterr().err.split())
-    assert "data.root=old is not a folder; where the images of vae-image_folder-0-" in said
+    assert "data.root=old is not a folder; if the images of vae-image_folder-0-" in said
     assert said.endswith("have moved, give data.root=DIR")
     assert moved("data.size=4", "data.root=new") == 2
-    assert "data.size: `bench evaluate` changes evaluation.*, samplers.*, data.root and results only" in " ".join(
+    assert "data.size: `bench evaluate` takes evaluation.*, samplers.*, data.root and results only" in " ".join(
         capsys.readouterr().err.split()
     )
     assert moved("data.root=new") == 0

@@ -50,7 +50,9 @@ def test_a_run_that_failed_says_its_cause(tmp_path: Path, capsys: pytest.Capture
     failed = Failure(run_id="gan-mnist-0-12345678", config={}, code={}, cause="loss was NaN", images_seen=64)
     write_failure(failed, tmp_path)
     assert main(["show", failed.run_id, f"results={tmp_path}"]) == 2
-    assert capsys.readouterr().err.strip() == f"bench: {failed.run_id}: has no figures, it failed: loss was NaN"
+    assert (
+        capsys.readouterr().err.strip() == f"bench: {failed.run_id}: no figures, because the run failed: loss was NaN"
+    )
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_stop_lets_a_cell_save_its_state_first(executor: LocalExecutor) -> None:
         if saved := list(Path("r").glob("runs/*/checkpoints/*.ckpt")):
             break
     assert len(saved) == 1
-    assert "the same command goes on from there" in outcome.log.read_text()
+    assert "the same command resumes from there" in outcome.log.read_text()
 
 
 def test_stop_ends_a_cell_that_does_not_listen(executor: LocalExecutor, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -215,7 +215,7 @@ def test_a_stopped_cell_has_saved_and_goes_on(tmp_path: Path, figures: Figures, 
         in_training(home)
         executor.start(waits)
         executor.stop()
-        assert "goes on from there" in (home / "sweeps" / "logs" / f"{long.name}.log").read_text()
+        assert "resumes from there" in (home / "sweeps" / "logs" / f"{long.name}.log").read_text()
         assert list(home.glob("runs/*/checkpoints/*.ckpt"))
         assert not (home / "sweeps" / "logs" / f"{waits.name}.log").exists()
         executor.start(long)
@@ -243,7 +243,7 @@ time.sleep(1000)
     in_training(tmp_path)
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
-    until(lambda: "goes on from there" in log.read_text())
+    until(lambda: "resumes from there" in log.read_text())
     assert list(tmp_path.glob("runs/*/checkpoints/*.ckpt"))
 
 
