@@ -19,11 +19,11 @@ MISTAKES = {  # module -> the exception of it that a user can mend
 }
 STOPS = {"bench.training.fit": "Interrupted"}
 COLLECTIVES = {"torch.distributed": "DistError"}
-DISK = {  # what a user can mend
+DISK = {  # errors that a user can mend
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR, errno.EISDIR,
     errno.ENAMETOOLONG, errno.ELOOP,
 }  # fmt: skip
-LOST = ("gloo", "NCCL", "Connection", "Socket")  # words of the backends about a rank that is gone
+LOST = ("gloo", "NCCL", "Connection", "Socket")  # words in the backends' messages about a rank that has ended
 
 
 def explain(error: Exception) -> int:

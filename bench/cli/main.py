@@ -69,11 +69,11 @@ def parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", help="see below")
     for name in names:
         examples = "\n".join(f"  {line}" for line in command(name).EXAMPLES.strip().splitlines())
-        own = commands.add_parser(
+        subparser = commands.add_parser(
             name, description=help_of(name), epilog=f"examples:\n{examples}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )  # fmt: skip
-        command(name).add_arguments(own)
+        command(name).add_arguments(subparser)
     return top
 
 

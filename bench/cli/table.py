@@ -42,11 +42,11 @@ def run(options: argparse.Namespace) -> int:
     from bench.table import render, reproduction, terminal
     from bench.table.build import build
 
-    folder, wanted = table_selection(options.overrides)
-    table = build(select(read_all(folder), wanted), folder)
+    folder, selection = table_selection(options.overrides)
+    table = build(select(read_all(folder), selection), folder)
     if options.against:
         other = Path(expand("--against", options.against))
-        comparison = reproduction.repetition(table, build(select(read_all(other), wanted), other))
+        comparison = reproduction.repetition(table, build(select(read_all(other), selection), other))
         reproduction.show(comparison, options.against, Console(highlight=False))
         return 0
     if options.check:

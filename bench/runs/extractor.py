@@ -43,7 +43,7 @@ def train_extractor(overrides: Sequence[str]) -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """Fail first: make the folder and a file in it, or raise ConfigError."""
+    """Raise ConfigError early, unless the folder can be created and written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
