@@ -1,4 +1,4 @@
-"""What every dataset shares: the splits in memory, their digests, and the stream of training batches."""
+"""The base of every data set: the splits in memory, their digests, and the stream of training batches."""
 
 import hashlib
 import math

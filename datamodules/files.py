@@ -1,4 +1,4 @@
-"""Files of published datasets: known by their md5, fetched by torchvision, and refused in one sentence."""
+"""Files of published data sets: identified by their md5, downloaded by torchvision, refused in one sentence."""
 
 import hashlib
 import http.client
@@ -22,7 +22,7 @@ def root_folder(root: str | None) -> Path:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of `path`; DataError where the system refuses it."""
+    """Return the content of `path`; DataError if the system refuses it."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -31,16 +31,16 @@ def read_bytes(path: Path) -> bytes:
 
 def check_md5(path: Path, data: bytes, md5: str) -> None:
     """Raise DataError unless `data`, the content of `path`, has the hexadecimal digest `md5`."""
-    found = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    if found != md5:
+    digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    if digest != md5:
         raise DataError(
-            f"{path} ({len(data):,} bytes) has md5 {found}, but the official file has {md5}: "
+            f"{path} ({len(data):,} bytes) has md5 {digest}, but the official file has {md5}: "
             "it is damaged or another file, so delete or replace it."
         )
 
 
 def absence(title: str, names: Sequence[str], folders: Sequence[Path], missing: Sequence[str]) -> str:
-    """The sentence, without its full stop, for a dataset that lacks the files `missing` of `names`."""
+    """Return the sentence, without its full stop, for a data set that lacks the files `missing` of `names`."""
     places = " or ".join(str(folder) for folder in folders)
     lacking = "none of them is there" if len(missing) == len(names) else f"it lacks {', '.join(missing)}"
     return f"{title} needs the files {', '.join(names)} in {places} (set by data.root), but {lacking}"
@@ -48,7 +48,7 @@ def absence(title: str, names: Sequence[str], folders: Sequence[Path], missing: 
 
 @contextmanager
 def download(sentence: str) -> Iterator[None]:
-    """Run a download inside; where it fails, raise DataError: `sentence` and the cause."""
+    """Run a download in the block; if it fails, raise DataError with `sentence` and the cause."""
     patience = socket.getdefaulttimeout()
     socket.setdefaulttimeout(CONNECT_SECONDS)
     try:

@@ -1,4 +1,4 @@
-"""A user's folder of images: which files below it are data, and what is left out, counted by kind."""
+"""A user's folder of images: which files below it are data, and how many others are skipped, by kind."""
 
 import heapq
 import os
@@ -55,7 +55,7 @@ def list_files(folder: Path, endings: Collection[str], key: str) -> Listing:
 
 
 class _Walk:
-    """A walk below one folder; `reached` holds the real paths of the folders and files that it has met."""
+    """A walk below one folder; `reached` holds the real paths of the folders and files met so far."""
 
     def __init__(self, folder: Path, endings: Collection[str]) -> None:
         self.folder, self.endings = folder, endings
@@ -67,7 +67,7 @@ class _Walk:
         return path.relative_to(self.folder).as_posix()
 
     def descend(self, folder: Path, real: Path) -> None:
-        """Take what lies below `folder`, whose real path is `real`, and keep the links there for later."""
+        """Take the files below `folder`, whose real path is `real`, and keep the links there for later."""
         if real in self.reached:
             self.listing.left_out[REPEATED] += 1
             return
@@ -84,7 +84,7 @@ class _Walk:
                 self.take(path, real / entry.name)
 
     def follow_links(self) -> None:
-        """Take what the links lead to, the links behind links included."""
+        """Take the targets of the links, links behind links included."""
         while self.links:
             _, link = heapq.heappop(self.links)
             if link.is_dir():
@@ -95,7 +95,7 @@ class _Walk:
                 self.listing.left_out[BROKEN] += 1
 
     def take(self, path: Path, real: Path) -> None:
-        """Count a file as data or as left out."""
+        """Count a file as data or as skipped."""
         ending = path.suffix.lower()
         if real in self.reached:
             self.listing.left_out[REPEATED] += 1

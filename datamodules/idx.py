@@ -48,7 +48,9 @@ class IdxFile:
             )
         expected = len(header) + math.prod(self.shape)
         if len(data) != expected:
-            raise DataError(f"{path} holds {len(data):,} bytes, but a header and {_times(self.shape)} is {expected:,}.")
+            raise DataError(
+                f"{path} has {len(data):,} bytes, but a header and {_times(self.shape)} bytes make {expected:,}."
+            )
         check_md5(path, stored, self.md5_gz if packed else self.md5)
         return torch.from_numpy(np.frombuffer(data, np.uint8, offset=len(header)).reshape(self.shape).copy())
 

@@ -119,11 +119,11 @@ def _decode(paths: Sequence[Path], size: int, grey: bool) -> Tensor:
 
 @contextmanager
 def _open(path: Path) -> Iterator[Image.Image]:
-    """The picture of a file; whatever fails in opening or decoding it becomes a DataError."""
+    """Open the picture of a file; any failure to open or decode it becomes a DataError."""
     try:
         with Image.open(path) as picture:
             if kind := _deep(picture):
-                raise DataError(f"{path} has more than 8 bits a channel ({kind}): save it with 8.")
+                raise DataError(f"{path} has more than 8 bits a channel ({kind}); save it with 8.")
             yield picture
     except DataError:
         raise

@@ -35,7 +35,9 @@ class Mixture(ImageDataModule):
     def load(self) -> tuple[Split, Split]:
         """Draw all points at once and hold out the last ones."""
         if self.root is not None:
-            raise DataError(f"data.root={self.root} is not read, as the points are drawn from a formula: leave it out.")
+            raise DataError(
+                f"data.root={self.root} is not used, because the points are drawn from a formula; leave it out."
+            )
         rng = np.random.RandomState(SEED)  # its stream is frozen (NEP 19), that of default_rng is not
         component = rng.randint(len(self.centres), size=TRAIN + TEST, dtype=np.int64)
         # Rounded to float32 last, which hides the last bits, where the logarithms of two machines may differ.

@@ -1,4 +1,4 @@
-"""The contract between a generative model and whoever trains, samples or judges it."""
+"""The contract between a generative model and the code that trains, samples and evaluates it."""
 
 import functools
 import math
@@ -20,7 +20,7 @@ R = TypeVar("R")
 
 
 def inference(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
-    """Run a model's method in evaluation mode without gradients, and leave the model as it was."""
+    """Run a model's method in evaluation mode without gradients, and restore the model's mode."""
 
     @functools.wraps(method)
     def run(self: "GenerativeModel", /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -36,7 +36,7 @@ def inference(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[
 
 
 def sampling(draw: Callable[Concatenate[Any, P], Tensor]) -> Callable[Concatenate[Any, P], Tensor]:
-    """Make what a family draws keep the contract: evaluation mode, no gradient, float32, clipped to [-1, 1]."""
+    """Make a family's `sample` keep the contract: evaluation mode, no gradient, float32, clipped to [-1, 1]."""
 
     @functools.wraps(draw)
     def sample(self: "GenerativeModel", /, *args: P.args, **kwargs: P.kwargs) -> Tensor:
@@ -46,7 +46,7 @@ def sampling(draw: Callable[Concatenate[Any, P], Tensor]) -> Callable[Concatenat
 
 
 def noise(shape: tuple[int, ...], generator: torch.Generator, device: torch.device) -> Tensor:
-    """Standard normal float32 noise drawn where the generator lives and moved to `device`."""
+    """Draw standard normal float32 noise on the generator's device and move it to `device`."""
     return torch.randn(shape, generator=generator, device=generator.device).to(device)
 
 
@@ -84,7 +84,7 @@ class GenerativeModel(L.LightningModule, ABC):
         return 1
 
     def check_sampler(self, **settings: Any) -> None:
-        """ValueError, in one sentence, if `sample` cannot work with these of its keyword arguments."""
+        """Raise ValueError, in one sentence, if `sample` cannot work with these of its keyword arguments."""
 
     def log_losses(self, **losses: Tensor) -> None:
         """Log scalars, means over this rank's images, as means over all ranks' under `train/`.
@@ -98,16 +98,16 @@ class GenerativeModel(L.LightningModule, ABC):
             self.log_dict(scalars | {"images_seen": torch.tensor(self.images_seen, dtype=torch.float64)})
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Adam (Kingma and Ba 2015, arXiv:1412.6980) with PyTorch's other defaults; a family may have its own."""
+        """Return Adam (Kingma and Ba 2015, arXiv:1412.6980) with PyTorch's other defaults; a family may override it."""
         optimizer = torch.optim.Adam(self.parameters(), lr=self.learning_rate, fused=True)
         schedule = self.cosine_to_zero(optimizer, self.warmup)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def cosine_to_zero(self, optimizer: torch.optim.Optimizer, warmup: int = 0) -> torch.optim.lr_scheduler.LambdaLR:
-        """A rate that rises linearly over `warmup` batches and falls to zero by a half cosine at the budget's end."""
+        """Return a rate that rises linearly over `warmup` batches and falls to zero by a half cosine at the end."""
 
         def factor(batch: int) -> float:
-            # asked for late: estimated_stepping_batches would load the data before a resumed run restores its place
+            # evaluated late: estimated_stepping_batches would load the data before a resumed run restores its place
             total = self.trainer.num_training_batches * (self.trainer.max_epochs or 1) if batch else 1
             rise = min(1.0, (batch + 1) / max(1, warmup))
             return rise * 0.5 * (1 + math.cos(math.pi * min(1.0, batch / total)))

@@ -78,8 +78,8 @@ class PixelAR(GenerativeModel):
     def images(self, levels: Tensor) -> Tensor:
         """The inverse of `levels`."""
         height, width = self.image_shape[1:]
-        whole = F.pixel_shuffle(levels.transpose(1, 2).unflatten(2, self.grid), self.patch)
-        return whole[..., :height, :width] / ((self.LEVELS - 1) / 2) - 1
+        padded = F.pixel_shuffle(levels.transpose(1, 2).unflatten(2, self.grid), self.patch)
+        return padded[..., :height, :width] / ((self.LEVELS - 1) / 2) - 1
 
     def features(self, values: Tensor) -> Tensor:
         """Embedded values (N x positions x places x EMBEDDING) -> N x positions x dim, of the patches before each."""

@@ -1,4 +1,4 @@
-"""What some families can do beside sampling. A model has an ability by having its methods; nothing is declared.
+"""Abilities of some families beside sampling. A model has an ability if it has its methods; nothing is declared.
 
 All methods run in evaluation mode without gradients (`models.base.inference`). Images `x` are float32 in [-1, 1] at
 8-bit levels, N x C x H x W; random numbers come from the generator that is passed.

@@ -1,7 +1,7 @@
-"""Training on several ranks, each with an equal share of every batch, as one process does it with the whole batch.
+"""Train on several ranks, each with an equal share of every batch, as one process trains on the whole batch.
 
-All ranks have the same state of torch's random numbers at each batch: what is drawn is drawn for the global batch on
-every rank, and each keeps its share. Outside a process group none of this costs anything or changes a number.
+All ranks have the same state of torch's random numbers at each batch: every rank draws for the global batch and keeps
+its share. Outside a process group this has no cost and changes no number.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,14 +17,14 @@ def world_size() -> int:
 
 
 def own_share(draw: Callable[[int], Tensor], n: int) -> Tensor:
-    """This rank's n rows of `draw(m)`, which draws the rows of the m images that all ranks have, n each."""
+    """Return this rank's n rows of `draw(m)`, which draws rows for the m images of all ranks, n images each."""
     if world_size() == 1:
         return draw(n)
     return draw(n * world_size())[dist.get_rank() * n :][:n]
 
 
 def gather(rows: Tensor) -> Tensor:
-    """The rows of all ranks in rank order, without their gradients; each rank has equally many."""
+    """Return the rows of all ranks in rank order, without their gradients; all ranks have equally many."""
     if world_size() == 1:
         return rows
     shares = [torch.empty_like(rows) for _ in range(world_size())]
@@ -33,7 +33,7 @@ def gather(rows: Tensor) -> Tensor:
 
 
 def average(tensors: Sequence[Tensor]) -> None:
-    """Replace each tensor by its mean over the ranks, in one exchange; no gradient goes through."""
+    """Replace each tensor by its mean over the ranks, in one exchange; no gradient passes through."""
     if world_size() == 1:
         return
     flat = torch.cat([tensor.detach().flatten() for tensor in tensors])

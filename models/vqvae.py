@@ -28,9 +28,9 @@ class CodePrior(nn.Module):
         self.transformer = CausalTransformer(length, dim, depth, heads)
         self.head = nn.Linear(dim, size)
 
-    def forward(self, before: Tensor, cache: Cache | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, cache: Cache | None = None) -> Tensor:
         """Logits of the codes that follow the tokens, N x l -> N x l x K, float32; see `CausalTransformer`."""
-        return self.head(self.transformer(self.embedding(before), cache)).float()
+        return self.head(self.transformer(self.embedding(tokens), cache)).float()
 
     def log_p(self, codes: Tensor) -> Tensor:
         """log p(c) of N x length codes, in nats: N values."""
@@ -42,8 +42,8 @@ class CodePrior(nn.Module):
         codes, cache = [u.new_full(u[:, :1].shape, self.start, dtype=torch.int64)], self.transformer.cache(len(u))
         for u_i in u.split(1, dim=1):
             cumulated = self(codes[-1], cache)[:, -1].softmax(1).cumsum(1)
-            drawn = torch.searchsorted(cumulated, u_i * cumulated[:, -1:], right=True)
-            codes.append(drawn.clamp_max(self.start - 1))  # where rounding leads past the last code
+            code = torch.searchsorted(cumulated, u_i * cumulated[:, -1:], right=True)
+            codes.append(code.clamp_max(self.start - 1))  # where rounding leads past the last code
         return torch.cat(codes[1:], 1)
 
 

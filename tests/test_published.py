@@ -23,7 +23,7 @@ def test_the_committed_tables_are_what_the_committed_records_give(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["table", "--check", f"results={folder}"]) == 0
-    assert capsys.readouterr().err == f"{folder}: the table is what the records give\n"
+    assert capsys.readouterr().err == f"{folder}: the files of the table are up to date\n"
 
 
 @pytest.mark.parametrize("name", ["TABLE.md", "TABLE.csv", "TABLE.beside.csv", "TABLE.json", "TABLE.tex", "records"])

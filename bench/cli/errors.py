@@ -1,48 +1,62 @@
-"""What a user is told when a command ends early, and the exit status that says so to a script."""
+"""Map exceptions to a one-line message and an exit status.
+
+The classes are looked up among the modules that are already imported: an error of any other module cannot be at hand,
+and a command that only reads must not import torch to report its mistakes.
+"""
 
 import errno
+import sys
 
-import torch.distributed as dist
-
-from bench.config.schema import ConfigError
-from bench.evaluation.errors import EvaluationError
-from bench.results.records import RecordError
-from bench.results.selection import TableError
-from bench.runtime import ranks
 from bench.runtime.console import console
-from bench.training.callbacks import Diverged
-from bench.training.fit import Interrupted
-from datamodules.base import DataError
 
-MISTAKES = (ConfigError, DataError, Diverged, EvaluationError, RecordError, TableError)
-DISK = {  # what a user can mend
+MISTAKES = {  # module -> the exception of it that a user can mend
+    "bench.config.schema": "ConfigError",
+    "bench.evaluation.errors": "EvaluationError",
+    "bench.results.records": "RecordError",
+    "bench.results.selection": "TableError",
+    "bench.training.callbacks": "Diverged",
+    "datamodules.base": "DataError",
+}
+STOPS = {"bench.training.fit": "Interrupted"}
+COLLECTIVES = {"torch.distributed": "DistError"}
+DISK = {  # errors that a user can mend
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR, errno.EISDIR,
     errno.ENAMETOOLONG, errno.ELOOP,
 }  # fmt: skip
-LOST = ("gloo", "NCCL", "Connection", "Socket")  # words of the backends about a rank that is gone
+LOST = ("gloo", "NCCL", "Connection", "Socket")  # words in the backends' messages about a rank that has ended
 
 
 def explain(error: Exception) -> int:
-    """Say it in one sentence: 2 for a user's mistake, 1 for a lost rank, 130 or 143 for a stop; raise our faults."""
-    if isinstance(error, Interrupted):
+    """Print one sentence; return 2 for a user's mistake, 1 for a lost rank, 130 or 143 for a stop; raise the rest."""
+    if isinstance(error, imported(STOPS)):
         console.print(f"[yellow]{error}[/]")
-        return error.status
-    if isinstance(error, MISTAKES):
-        said, status = str(error), 2
+        return int(error.status)  # type: ignore[attr-defined]
+    if isinstance(error, imported(MISTAKES)):
+        message, status = str(error), 2
     elif isinstance(error, OSError) and error.errno in DISK:
         where = f"{error.filename}: " if error.filename else ""
-        said = f"{where}{error.strerror}; what is written is whole, and the same command goes on from there"
+        message = f"{where}{error.strerror}; every file written so far is complete, and the same command resumes"
         status = 2
-    elif ranks.world_size() > 1 and lost_rank(error):
-        said, status = "a process of this job is gone; the same command goes on from the last checkpoint", 1
+    elif lost_rank(error):
+        message, status = "a process of this job has ended; the same command resumes from the last checkpoint", 1
     else:
         raise error
-    console.print(f"bench: {said}", style="red", markup=False)
+    console.print(f"bench: {message}", style="red", markup=False)
     return status
 
 
+def imported(classes: dict[str, str]) -> tuple[type[Exception], ...]:
+    """The classes whose modules this process has imported; classes: module -> name."""
+    return tuple(getattr(sys.modules[module], name) for module, name in classes.items() if module in sys.modules)
+
+
 def lost_rank(error: Exception) -> bool:
-    """Whether a collective failed because another rank has ended."""
-    return isinstance(error, dist.DistError) or (
-        isinstance(error, RuntimeError) and any(word in str(error) for word in LOST)
+    """Whether a collective of several ranks failed because another rank has ended."""
+    if "torch.distributed" not in sys.modules:
+        return False
+    from bench.runtime import ranks
+
+    return ranks.world_size() > 1 and (
+        isinstance(error, imported(COLLECTIVES))
+        or (isinstance(error, RuntimeError) and any(word in str(error) for word in LOST))
     )

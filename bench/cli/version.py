@@ -1,4 +1,4 @@
-"""Which bench this is, in words."""
+"""The version of bench as a line of text."""
 
 from importlib.metadata import version
 
@@ -8,5 +8,5 @@ from bench.runtime.provenance import code_version
 def version_line() -> str:
     """The package's version and the commit of its code, as records hold it."""
     code = code_version()
-    state = {True: "", False: ", with changes not committed"}.get(code["clean"], ", changes unknown")
+    state = {True: "", False: ", with uncommitted changes"}.get(code["clean"], ", changes unknown")
     return f"bench {version('generative-trilemma')}, commit {code['commit']}{state}"

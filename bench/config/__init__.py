@@ -1,1 +1,1 @@
-"""What may be asked for, and what it resolves to."""
+"""The schema of a configuration, and how it is loaded and resolved."""

@@ -1,4 +1,4 @@
-"""What a configuration comes to on this machine: its device, its precision, and the images that whole batches make."""
+"""Resolve a configuration on this machine: device, precision, and the budget in whole batches."""
 
 import math
 
@@ -8,12 +8,12 @@ from bench.config.schema import Config
 
 
 def budget(config: Config) -> int:
-    """The images that whole batches make of `train.images`."""
+    """Return the training budget in images: `train.images` rounded up to whole batches."""
     return math.ceil(config.train.images / config.train.batch) * config.train.batch
 
 
 def resolve_precision(config: Config) -> str:
-    """`auto` is bfloat16 where it is fast: AVX512-BF16 processors and GPUs that compute in it."""
+    """Resolve `auto` to bfloat16 where it is fast: CPUs with AVX512-BF16, and GPUs that compute in it."""
     if config.trainer.precision != "auto":
         return config.trainer.precision
     if config.trainer.accelerator in ("auto", "gpu") and torch.cuda.is_available():
@@ -24,7 +24,7 @@ def resolve_precision(config: Config) -> str:
 
 
 def sampling_device(config: Config) -> torch.device:
-    """The device that samples are drawn on: where the training ran."""
+    """Return the device that samples are drawn on: this machine's accelerator unless the run is bound to the CPU."""
     if config.trainer.accelerator == "cpu":
         return torch.device("cpu")
     return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")

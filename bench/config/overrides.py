@@ -1,7 +1,7 @@
-"""`key=value` words -> a tree of settings, each value read by the type of its setting.
+"""Parse `key=value` words into a tree of settings, each value by the type of its setting.
 
-A text stays as it is typed, a number is decimal, and what could be meant in two ways is refused. YAML's own reading is
-not used, because it takes 010 for 8, 1:30 for 90, `on` for true and ` #2` for a comment.
+A text stays as it is typed. A number is decimal. A value with two possible meanings is refused. YAML's own parsing of
+scalars is not used, because it reads 010 as 8, 1:30 as 90, `on` as true and ` #2` as a comment.
 """
 
 import re
@@ -22,7 +22,7 @@ LEADING_ZERO = re.compile(r"[-+]?0[\d_]", re.ASCII)
 
 
 def tree(words: Sequence[str], schema: type[BaseModel]) -> dict[str, Any]:
-    """All words as nested dicts; a later word replaces the value of an earlier one of the same key."""
+    """Return all words as nested dicts; a later word replaces the value of an earlier one of the same key."""
     root: dict[str, Any] = {}
     for word in words:
         key, text = word.split("=", 1)
@@ -37,7 +37,7 @@ def tree(words: Sequence[str], schema: type[BaseModel]) -> dict[str, Any]:
 
 
 def overlay(values: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any]:
-    """`layer` over `values`: sections are merged, anything else is replaced."""
+    """Return `layer` over `values`: sections are merged, any other value is replaced."""
     merged = dict(values)
     for key, value in layer.items():
         below = merged.get(key)
@@ -46,26 +46,26 @@ def overlay(values: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any]:
 
 
 def sections(values: dict[str, Any], layer: dict[str, Any], above: str = "") -> list[str]:
-    """The keys of both trees that are a section in one of them and a value in the other."""
+    """Return the keys that are a section in one of the trees and a value in the other."""
     clashes: list[str] = []
     for key in values.keys() & layer.keys():
-        one, other = values[key], layer[key]
-        if isinstance(one, dict) and isinstance(other, dict):
-            clashes += sections(one, other, f"{above}{key}.")
-        elif isinstance(one, dict) or isinstance(other, dict):
+        lower, upper = values[key], layer[key]
+        if isinstance(lower, dict) and isinstance(upper, dict):
+            clashes += sections(lower, upper, f"{above}{key}.")
+        elif isinstance(lower, dict) or isinstance(upper, dict):
             clashes.append(f"{above}{key}")
     return clashes
 
 
 def kind_at(kind: Any, parts: Sequence[str]) -> Any:
-    """The type of the setting below `kind`; Any where the schema has none, which its check says later."""
+    """Return the type of the setting at `parts`; Any for an unknown key, which the schema refuses later."""
     for part in parts:
         kind = below(kind, part)
     return kind
 
 
 def below(kind: Any, part: str) -> Any:
-    """The type of one key of a section."""
+    """Return the type of one key of a section."""
     for option in options(kind):
         if isinstance(option, type) and issubclass(option, BaseModel) and part in option.model_fields:
             return option.model_fields[part].annotation
@@ -75,18 +75,18 @@ def below(kind: Any, part: str) -> Any:
 
 
 def options(kind: Any) -> list[Any]:
-    """The types that a union allows, without their constraints."""
+    """Return the members of a union without their constraints."""
     if get_origin(kind) is Annotated:
         return options(get_args(kind)[0])
     if get_origin(kind) in (Union, UnionType):
-        return [option for one in get_args(kind) for option in options(one)]
+        return [option for member in get_args(kind) for option in options(member)]
     return [kind]
 
 
 def read(key: str, text: str, kind: Any) -> Any:
-    """The value of `key` that `text` means; the text itself where it means none of that type.
+    """Return `text` as a value of the setting `key`, or unchanged if it is no value of that type.
 
-    Raises ConfigError for what has two meanings, and for a list or a section that is not closed.
+    Raises ConfigError for an ambiguous text, and for a list or a section that is not closed.
     """
     allowed = options(kind)
     if text[:1] in ("[", "{") and any(is_section(option) or get_origin(option) is list for option in allowed):
@@ -99,7 +99,7 @@ def is_section(option: Any) -> bool:
 
 
 def flow(key: str, text: str) -> Any:
-    """`[a, b]` or `{a: b}` as lists and dicts of texts, as YAML writes them and Python prints them."""
+    """Parse `[a, b]` or `{a: b}`, as YAML and Python write them, into lists and dicts of texts."""
     try:
         node = yaml.compose(text, Loader=yaml.BaseLoader)
         if node.end_mark.index == len(text.rstrip()):
@@ -111,7 +111,7 @@ def flow(key: str, text: str) -> Any:
 
 
 def convert(key: str, node: Any, kind: Any) -> Any:
-    """The texts in lists and dicts read by their types."""
+    """Convert the texts in lists and dicts by their types."""
     if isinstance(node, dict):
         return {name: convert(f"{key}.{name}", value, below(kind, name)) for name, value in node.items()}
     if isinstance(node, list):
@@ -121,7 +121,7 @@ def convert(key: str, node: Any, kind: Any) -> Any:
 
 
 def scalar(key: str, text: str, allowed: Sequence[Any]) -> Any:
-    """A number, true, false, null or a choice where one is allowed, a path expanded, or the text."""
+    """Return a number, true, false, null or a choice where the type allows it, else an expanded path or the text."""
     if NoneType in allowed and text == "null":
         return None
     if bool in allowed and text.lower() in ("true", "false"):
@@ -135,7 +135,7 @@ def scalar(key: str, text: str, allowed: Sequence[Any]) -> Any:
 
 
 def number(key: str, text: str) -> int | float | str:
-    """A decimal number, underscores between its digits allowed; the text where it is none."""
+    """Parse a decimal number, with underscores between digits allowed; return the text if it is none."""
     if not NUMBER.fullmatch(text):
         return text
     if LEADING_ZERO.match(text):

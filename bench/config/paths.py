@@ -1,4 +1,4 @@
-"""Paths as a user types them: `~`, `~user`, `$VAR` and `${VAR}` are expanded, whatever names nothing is refused."""
+"""Expand the paths that a user types (`~`, `~user`, `$VAR`, `${VAR}`), and refuse those that name nothing."""
 
 import os
 import re
@@ -11,7 +11,7 @@ VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})", re.ASCII)
 
 
 def expand(key: str, text: str) -> str:
-    """The path that `text`, the value of `key`, names; an existing path with an undefined `$NAME` in it is itself.
+    """Return the path that `text`, the value of `key`, names; an existing path with an undefined `$NAME` is kept.
 
     Raises ConfigError for an empty path, an undefined variable and an unknown user.
     """
@@ -29,9 +29,9 @@ def expand(key: str, text: str) -> str:
 
 
 def check_results(folder: Path, writes: bool = False) -> Path:
-    """The folder, if it is one or can become one, and with `writes` if this process may write there.
+    """Return the folder if it exists or can be created, and with `writes` if this process may write there.
 
-    Raises ConfigError for a file, a link to nothing, a name that no file system takes, and missing rights.
+    Raises ConfigError for a file, a dangling link, a name that is too long, and missing rights.
     """
     nearest = folder.absolute()
     if any(len(os.fsencode(part)) > LONGEST_NAME for part in folder.parts):

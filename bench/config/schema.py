@@ -1,4 +1,4 @@
-"""What a configuration may hold: pydantic models for the suite's sections, signatures for models, data and samplers."""
+"""The schema of a configuration: pydantic models for the sections, signatures for models, data and samplers."""
 
 import difflib
 import inspect
@@ -12,7 +12,7 @@ Seed = Annotated[int, Ge(0), Lt(2**32)]  # the seeds that torch, numpy and Light
 
 
 class ConfigError(ValueError):
-    """A user's mistake in a configuration; the message is one sentence that names key, value and choices."""
+    """A user's mistake in a configuration; the message is one sentence with key, value and choices."""
 
 
 class Section(BaseModel):
@@ -60,7 +60,7 @@ class Config(Section):
     model: dict[str, Any]
     data: dict[str, Any]
     samplers: dict[str, dict[str, Any]] = {}
-    headline: str | None = None  # the sampler that speaks for the model in the table; None: its only one
+    headline: str | None = None  # the sampler that represents the model in the table; None: its only one
     train: Train
     trainer: Trainer
     evaluation: Evaluation
@@ -68,12 +68,12 @@ class Config(Section):
 
 
 def samplers(config: Config) -> dict[str, dict[str, Any]]:
-    """The rows that a run fills: its samplers by name, or the model's one way to sample."""
+    """Return the rows that a run fills: its samplers by name, or "default" for a model with one way to sample."""
     return config.samplers or {"default": {}}
 
 
 def check_name(kind: str, name: object, known: Iterable[str]) -> str:
-    """`name` if it is known; otherwise an error that lists the known ones and the nearest."""
+    """Return `name` if it is known; otherwise raise a ConfigError with the known names and the nearest one."""
     known = list(known)
     if isinstance(name, str) and name in known:
         return name
@@ -81,9 +81,9 @@ def check_name(kind: str, name: object, known: Iterable[str]) -> str:
 
 
 def check(schema: type[BaseModel], values: dict[str, Any], prefix: str = "", sign: str = "=") -> Any:
-    """An instance of `schema`, or a ConfigError about the first thing in `values` that does not fit it.
+    """Return an instance of `schema`, or raise a ConfigError about the first invalid entry of `values`.
 
-    sign: what stands between a key and its value where the values were written.
+    sign: the sign between key and value in the user's notation.
     """
     try:
         return schema(**values)
@@ -100,7 +100,7 @@ def check(schema: type[BaseModel], values: dict[str, Any], prefix: str = "", sig
 
 
 def arguments(function: Callable[..., Any], supplied: Iterable[str] = ()) -> type[BaseModel]:
-    """The keyword-only parameters of `function` as a schema, less those that the caller supplies itself."""
+    """Return the keyword-only parameters of `function` as a schema, without those that the caller supplies."""
     hints = get_type_hints(function, include_extras=True)
     fields: dict[str, Any] = {
         name: (hints[name], ... if parameter.default is parameter.empty else parameter.default)
@@ -116,7 +116,7 @@ def _nearest(name: str, known: list[str]) -> str:
 
 
 def _keys_beside(schema: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """The fields of the section that an unknown key at `location` stands in."""
+    """Return the fields of the section that holds the unknown key at `location`."""
     for part in location[:-1]:
         annotation = schema.model_fields[str(part)].annotation
         assert isinstance(annotation, type)

@@ -82,7 +82,7 @@ def evaluate_images(
     check_images(images, against.extractor.dtype)
     check_protocol(against, protocol)
     if protocol.samples > len(images):
-        raise EvaluationError(f"samples={protocol.samples} are more than the {len(images)} images that are there.")
+        raise EvaluationError(f"samples={protocol.samples} is more than the {len(images)} images that were given.")
     chosen = images[subset(len(images), protocol.samples, protocol.seed, BASELINE)]
     seconds = {"features": 0.0, "nearest": 0.0}
     parts: dict[int, Part] = {}

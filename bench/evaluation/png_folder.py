@@ -31,7 +31,7 @@ def read_images(paths: Sequence[Path], shape: tuple[int, int, int], progress: Pr
     Raises EvaluationError, naming the first file that does not fit.
     """
     if shape[0] not in (1, 3):
-        raise EvaluationError(f"images are files of 1 or 3 channels, but the data has {shape[0]}.")
+        raise EvaluationError(f"image files have 1 or 3 channels, but the data has {shape[0]}.")
     images = np.empty((len(paths), *shape), np.uint8)
     for done, path in enumerate(paths, start=1):
         try:
@@ -69,7 +69,7 @@ def _read(path: Path, file: BinaryIO, shape: tuple[int, int, int]) -> NDArray[np
 def _check_header(path: Path, header: bytes, shape: tuple[int, int, int]) -> None:
     """From the file itself: Pillow would cut 16-bit colours to 8 and spread 2-bit greys without a word."""
     if len(header) < HEADER.size or HEADER.unpack(header)[:2] != (SIGNATURE, b"IHDR"):
-        raise EvaluationError(f"images={path} is no PNG file, whatever its name says.")
+        raise EvaluationError(f"images={path} is not a PNG file, despite its name.")
     _, _, width, height, depth, colour = HEADER.unpack(header)
     if (height, width) != shape[1:]:
         raise EvaluationError(f"images={path} is {height} x {width} pixels, but the data is {shape[1]} x {shape[2]}.")

@@ -1,1 +1,1 @@
-"""What is drawn of a model or of its samples."""
+"""Pictures of a model and of its samples."""

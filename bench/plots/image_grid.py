@@ -1,4 +1,4 @@
-"""Drawing: sheets of images, plain pixels where nothing is labelled, and plots, all written as PNG files."""
+"""Draw grids of images, as plain pixels where nothing is labelled, and plots; write them as PNG files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PLANE = 720  # pixels of the file, at most, of a latent plane's longer side
 
 @dataclass(frozen=True)
 class Sheet:
-    """Images in rows and columns, with a pixel of white between them.
+    """Images in rows and columns, with a white gap of one pixel between them.
 
     cells: uint8, R x K x C x H x W with C = 1 or 3. rows, columns: labels to the left and on top, one each or none at
     all. row_breaks, column_breaks: the rows and columns with a wider gap before them. scale: side, in pixels of the
@@ -51,12 +51,12 @@ def in_rows(images: Tensor, columns: int) -> Tensor:
 
 
 def starts(count: int, size: int, breaks: Collection[int]) -> list[int]:
-    """The first pixel of each of `count` images of `size` pixels along one direction, and where another would start."""
+    """Return the first pixel of each of `count` images of `size` pixels along one direction, and of one more."""
     return [1 + i * (size + 1) + BREAK * sum(b <= i for b in breaks) for i in range(count + 1)]
 
 
 def pixels(sheet: Sheet) -> np.ndarray:
-    """The sheet without labels or enlargement: uint8, height x width, and x 3 for colours."""
+    """Return the sheet without labels or enlargement: uint8, height x width, and x 3 for colours."""
     R, K, C, H, W = sheet.cells.shape
     tops, lefts = starts(R, H, sheet.row_breaks), starts(K, W, sheet.column_breaks)
     canvas = torch.full((C, tops[-1], lefts[-1]), 255, dtype=torch.uint8)
@@ -67,17 +67,17 @@ def pixels(sheet: Sheet) -> np.ndarray:
 
 
 def enlarge(canvas: np.ndarray, scale: int) -> np.ndarray:
-    """Every pixel as a square of scale x scale pixels."""
+    """Draw every pixel as a square of scale x scale pixels."""
     return canvas.repeat(scale, 0).repeat(scale, 1)
 
 
 def coloured(canvas: np.ndarray) -> np.ndarray:
-    """Grey as three equal colours: matplotlib's grey colour map would shift some levels by one."""
+    """Repeat grey as three equal colours: matplotlib's grey colour map would shift some levels by one."""
     return np.asarray(Image.fromarray(canvas).convert("RGB"))
 
 
 def labelled(sheet: Sheet) -> Figure:
-    """The sheet enlarged pixel by pixel, with its labels around it."""
+    """Draw the sheet enlarged pixel by pixel, with its labels around it."""
     from matplotlib.figure import Figure
 
     R, K, _, H, W = sheet.cells.shape
@@ -86,11 +86,11 @@ def labelled(sheet: Sheet) -> Figure:
     em = POINTS * DPI / 72  # the text's size in pixels
     left = round(em * (1 + 0.62 * max(map(len, sheet.rows)))) if sheet.rows else round(em / 2)
     top = round(2 * em) if sheet.columns else round(em / 2)
-    rest = round(em / 2)
-    width, height = left + canvas.shape[1] + rest, top + canvas.shape[0] + rest
+    margin = round(em / 2)
+    width, height = left + canvas.shape[1] + margin, top + canvas.shape[0] + margin
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
     # not `imshow`, which resamples: these are the file's own pixels
-    figure.figimage(coloured(canvas), left, rest, origin="upper")
+    figure.figimage(coloured(canvas), left, margin, origin="upper")
     for label, start in zip(sheet.rows, starts(R, H, sheet.row_breaks), strict=False):
         y = 1 - (top + scale * (start + H / 2)) / height
         figure.text((left - em / 3) / width, y, label, ha="right", va="center_baseline", size=POINTS, color=TEXT)
@@ -101,9 +101,10 @@ def labelled(sheet: Sheet) -> Figure:
 
 
 def plane_and_scatter(cells: Tensor, z_1: Tensor, z_2: Tensor, z: Tensor, labels: Tensor | None) -> Figure:
-    """Images decoded on a plane, K x K x C x H x W with z_1 rising to the right and z_2 upwards, beside encodings z.
+    """Draw images decoded on a plane, K x K x C x H x W, beside the encodings z of held-out images.
 
-    z_1, z_2: coordinates of the columns and of the rows, rising. z: N x 2. labels: N, which colour the encodings.
+    z_1 rises to the right and z_2 upwards. z_1, z_2: coordinates of the columns and of the rows, rising. z: N x 2.
+    labels: N, which colour the encodings.
     """
     from matplotlib.figure import Figure
 
@@ -139,17 +140,17 @@ def plane_and_scatter(cells: Tensor, z_1: Tensor, z_2: Tensor, z: Tensor, labels
 
 
 def scatter(axes: Axes, z: Tensor, labels: Tensor | None) -> None:
-    """Points z, N x 2, coloured by label, with a key where there are two to ten labels."""
+    """Draw points z, N x 2, coloured by label, with a legend for two to ten labels."""
     from matplotlib import colormaps
 
-    found = [] if labels is None else labels.unique().tolist()
-    palette = colormaps["tab10" if len(found) <= 10 else "turbo"].resampled(max(10, len(found)))
-    groups = [(str(label), z[labels == label]) for label in found] if labels is not None else [("", z)]
+    classes = [] if labels is None else labels.unique().tolist()
+    palette = colormaps["tab10" if len(classes) <= 10 else "turbo"].resampled(max(10, len(classes)))
+    groups = [(str(label), z[labels == label]) for label in classes] if labels is not None else [("", z)]
     for number, (label, points) in enumerate(groups):
         axes.scatter(
             points[:, 0].numpy(), points[:, 1].numpy(), s=7, color=palette(number), alpha=0.8, linewidths=0, label=label
         )
-    if 2 <= len(found) <= 10:
+    if 2 <= len(classes) <= 10:
         axes.legend(
             loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=POINTS, labelcolor=TEXT,
             markerscale=2, handletextpad=0, borderaxespad=0.2,
@@ -157,13 +158,13 @@ def scatter(axes: Axes, z: Tensor, labels: Tensor | None) -> None:
 
 
 def perplexity(counts: Tensor) -> float:
-    """exp of the entropy of what was counted, N >= 1 counts: N where all are equal, 1 where one has all."""
+    """Return exp of the entropy of N >= 1 counts: N if all are equal, 1 if one has all."""
     p = counts.double() / counts.sum()
     return float(torch.special.entr(p).sum().exp())
 
 
 def codebook_bars(counts: Tensor) -> Figure:
-    """A bar for each code's share of all counts, the greatest first, and what share even use would give."""
+    """Draw a bar for each code's share of all counts, greatest first, and the share under even use."""
     from matplotlib.figure import Figure
 
     K, used = len(counts), int((counts > 0).sum())
@@ -188,7 +189,7 @@ def codebook_bars(counts: Tensor) -> Figure:
 
 
 def save(picture: Sheet | Figure, target: Path) -> None:
-    """Write a PNG aside and rename it into place; equal pictures give equal bytes."""
+    """Write a PNG atomically; equal pictures give equal bytes."""
     content = io.BytesIO()
     if isinstance(picture, Sheet) and not (picture.rows or picture.columns):
         Image.fromarray(enlarge(pixels(picture), picture.scale)).save(content, format="PNG")

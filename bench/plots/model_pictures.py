@@ -1,4 +1,4 @@
-"""Pictures of what a trained model does, chosen by its abilities."""
+"""Draw what a trained model does, chosen by its abilities."""
 
 from __future__ import annotations
 
@@ -21,46 +21,46 @@ from models.protocols import Decodes, Denoises, Diffuses, Quantises, Reconstruct
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-BATCH = 250  # of them that a model is given at once
+BATCH = 250  # of them in a batch
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Real images that the model was not trained on: x as a model takes them, N x C x H x W, on its device."""
+    """Held-out images x, N x C x H x W, as a model takes them and on its device."""
 
     x: Tensor
     labels: Tensor | None  # N
     seed: int
 
     def generator(self) -> torch.Generator:
-        """A new one for each picture, so that no picture depends on which others are drawn."""
+        """Return a new generator for each picture, so that no picture depends on which others are drawn."""
         return seeded(self.x.device, "pictures", self.seed)
 
 
-def shown(x: Tensor) -> Tensor:
-    """Images or noisy images, any leading dimensions x C x H x W, as uint8 on the CPU; clipped to [-1, 1]."""
+def to_uint8(x: Tensor) -> Tensor:
+    """Convert images or noisy images, any leading dimensions x C x H x W, to uint8 on the CPU; clip to [-1, 1]."""
     return quantise(x.float().flatten(0, -4).cpu()).unflatten(0, x.shape[:-3])
 
 
 def encodings(model: Decodes, held_out: HeldOut) -> Tensor:
-    """N x latent_dim, of all held-out images."""
+    """Encode all held-out images: N x latent_dim."""
     return torch.cat([model.encode(x).float() for x in held_out.x.split(BATCH)])
 
 
 def decoded(model: Decodes, z: Tensor) -> Tensor:
-    """Latents R x K x latent_dim -> uint8 R x K x C x H x W."""
-    return shown(torch.cat([model.decode(part) for part in z.flatten(0, 1).split(BATCH)]).unflatten(0, z.shape[:2]))
+    """Decode latents R x K x latent_dim -> uint8 R x K x C x H x W."""
+    return to_uint8(torch.cat([model.decode(part) for part in z.flatten(0, 1).split(BATCH)]).unflatten(0, z.shape[:2]))
 
 
 def reconstructions(model: Reconstructs, held_out: HeldOut) -> Sheet:
-    """Four pairs of rows of eight."""
+    """Draw four pairs of rows of eight images: the originals above their reconstructions."""
     x = held_out.x[:32]
-    pairs = torch.stack([in_rows(shown(images), 8) for images in (x, model.reconstruct(x))], 1)
+    pairs = torch.stack([in_rows(to_uint8(images), 8) for images in (x, model.reconstruct(x))], 1)
     return Sheet(pairs.flatten(0, 1), row_breaks=range(2, 2 * len(pairs), 2), scale=2)
 
 
 def latent_plane(model: Decodes, held_out: HeldOut) -> Figure | None:
-    """Kingma and Welling 2014 (arXiv:1312.6114), Figure 4, with the held-out images' own quantiles; None if not 2-D."""
+    """Draw Figure 4 of Kingma and Welling 2014 (arXiv:1312.6114), by quantiles of held-out images; None if not 2-D."""
     if model.latent_dim != 2:
         return None
     z = encodings(model, held_out)
@@ -72,7 +72,7 @@ def latent_plane(model: Decodes, held_out: HeldOut) -> Figure | None:
 
 
 def traversals(model: Decodes, held_out: HeldOut) -> Sheet:
-    """One image's latents, one of them at a time replaced by values around its mean."""
+    """Draw one image's latents, one of them at a time replaced by values around its mean."""
     z = encodings(model, held_out)
     deviation, mean = torch.std_mean(z, 0, correction=0)
     dimensions = deviation.argsort(descending=True, stable=True)[:10].tolist()
@@ -89,63 +89,63 @@ def subscript(number: int) -> str:
 
 
 def interpolations(model: Decodes, held_out: HeldOut) -> Sheet | None:
-    """Straight lines between encodings, with the images themselves at the ends; None for less than two images."""
+    """Draw straight lines between encodings, the images themselves at the ends; None for less than two images."""
     x = held_out.x[:12]
     a, b = x[: len(x) // 2 * 2].unflatten(0, (-1, 2)).unbind(1)
     if not len(a):
         return None
     z_a, z_b = (model.encode(end).float()[:, None] for end in (a, b))
     between = decoded(model, torch.lerp(z_a, z_b, torch.linspace(0, 1, 9, device=x.device)[:, None]))
-    cells = torch.cat([shown(a)[:, None], between, shown(b)[:, None]], 1)
+    cells = torch.cat([to_uint8(a)[:, None], between, to_uint8(b)[:, None]], 1)
     fractions = ["0", "⅛", "¼", "⅜", "½", "⅝", "¾", "⅞", "1"]
     return Sheet(cells, columns=["image", *fractions, "image"], column_breaks=(1, 10))
 
 
 def evenly(last: int, count: int) -> list[int]:
-    """`count` whole numbers from 0 to `last`, or all of them where there are fewer."""
+    """Return `count` whole numbers from 0 to `last`, or all of them if there are fewer."""
     return sorted({round(last * i / (count - 1)) for i in range(count)})
 
 
 def end_time(model: Diffuses, held_out: HeldOut) -> int:
-    """T."""
+    """Return T, the model's number of diffusion steps."""
     return next(iter(model.trajectory(1, held_out.generator(), 1)))[0]
 
 
 def forward_chain(model: Diffuses, held_out: HeldOut) -> Sheet:
-    """Four images at nine times."""
+    """Draw four images at nine times of the forward process."""
     times = evenly(end_time(model, held_out), 9)
     chain = model.forward_chain(held_out.x[:4], times, held_out.generator())
-    return Sheet(shown(chain.transpose(0, 1)), columns=[f"t = {t}" for t in times])
+    return Sheet(to_uint8(chain.transpose(0, 1)), columns=[f"t = {t}" for t in times])
 
 
 def film_strip(model: Diffuses, held_out: HeldOut) -> Sheet:
-    """Six samples at ten moments of their making."""
+    """Draw six samples at ten times of the reverse process."""
     steps = min(STEPS, end_time(model, held_out))
-    wanted = evenly(steps, 10)
+    chosen_steps = evenly(steps, 10)
     path = enumerate(model.trajectory(6, held_out.generator(), steps))
-    frames = [(t, shown(x)) for step, (t, x) in path if step in wanted]
+    frames = [(t, to_uint8(x)) for step, (t, x) in path if step in chosen_steps]
     return Sheet(torch.stack([x for _, x in frames], 1), columns=[f"t = {t}" for t, _ in frames])
 
 
 def denoising(model: Denoises, held_out: HeldOut) -> Sheet:
-    """Eight images, and two rows a level beneath them, with the same draw of noise at all levels."""
+    """Draw eight images, and two rows a noise level beneath them, with the same noise at all levels."""
     x = held_out.x[:8]
     rows, labels = [x], ["clean"]
     for level in model.noise_levels:
         noisy = model.corrupt(x, level, held_out.generator())
         rows += [noisy, model.denoise(noisy)]
         labels += [f"noise {level:.2g}", "denoised"]
-    return Sheet(shown(torch.stack(rows)), labels, row_breaks=range(1, len(rows), 2))
+    return Sheet(to_uint8(torch.stack(rows)), labels, row_breaks=range(1, len(rows), 2))
 
 
 def codebook_usage(model: Quantises, held_out: HeldOut) -> Figure:
-    """How often each code stands for a place of a held-out image."""
+    """Draw how often each code is chosen by the places of held-out images."""
     codes = torch.cat([model.codes(x).flatten().cpu() for x in held_out.x.split(BATCH)])
     return codebook_bars(torch.bincount(codes, minlength=model.codebook_size))
 
 
 class Picture(NamedTuple):
-    """A picture: the ability it shows, how it is drawn (None: not of this model), and what there is to be seen."""
+    """One picture: its ability, how it is drawn (None: not of this model), and its caption."""
 
     name: str
     ability: type
@@ -169,21 +169,21 @@ PICTURES = [
 
 
 def draw(model: GenerativeModel, images: Tensor, labels: Tensor | None, folder: Path, *, seed: int) -> dict[str, Path]:
-    """Draw every picture that the model has the abilities for, as folder/NAME.png; returns the paths by name.
+    """Draw every picture that the model has the abilities for, as folder/NAME.png; return the paths by name.
 
     images: uint8 held-out images, N x C x H x W with N >= 1, of which the first ones are used. labels: N, or None.
     Everything is computed in float32 on the model's device; equal seeds give equal files.
     """
     device = model.device
-    made: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     held_out = HeldOut(to_unit(images[:HELD_OUT]).to(device), None if labels is None else labels[:HELD_OUT], seed)
     with torch.autocast(device.type, enabled=False):
         for name, ability, function in PICTURES:
             picture = function(model, held_out) if isinstance(model, ability) else None
             if picture is not None:
-                made[name] = folder / f"{name}.png"
-                save(picture, made[name])
-    return made
+                files[name] = folder / f"{name}.png"
+                save(picture, files[name])
+    return files
 
 
 def save_grid(images: Tensor, target: Path, columns: int = 8) -> None:

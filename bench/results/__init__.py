@@ -1,1 +1,1 @@
-"""What is on disk, and which of it belongs together."""
+"""Records on disk: their schema, their places, their identity and their selection."""

@@ -1,4 +1,4 @@
-"""What makes two runs the same, and what makes them alike but for their seed: two functions of one list of fields."""
+"""Decide which runs are the same, and which are alike but for their seed: two functions of one list of fields."""
 
 import hashlib
 import json
@@ -8,12 +8,12 @@ from typing import Any
 from bench.config.schema import Config
 from bench.results.records import Record
 
-SECTIONS = ("model", "data", "train")  # of a configuration: what decides which weights a training makes
-PLACES = {"data": ("root",)}  # settings of these that say where something lies, not what it is
+SECTIONS = ("model", "data", "train")  # sections of a configuration that determine the trained weights
+PLACES = {"data": ("root",)}  # settings in them that name places, not contents
 
 
 def described(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The SECTIONS of a configuration, without its PLACES."""
+    """Return the SECTIONS of a configuration without its PLACES."""
     return {
         section: {key: value for key, value in config.get(section, {}).items() if key not in PLACES.get(section, ())}
         for section in SECTIONS
@@ -21,7 +21,7 @@ def described(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def run_id(config: Config) -> str:
-    """model-data-seed-hash; the hash leaves out paths, devices, loggers, evaluation and how samples are drawn."""
+    """Return model-data-seed-hash; the hash omits paths, devices, loggers, evaluation and samplers."""
     values = described(config.model_dump()) | {"preset": config.preset, "seed": config.seed}
     values["trainer"] = {"precision": config.trainer.precision}
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
@@ -29,22 +29,22 @@ def run_id(config: Config) -> str:
 
 
 def alike(config: Mapping[str, Any]) -> str:
-    """Equal for configurations that train the same but for their seed and their precision."""
+    """Return a key that is equal for configurations that differ in nothing but seed and precision."""
     return json.dumps(described(config), sort_keys=True)
 
 
 def identity(record: Record) -> str:
-    """Equal for records that are alike but for their training seed, down to the precision that they trained in."""
+    """Return a key that is equal for records that differ in nothing but the training seed; precision counts."""
     return json.dumps({**described(record.config), "precision": record.precision}, sort_keys=True)
 
 
 def training_seed(record: Record) -> int | None:
-    """None of what was not trained."""
+    """Return the training seed; None for a record without training."""
     return record.config.get("seed")
 
 
 def headline(record: Record) -> str | None:
-    """The sampler that speaks for a run's model, "default" where there is one way to sample; None if none is named."""
+    """Return the sampler that represents a run's model; "default" for one way to sample, None if none is named."""
     samplers = record.config.get("samplers") or {"default": {}}
     named = record.config.get("headline")
     return str(named) if named else next(iter(samplers)) if len(samplers) == 1 else None

@@ -1,4 +1,4 @@
-"""Where everything of a run lies below a results folder."""
+"""The places of all files of a run below a results folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ class ResultsFolder:
         return self.records / f"{run_id}.json"
 
     def failure(self, run_id: str) -> Path:
-        """Why a training diverged, while there is no record."""
+        """The file with the cause of a diverged training, which exists until there is a record."""
         return self.failures / f"{run_id}.json"
 
     def run(self, run_id: str) -> Path:
@@ -44,12 +44,12 @@ class ResultsFolder:
         return weights_of(self.run(run_id))
 
     def status(self, run_id: str) -> Path:
-        """What a run that goes on is doing."""
+        """The file with the progress of a run in progress."""
         return self.run(run_id) / STATUS
 
     @property
     def statuses(self) -> str:
-        """A pattern below `root` of every run's status."""
+        """The pattern below `root` of the status files of all runs."""
         return f"runs/*/{STATUS}"
 
     def pictures(self, run_id: str) -> Path:
@@ -57,17 +57,17 @@ class ResultsFolder:
         return self.root / "pictures" / run_id
 
     def sweep(self, name: str) -> Path:
-        """What a search has proposed so far."""
+        """The file with the proposals of a search so far."""
         return self.root / "sweeps" / f"{name}.json"
 
 
 def weights_of(run: Path) -> Path:
-    """The final weights in a run's folder."""
+    """Return the path of the final weights in a run's folder."""
     return run / "final.ckpt"
 
 
 def checkpoints_of(run: Path) -> Path:
-    """The folder of the checkpoints that a stopped training goes on from, in a run's folder."""
+    """Return the folder of the checkpoints from which a stopped training resumes, in a run's folder."""
     return run / "checkpoints"
 
 

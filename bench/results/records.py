@@ -1,4 +1,4 @@
-"""The result record: one JSON file a run, checked when read, written aside and renamed."""
+"""The result record: one JSON file a run, validated when read, written to a temporary file and renamed."""
 
 import json
 from pathlib import Path
@@ -36,11 +36,11 @@ class Result(BaseModel):
     seconds: dict[str, float] = {}  # what each stage of the evaluation cost
     timing: dict[str, Any] = {}
     hardware: dict[str, Any]
-    code: dict[str, Any] = {}  # commit and clean, of what measured; the record's own is of what trained
+    code: dict[str, Any] = {}  # commit and clean, of the measurement; the record's own is of the training
 
 
 class Ability(BaseModel):
-    """One measurement of what a model does beside sampling; `figures` as bench.evaluation.tasks returns them."""
+    """One measurement of an ability beside sampling; `figures` as bench.evaluation.tasks returns them."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -59,14 +59,14 @@ class Record(BaseModel):
     config: dict[str, Any]
     code: dict[
         str, Any
-    ]  # as bench.runtime.provenance has it; after a resume on something else, "earlier" is what ran before
+    ]  # as bench.runtime.provenance has it; after a resume under other conditions, "earlier" has those before
     libraries: dict[str, str]
     data_digest: str  # sha256 of the training images
     hardware: dict[str, Any] = {}  # of the training
     precision: str = ""
     images_seen: int = 0
     train_seconds: float = 0.0
-    evaluate_seconds: float = 0.0  # wall-clock of all that followed the training
+    evaluate_seconds: float = 0.0  # wall-clock of everything after the training
     curves: dict[str, list[float]] = {}  # what was logged while training, over "images_seen"
     parameters: int = 0  # trainable, of the whole model
     sampling_parameters: int = 0  # of the network whose passes are a sample's cost
@@ -84,7 +84,7 @@ class Record(BaseModel):
 
 
 class Failure(BaseModel):
-    """A training that diverged: a finding about its model, unlike a crash, so the table speaks of it."""
+    """A training that diverged. Unlike a crash, this is a result about the model, and the table mentions it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -98,7 +98,7 @@ class Failure(BaseModel):
 
 
 def reference(run_id: str, name: str, config: dict[str, Any], data_digest: str, family: str = FLOOR) -> Record:
-    """A record without a run, for the others to be compared with; `config` holds the preset and the data."""
+    """Create a record without a run, for runs to be compared with; `config` holds the preset and the data."""
     return Record(
         run_id=run_id,
         family=family,
@@ -114,12 +114,12 @@ def path(results: Path, run_id: str) -> Path:
 
 
 def write(record: Record, results: Path) -> None:
-    """Write a record so that a reader, or a crash, never meets half of it."""
+    """Write a record atomically: no reader and no crash sees half of it."""
     write_text(path(results, record.run_id), json.dumps(record.model_dump(), indent=1, sort_keys=True) + "\n")
 
 
 def write_failure(failure: Failure, results: Path) -> None:
-    """Keep why a run has no record; `clear_failure` takes it away once it has one."""
+    """Write the cause why a run has no record; `clear_failure` deletes it once there is one."""
     text = json.dumps(failure.model_dump(), indent=1, sort_keys=True) + "\n"
     write_text(ResultsFolder(results).failure(failure.run_id), text)
 
@@ -129,7 +129,7 @@ def clear_failure(results: Path, run_id: str) -> None:
 
 
 def failures(results: Path) -> list[Failure]:
-    """Every failure below a results folder, in the order of their names."""
+    """Return every failure below a results folder, sorted by name."""
     return [load(Failure, file) for file in visible(ResultsFolder(results).failures, "*.json")]
 
 
@@ -137,7 +137,7 @@ Kept = TypeVar("Kept", Record, Failure)
 
 
 def load(kind: type[Kept], file: Path) -> Kept:
-    """One checked file; RecordError if it is damaged or of another schema."""
+    """Load one validated file; RecordError if it is damaged or of another schema."""
     try:
         content = json.loads(file.read_text())
         if (schema := content.get("schema_version")) != SCHEMA:
@@ -158,23 +158,23 @@ def read(file: Path) -> Record:
 
 
 def find(results: Path, run_id: str) -> Record | None:
-    """The record of a run, or None if there is none yet."""
+    """Return the record of a run, or None if there is none yet."""
     file = path(results, run_id)
     return read(file) if file.exists() else None
 
 
 def read_all(results: Path) -> list[Record]:
-    """Every record below a results folder, in the order of their names; RecordError if one has not its run's name."""
+    """Return every record below a results folder, sorted by name; RecordError if a file is not named by its run."""
     records = {file: read(file) for file in visible(ResultsFolder(results).records, "*.json")}
     for file, record in records.items():
         if file.stem != record.run_id:
             raise RecordError(
-                f"{file}: a copy, for it holds the run {record.run_id}, whose file is {record.run_id}.json; "
+                f"{file}: a copy: it holds the run {record.run_id}, whose file is {record.run_id}.json; "
                 "move one of them away to go on"
             )
     return list(records.values())
 
 
 def run_ids(results: Path) -> list[str]:
-    """The run_ids that have a record, ascending."""
+    """Return the run_ids that have a record, ascending."""
     return [file.stem for file in visible(ResultsFolder(results).records, "*.json")]

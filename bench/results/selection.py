@@ -1,4 +1,4 @@
-"""Which records may stand in one table, and how to choose among those that may not."""
+"""Select the records that may stand in one table, and explain how to choose among those that may not."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ class TableError(ValueError):
 
 
 def select(records: Sequence[Record], wanted: Mapping[str, Any]) -> list[Record]:
-    """The records of a preset and of a data set, and of them the results of evaluation settings, where wanted."""
+    """Return the records of the wanted preset and data set, with only the results of the wanted evaluation settings."""
     return [
         narrowed(record, {key: wanted[key] for key in CHOICES if key in wanted}, str(wanted.get("protocol", "")))
         for record in records
@@ -35,7 +35,10 @@ def select(records: Sequence[Record], wanted: Mapping[str, Any]) -> list[Record]
 
 
 def table_selection(overrides: Sequence[str]) -> tuple[Path, dict[str, Any]]:
-    """`bench table`'s words -> the results folder (the preset's own where none is given) and what is wanted of it."""
+    """Parse the words of `bench table` into the results folder and the wanted selection.
+
+    The folder is the preset's own unless results=DIR names one.
+    """
     picks, rest = split(overrides)
     settings = rest.pop("evaluation", {})
     given = [f"evaluation.{key}" for key in settings] if isinstance(settings, dict) else ["evaluation"]
@@ -46,14 +49,14 @@ def table_selection(overrides: Sequence[str]) -> tuple[Path, dict[str, Any]]:
         if group in picks:
             check_name(group, picks[group], known)
     usual = read("", "default") | (read("preset", picks["preset"]) if "preset" in picks else {})
-    wanted = picks | settings | {key: str(rest[key]) for key in ("protocol",) if key in rest}
-    return check_results(Path(rest.get("results", usual["results"]))), wanted
+    selection = picks | settings | {key: str(rest[key]) for key in ("protocol",) if key in rest}
+    return check_results(Path(rest.get("results", usual["results"]))), selection
 
 
 def narrowed(record: Record, settings: Mapping[str, int], setting: str = "") -> Record:
-    """The record with only the results and abilities that were measured under these settings.
+    """Return the record with only the results and abilities that were measured under these settings.
 
-    setting: the head of a protocol's `setting()`, for the results alone.
+    setting: prefix of a protocol's `setting()`; it applies to the results only.
     """
     results = {
         key: result
@@ -70,46 +73,46 @@ def narrowed(record: Record, settings: Mapping[str, int], setting: str = "") -> 
 
 
 def comparable(records: Sequence[Record], folder: Path) -> tuple[list[Record], list[Record], list[str]]:
-    """The runs, the references that were measured as they were, and whose images were left out because they were not.
+    """Return the runs, the references measured under their protocol, and the excluded external images with reasons.
 
-    TableError if runs do not compare.
+    TableError if the runs do not compare.
     """
     runs = [record for record in records if record.family not in REFERENCES and record.results]
     if not runs:
-        raise TableError(f"{folder}/records: no evaluated runs of what was asked for; run `bench train` first")
+        raise TableError(f"{folder}/records: no evaluated runs of this preset and data set; run `bench train` first")
     same("preset", [record.preset for record in runs], "preset={}")
     same("data", [record.config["data"]["name"] for record in runs], "data={}")
     once_each(runs, folder)
     one_headline(runs, folder)
     setting = one_protocol("results", protocols(runs))
-    asked = {
+    ability_settings = {
         name: one_protocol(name, [stated for stated in ability_protocols(runs) if stated.ability == name])
         for name in {stated.ability for stated in ability_protocols(runs)}
     }
-    known = {setting.setting(), *(stated.setting() for stated in asked.values())}
+    known = {setting.setting(), *(stated.setting() for stated in ability_settings.values())}
     data = runs[0].config["data"]["name"]
-    references = [one for one in records if one.family in REFERENCES and one.config["data"]["name"] == data]
-    kept = [own_number(record, setting) or only(record, known) for record in references]
+    references = [record for record in records if record.family in REFERENCES and record.config["data"]["name"] == data]
+    candidates = [own_number(record, setting) or only(record, known) for record in references]
     left_out = [
         f"{record.config['model']['name']} ({', '.join(differences(setting, record))})"
-        for record, rest in zip(references, kept, strict=True)
+        for record, rest in zip(references, candidates, strict=True)
         if record.family == OUTSIDE and not rest.results
     ]
-    return runs, kept, left_out
+    return runs, candidates, left_out
 
 
 def once_each(runs: Sequence[Record], folder: Path) -> None:
-    """TableError if two records are of one training: its figures would count as those of two seeds."""
-    seen: dict[tuple[str, int | None], Record] = {}
+    """Raise TableError if two records are of one training: its figures would count as those of two seeds."""
+    firsts: dict[tuple[str, int | None], Record] = {}
     for run in runs:
-        first = seen.setdefault((identity(run), training_seed(run)), run)
+        first = firsts.setdefault((identity(run), training_seed(run)), run)
         if first is not run:
-            files = " and ".join(str(path(folder, one.run_id)) for one in (first, run))
+            files = " and ".join(str(path(folder, record.run_id)) for record in (first, run))
             raise TableError(f"{files}: the same run twice (equal settings and seed); move one of them away to go on")
 
 
 def one_headline(runs: Sequence[Record], folder: Path) -> None:
-    """TableError if a run of several samplers, or the seeds of one model, do not name one headline sampler."""
+    """Raise TableError unless each run of several samplers, and all seeds of a model, name one headline sampler."""
     named: dict[str, Record] = {}
     for run in runs:
         sampler, file = headline(run), path(folder, run.run_id)
@@ -125,18 +128,18 @@ def one_headline(runs: Sequence[Record], folder: Path) -> None:
 
 
 def own_number(record: Record, setting: Protocol) -> Record | None:
-    """Real images that were fewer than the rows' samples, with their nearest number; None where that is not so.
+    """Return real images measured with fewer samples than the rows, at the nearest number; None in any other case.
 
-    A data set may hold fewer images than a row is judged on.
+    A data set may hold fewer images than a row is evaluated on.
     """
-    stated = {key: Protocol.from_dict(result.protocol) for key, result in record.results.items()}
-    if record.family != FLOOR or any(one.setting() == setting.setting() for one in stated.values()):
+    protocol_of = {key: Protocol.from_dict(result.protocol) for key, result in record.results.items()}
+    if record.family != FLOOR or any(protocol.setting() == setting.setting() for protocol in protocol_of.values()):
         return None
     fewer = {
-        key: one.samples
-        for key, one in stated.items()
-        if one.samples < setting.samples
-        and all(said.partition(":")[0] in OWN_NUMBER for said in difference(setting, one))
+        key: protocol.samples
+        for key, protocol in protocol_of.items()
+        if protocol.samples < setting.samples
+        and all(text.partition(":")[0] in OWN_NUMBER for text in difference(setting, protocol))
     }
     if not fewer:
         return None
@@ -145,12 +148,12 @@ def own_number(record: Record, setting: Protocol) -> Record | None:
 
 
 def differences(setting: Protocol, record: Record) -> list[str]:
-    """In what a record's first result was measured otherwise; of results that were not asked for, that alone."""
+    """Return the protocol fields in which a record differs; one generic reason if none of its results is selected."""
     return difference(setting, protocols([record])[0]) if record.results else ["other evaluation settings"]
 
 
 def only(record: Record, settings: set[str]) -> Record:
-    """The record with what was measured under one of these settings."""
+    """Return the record with only the results and abilities measured under one of these settings."""
     results = {k: r for k, r in record.results.items() if Protocol.from_dict(r.protocol).setting() in settings}
     abilities = {
         k: a for k, a in record.abilities.items() if AbilityProtocol.from_dict(a.protocol).setting() in settings
@@ -167,7 +170,7 @@ def ability_protocols(runs: Sequence[Record]) -> list[AbilityProtocol]:
 
 
 def one_protocol(what: str, stated: Sequence[Any]) -> Any:
-    """The first, if all the others have its setting."""
+    """Return the first protocol; TableError if another one has a different setting."""
     for other in stated[1:]:
         if other.setting() != stated[0].setting():
             differ = difference(stated[0], other)
@@ -187,25 +190,25 @@ def one_protocol(what: str, stated: Sequence[Any]) -> Any:
 
 
 def same(what: str, values: Sequence[str], choose: str) -> None:
-    """Refuse records that differ in `what`, and say how to choose among them."""
+    """Raise TableError if records differ in `what`, and say how to choose among them."""
     if len(distinct := sorted(set(values))) > 1:
         options = " or ".join(choose.format(value) for value in distinct)
         raise TableError(f"{what} differs between records: {', '.join(distinct)}; choose one with {options}")
 
 
 def describe(machine: dict[str, Any]) -> str:
-    """A machine in words: what a timing depends on."""
-    beside = f", {machine['jobs']} runs at once" if machine["jobs"] > 1 else ""
-    return f"{machine['gpu'] or machine['cpu']}, {machine['threads']} CPU threads{beside}"
+    """Describe a machine by what a timing depends on."""
+    jobs = f", {machine['jobs']} runs at once" if machine["jobs"] > 1 else ""
+    return f"{machine['gpu'] or machine['cpu']}, {machine['threads']} CPU threads{jobs}"
 
 
 def recorded(run: str, results: Path) -> Record:
-    """The record of a run; ConfigError that says why there is none, or lists those that there are."""
+    """Return the record of a run; otherwise raise a ConfigError with the cause of its failure or the known runs."""
     if record := find(results, run):
         return record
     for failure in failures(results):
         if failure.run_id == run:
-            raise ConfigError(f"{run}: has no figures, it failed: {failure.cause}")
+            raise ConfigError(f"{run}: no figures, because the run failed: {failure.cause}")
     known = run_ids(results)
     if not known:
         raise ConfigError(f"run={run}: no records in {results}/records; name another folder with results=DIR")

@@ -1,4 +1,4 @@
-"""What a run is doing at this moment, kept beside it for whoever looks on from another process."""
+"""The progress of a run in progress, kept in a file for other processes to read."""
 
 import json
 from collections.abc import Iterator
@@ -19,9 +19,9 @@ SECONDS_BETWEEN_WORDS = 2.0
 
 @dataclass(frozen=True)
 class Running:
-    """One piece of a run's work: `done` of `total` units.
+    """One part of a run's work: `done` of `total` units.
 
-    seconds: spent on it so far, by this process; left: seconds that it will still take; curves: as in a record, of the
+    seconds: spent on it so far, by this process. left: estimated seconds to its end. curves: as in a record, of the
     training only.
     """
 
@@ -38,9 +38,9 @@ class Running:
 
 @contextmanager
 def publish_status(run_id: str, config: dict[str, Any], folder: Path) -> Iterator[None]:
-    """Keep what the first rank's bars of the block show in folder/live.json, which ends with it.
+    """Keep the state of the first rank's progress bars in folder/live.json, which is deleted at the end of the block.
 
-    A full disk ends nothing.
+    A full disk is ignored.
     """
     if ranks.rank():
         yield
@@ -52,11 +52,11 @@ def publish_status(run_id: str, config: dict[str, Any], folder: Path) -> Iterato
         if bar.now - spoken < SECONDS_BETWEEN_WORDS:
             return
         spoken = bar.now
-        told = Running(
+        current = Running(
             run_id, config, bar.description, bar.done, bar.total, bar.unit, bar.seconds, bar.curves, bar.left
         )
         with suppress(OSError):
-            write_text(file, json.dumps(asdict(told)))
+            write_text(file, json.dumps(asdict(current)))
 
     progress.watcher = look
     try:
@@ -68,13 +68,13 @@ def publish_status(run_id: str, config: dict[str, Any], folder: Path) -> Iterato
 
 
 def running(results: Path) -> list[Running]:
-    """What the runs of a results folder are doing; of a process that was killed, whose file stays, nothing."""
-    found = []
+    """Return the progress of the runs of a results folder; stale files of killed processes are ignored."""
+    runs = []
     for file in visible(results, ResultsFolder(results).statuses):
         try:
-            one = Running(**json.loads(file.read_text()))
-        except (FileNotFoundError, json.JSONDecodeError, TypeError):  # ended just now, or was of another version
+            run = Running(**json.loads(file.read_text()))
+        except (FileNotFoundError, json.JSONDecodeError, TypeError):  # ended just now, or written by another version
             continue
-        if held(results, one.run_id):
-            found.append(one)
-    return found
+        if held(results, run.run_id):
+            runs.append(run)
+    return runs

@@ -1,1 +1,1 @@
-"""From one configuration to one record."""
+"""Turn one configuration into one record."""

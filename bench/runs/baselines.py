@@ -1,7 +1,7 @@
-"""Baselines of real data: held-out images, and the same with a known share of modes missing or of images spoiled.
+"""Baselines of real data: held-out images, and held-out images with a known share of missing modes or spoiled images.
 
-Each is judged like samples under the rows' protocol. They are the bars that the table's marks are made from
-(docs/measures.md says why these), so no mark of coverage or quality depends on another model.
+They are evaluated like samples, under the rows' protocol. The bars of the table's marks come from them, for reasons
+that docs/measures.md gives, so no mark of coverage or quality depends on another model.
 """
 
 import dataclasses
@@ -27,14 +27,14 @@ from bench.runs.plan import missing_metrics
 from bench.runtime.console import console
 from datamodules.base import ImageDataModule
 
-SHARE = 0.1  # of the modes that are missing, or of the images that are spoiled
+SHARE = 0.1  # share of modes missing, or of images spoiled
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """`images(data, against, n, seed)` chooses at most n held-out images and plants the fault, N x C x H x W.
+    """One baseline: `images(data, reference, n, seed)` gives at most n held-out images with the fault, N x C x H x W.
 
-    name: of the record's model and sampler. words: for people, after a number.
+    name: of the record's model and sampler. words: the images' description, to follow a number.
     """
 
     name: str
@@ -43,21 +43,21 @@ class Baseline:
 
 
 def baselines(data: ImageDataModule) -> tuple[Baseline, ...]:
-    """All of them for 8-bit images; held-out points alone for the plane, whose density is known."""
+    """Return all baselines for 8-bit images; only held-out points for the plane, whose density is known."""
     return BASELINES if data.test_images.dtype == torch.uint8 else BASELINES[:1]
 
 
 def held_out(data: ImageDataModule, against: ReferenceSet, n: int, seed: int) -> Tensor:
-    """n held-out images, chosen by the seed, or all where there are fewer."""
+    """Return n held-out images, chosen by the seed, or all if there are fewer."""
     total = len(data.test_images)
     return data.test_images[subset(total, min(n, total), seed, BASELINE)]
 
 
 def class_missing(data: ImageDataModule, against: ReferenceSet, n: int, seed: int) -> Tensor:
-    """n held-out images of nine in ten modes, or all of them where there are fewer.
+    """Return n held-out images of nine in ten modes, or all of them if there are fewer.
 
-    Modes are the data's classes, K / 10 of which, rounded up, are left out; or the cells of C_T where the data have no
-    labels, one in ten of which is left out. The seed chooses which.
+    Modes are the data's K classes, of which K / 10, rounded up, are excluded. Where the data have no labels, they are
+    the cells of C_T, of which one in ten is excluded. The seed chooses which.
     """
     modes = data.test_labels
     count = int(max(data.train_labels.max(), modes.max())) + 1
@@ -70,9 +70,9 @@ def class_missing(data: ImageDataModule, against: ReferenceSet, n: int, seed: in
 
 
 def one_in_ten_spoiled(data: ImageDataModule, against: ReferenceSet, n: int, seed: int) -> Tensor:
-    """n held-out images, of which one in ten is replaced by independent pixels, even on 0 .. 255.
+    """Return n held-out images, one in ten replaced by independent pixels, uniform on 0 .. 255.
 
-    Anyone sees that these are no data, and precision falls by the share that is replaced (docs/measures.md).
+    These are visibly not data, and precision falls by the share that is replaced (docs/measures.md).
     """
     images = held_out(data, against, n, seed)
     where = planted.replacement(len(images), SHARE, seed)
@@ -89,10 +89,10 @@ BASELINES = (
 
 
 def measure_baselines(config: Config, data: ImageDataModule, evaluation: EvaluationContext) -> None:
-    """Record the figures of the baselines of real data under the rows' setting, unless they are.
+    """Record the figures of the real-data baselines under the rows' protocol, unless they are recorded.
 
-    A baseline has at most as many images as there are, which its protocol states: its own number of samples may be
-    smaller than the rows'.
+    A baseline has at most as many images as the split. Its protocol states their number, which may be smaller than the
+    rows'.
     """
     results = Path(config.results)
     for baseline in baselines(data):
@@ -106,7 +106,7 @@ def measure_baselines(config: Config, data: ImageDataModule, evaluation: Evaluat
             continue
         images = baseline.images(data, evaluation.reference_set, row.samples, row.seed)
         if len(images) <= max(row.prc_neighbours, row.dc_neighbours):
-            console.print(f"  [yellow]{baseline.words}: {len(images)} images are too few to be measured[/]")
+            console.print(f"  [yellow]{baseline.words}: {len(images)} images are too few to be evaluated[/]")
             continue
         measure_baseline(record, baseline, images, row, missing, evaluation)
         records.write(record, results)
@@ -122,10 +122,10 @@ def measure_baseline(
 ) -> None:
     """Measure the missing metrics of a baseline's images and put them in its record.
 
-    row: the protocol of the rows; missing: metric -> why it has to be computed.
+    row: the protocol of the rows. missing: metric -> the reason to compute it.
     """
     stated = dataclasses.replace(row, samples=len(images), kid_subset_size=min(row.kid_subset_size, len(images)))
-    console.print(f"  the baseline: {stated.samples:,} {baseline.words}, judged like samples")
+    console.print(f"  baseline: {stated.samples:,} {baseline.words}, evaluated like samples")
     known = record.results.get(stated.fingerprint())
     if known:
         console.print(f"  missing: {'; '.join(dict.fromkeys(missing.values()))}")

@@ -1,4 +1,4 @@
-"""From a configuration to its data and its model, and what is refused before any training."""
+"""Build the data and the model of a configuration, and refuse what cannot work before any training."""
 
 from pathlib import Path
 
@@ -27,20 +27,20 @@ def build_data(config: Config) -> ImageDataModule:
     train = config.train
     data = build(**without_name(config.data), batch_size=train.batch, images=train.images, seed=config.seed)
     ranks.on_first(data.prepare_data)
-    ranks.on_each(data.prepare_data)  # finds its files there, but on machines with no file system in common
+    ranks.on_each(data.prepare_data)  # a no-op, except on machines without a shared file system
     ranks.on_each(data.setup)
     ranks.on_first(lambda: print_notes(data))
     return data
 
 
 def print_notes(data: ImageDataModule) -> None:
-    """Print what a user should know about the files of a data set, a line each."""
+    """Print the notes about the files of a data set, a line each."""
     for note in data.notes:
         console.print(f"  [yellow]{escape(note)}[/]")
 
 
 def is_images(data: ImageDataModule) -> bool:
-    """Tell 8-bit images from points of a plane, which only sampling is compared on."""
+    """Return whether the data are 8-bit images; points of the plane are compared on sampling only."""
     return data.train_images.dtype == torch.uint8
 
 
@@ -54,7 +54,7 @@ def build_model(config: Config, image_shape: tuple[int, int, int]) -> Generative
 
 
 def load_weights(model: GenerativeModel, file: Path) -> None:
-    """Fill the model from final weights; ConfigError if they are of another version of it."""
+    """Load final weights into the model; ConfigError if they are of another version of it."""
     try:
         model.load_state_dict(torch.load(file, map_location="cpu", weights_only=True)["state_dict"])
     except RuntimeError as error:
@@ -62,7 +62,7 @@ def load_weights(model: GenerativeModel, file: Path) -> None:
 
 
 def preflight(config: Config, data: ImageDataModule, model: GenerativeModel) -> None:
-    """Refuse before any training what could not be trained, sampled or evaluated."""
+    """Refuse before any training what cannot be trained, sampled or evaluated."""
     for name, sampler in config.samplers.items():
         try:
             model.check_sampler(**sampler)
@@ -79,12 +79,12 @@ def check_evaluation(config: Config, data: ImageDataModule) -> None:
     if is_images(data) and min(data.image_shape[1:]) < SMALLEST_SIDE:
         height, width = data.image_shape[1:]
         raise ConfigError(
-            f"data={config.data['name']}: images of {height} x {width} pixels are too small to be evaluated, which "
-            f"takes {SMALLEST_SIDE} x {SMALLEST_SIDE}"
+            f"data={config.data['name']}: images of {height} x {width} pixels are too small; the evaluation needs "
+            f"{SMALLEST_SIDE} x {SMALLEST_SIDE} or more"
         )
     smallest = min(len(data.train_images), len(data.test_images))
     if smallest <= NEIGHBOURS:
         raise ConfigError(
-            f"data={config.data['name']}: {smallest} images in the smaller split are too few to have {NEIGHBOURS} "
-            "nearest neighbours each; give more images"
+            f"data={config.data['name']}: {smallest} images in the smaller split are too few for {NEIGHBOURS} "
+            "nearest neighbours of each; give more images"
         )

@@ -1,4 +1,4 @@
-"""What a run works with: its configuration, data and model, and what its rows are measured with."""
+"""The context of a run: its configuration, data and model, and the means to evaluate its rows."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -33,7 +33,7 @@ CACHE = Path.home() / ".cache" / "generative-trilemma"  # reference features, by
 
 @dataclass(frozen=True)
 class EvaluationContext:
-    """What rows are measured with; equal for all rows of a table, but for the precision."""
+    """The means to evaluate rows; equal for all rows of a table except for the precision."""
 
     reference_set: ReferenceSet
     device: torch.device
@@ -42,7 +42,7 @@ class EvaluationContext:
 
 @dataclass(frozen=True)
 class RunContext:
-    """A run in progress: built once, handed on whole."""
+    """A run in progress: built once, passed on whole."""
 
     config: Config
     data: ImageDataModule
@@ -60,12 +60,12 @@ class RunContext:
 
     @property
     def weights(self) -> Path:
-        """The file of the final weights."""
+        """The path of the final weights."""
         return self.folder.weights(self.run_id)
 
 
 def evaluation_context(config: Config, data: ImageDataModule, precision: str, cells: int = CELLS) -> EvaluationContext:
-    """Load the extractor and the training split's features, computed once a machine; `cells` of C_T."""
+    """Load the extractor and the training split's features, which are computed once a machine; `cells` of C_T."""
     settings = config.evaluation
     device = sampling_device(config)
     weights = Path(settings.extractor_weights) if settings.extractor_weights else None
@@ -73,22 +73,22 @@ def evaluation_context(config: Config, data: ImageDataModule, precision: str, ce
     with Bar(f"{settings.extractor} features, train split", len(data.train_images), "images") as bar:
         features = reference(data.train_images, extractor, CACHE, lambda _, done, total: bar.advance(done - bar.done))
     with Bar(f"{settings.extractor} features, held out", settings.samples, "images") as bar:
-        beside = held_out(
+        held_out_set = held_out(
             data.test_images, features, extractor, samples=settings.samples, seed=settings.seed, cells_wanted=cells,
             cache=CACHE, progress=lambda _, done, total: bar.advance(done - bar.done),
         )  # fmt: skip
     total = min(PER_SAMPLE * settings.samples, len(data.test_images))
     with Bar("nearest training images by pixels, held out", total, "images") as bar:
         pixels = training_pixels(
-            data.train_images, data.test_images, features, beside, samples=settings.samples, seed=settings.seed,
+            data.train_images, data.test_images, features, held_out_set, samples=settings.samples, seed=settings.seed,
             cache=CACHE, progress=lambda _, done, total: bar.advance(done - bar.done),
         )  # fmt: skip
-    reference_set = ReferenceSet(extractor, features, beside, modes(data, config.data["name"], extractor), pixels)
+    reference_set = ReferenceSet(extractor, features, held_out_set, modes(data, config.data["name"], extractor), pixels)
     return EvaluationContext(reference_set, device, "bfloat16" if precision == "bf16-mixed" else "float32")
 
 
 def modes(data: ImageDataModule, name: str, extractor: Extractor) -> Modes | None:
-    """A mixture's components; otherwise the classes, where the extractor is a classifier that was taught them."""
+    """Return a mixture's components; otherwise the classes, if the extractor is a classifier of them."""
     if isinstance(data, Mixture):
         count = len(data.centres)
         assign = partial(in_space, data.centres, data.deviation)
@@ -98,11 +98,11 @@ def modes(data: ImageDataModule, name: str, extractor: Extractor) -> Modes | Non
     channels = data.image_shape[0] if extractor.by_channel else 1
     count = extractor.classes**channels
     probabilities = shares(data.train_labels, count)
-    if never := int((probabilities == 0).sum()):
-        console.print(f"[yellow]  modes are not counted: {never:,} of {count:,} never occur in the training split[/]")
+    if absent := int((probabilities == 0).sum()):
+        console.print(f"[yellow]  modes are not counted: {absent:,} of {count:,} never occur in the training split[/]")
         return None
-    of = "held-out channels" if extractor.by_channel else "held-out images"
-    right = f", right on {extractor.accuracy:.2%} of {of}" if extractor.accuracy else ""
+    subject = "held-out channels" if extractor.by_channel else "held-out images"
+    right = f", right on {extractor.accuracy:.2%} of {subject}" if extractor.accuracy else ""
     return Modes(f"{count:,} by {extractor.name}{right}", partial(in_logits, extractor.classes), probabilities)
 
 
@@ -120,7 +120,7 @@ def shares(labels: Tensor, count: int) -> Tensor:
 
 
 def protocol(config: Config, evaluation: EvaluationContext, **row: Any) -> Protocol:
-    """The protocol of one row; `row` holds the fields that may differ between rows."""
+    """Return the protocol of one row; `row` holds the fields that may differ between rows."""
     settings, reference_set = config.evaluation, evaluation.reference_set
     return Protocol(
         data=config.data["name"],

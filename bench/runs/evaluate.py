@@ -1,4 +1,4 @@
-"""Between a trained model and the evaluation: which rows a run fills, how each is measured, where it is recorded."""
+"""Evaluate a trained model: the rows that a run fills, their measurement, and their recording."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ ROW_STEPS = ("sampler", "metrics", "timing")  # of bench.runs.plan
 
 
 def row_protocol(context: RunContext, sampler: str) -> Protocol:
-    """The protocol of the run's row under one of its samplers."""
+    """Return the protocol of the run's row for one of its samplers."""
     weights = "ema" if context.model.ema_decay else "raw"
     settings = samplers(context.config)[sampler]
     return protocol(
@@ -40,15 +40,15 @@ def row_protocol(context: RunContext, sampler: str) -> Protocol:
 
 
 def evaluate_rows(context: RunContext, record: records.Record, steps: Sequence[Step]) -> None:
-    """Time and judge rows as the steps of their samplers say."""
+    """Time and evaluate rows as the steps of their samplers say."""
     context.model.to(context.evaluation.device).eval()
     for name in samplers(context.config):
-        if own := [step for step in steps if step.name == name and step.what in ROW_STEPS]:
-            evaluate_row(context, record, name, own)
+        if row_steps := [step for step in steps if step.name == name and step.what in ROW_STEPS]:
+            evaluate_row(context, record, name, row_steps)
 
 
 def evaluate_row(context: RunContext, record: records.Record, name: str, steps: Sequence[Step]) -> None:
-    """Time and judge one row; its timing and its figures are recorded as soon as they are known."""
+    """Time and evaluate one row; record its timing and its figures as soon as each is known."""
     evaluation, stated = context.evaluation, row_protocol(context, name)
     draw = sampling_of(context.config, context.model, stated)
 
@@ -71,9 +71,9 @@ def evaluate_row(context: RunContext, record: records.Record, name: str, steps: 
 
 @dataclass(frozen=True)
 class Sampling:
-    """A model under one sampler and in one precision.
+    """A model with one sampler and in one precision.
 
-    label: of its bars. passes: of one image through the network. draw: (n, generator) -> images.
+    label: of its progress bars. passes: of one image through the network. draw: (n, generator) -> images.
     """
 
     model: GenerativeModel
@@ -83,7 +83,7 @@ class Sampling:
 
 
 def sampling_of(config: Config, model: GenerativeModel, stated: Protocol) -> Sampling:
-    """The model sampled as the protocol states."""
+    """Return the model with the sampler and precision that the protocol states."""
     name, settings = config.model["name"], dict(stated.sampler_settings)
     label = name if stated.sampler == "default" else f"{name}, {stated.sampler}"
     bfloat16 = stated.precision == "bfloat16"
@@ -97,12 +97,12 @@ def sampling_of(config: Config, model: GenerativeModel, stated: Protocol) -> Sam
 
 
 def unmeasured(stated: Protocol, evaluation: EvaluationContext) -> records.Result:
-    """The result of a protocol by which nothing is measured yet."""
+    """Return an empty result of a protocol."""
     return records.Result(protocol=stated.to_dict(), **provenance(evaluation))
 
 
 def provenance(evaluation: EvaluationContext) -> dict[str, Any]:
-    """On what machine, and by which code, a result is measured."""
+    """Return the machine and the code of a measurement."""
     return {"hardware": hardware(evaluation.device), "code": code_version()}
 
 
@@ -113,7 +113,7 @@ def sample_row(
     evaluation: EvaluationContext,
     metrics: Sequence[str] | None = None,
 ) -> Evaluation:
-    """The figures (None: all) of one row of the model of a training seed, with a bar counted in image passes."""
+    """Compute metrics (None: all) of one row, sampled with the model's training seed, with a bar in image passes."""
     passes = stated.samples * sampling.passes // ranks.world_size()
     with Bar(f"sample {sampling.label}", passes, "image passes") as bar, counted(sampling.model, bar):
         return evaluate(
@@ -123,7 +123,7 @@ def sample_row(
 
 
 def time_row(sampling: Sampling, config: Config, evaluation: EvaluationContext) -> Timing:
-    """Sampling wall-clock of one row, with a bar counted in images that pass the network."""
+    """Measure the sampling time of one row, with a bar in images that pass the network."""
     settings, model = config.evaluation, sampling.model
     passes = sampling.passes * (1 + settings.repeats * (1 + settings.timed_images))
     with Bar(f"time {sampling.label}", passes, "image passes") as bar, counted(model, bar):
@@ -134,14 +134,14 @@ def time_row(sampling: Sampling, config: Config, evaluation: EvaluationContext) 
 
 
 def with_figures(result: records.Result, evaluated: Evaluation, label: str) -> records.Result:
-    """Say a row's figures, what they cost and what makes them doubtful, and put them in its result.
+    """Print a row's figures, their cost and their flags, and return its result with them.
 
-    Figures of metrics that were not computed now stay as they are.
+    Metrics that were not computed now keep their figures.
     """
     figures = "  ".join(f"{name} {value:.4g}" for name, value in evaluated.metrics.items())
     console.print(f"  {label}: {figures}")
-    dear = {stage: seconds for stage, seconds in evaluated.seconds.items() if seconds >= 0.1}
-    console.print("  [dim]seconds: " + ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in dear.items()) + "[/]")
+    times = {stage: seconds for stage, seconds in evaluated.seconds.items() if seconds >= 0.1}
+    console.print("  [dim]seconds: " + ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in times.items()) + "[/]")
     for flag in evaluated.flags:
         console.print(f"  [yellow]{label}: {flag}[/]")
     others = {name: value for name, value in result.metrics.items() if name not in evaluated.versions}

@@ -1,4 +1,4 @@
-"""`bench evaluate --images DIR --data NAME`: a row for another program's samples, measured as our own are."""
+"""`bench evaluate --images DIR --data NAME`: evaluate another program's samples as one more row."""
 
 import dataclasses
 import re
@@ -35,80 +35,82 @@ LONGEST = 120  # characters of a name, before what a record's file name adds
 def evaluate_folder(
     folder: Path, data_name: str, name: str | None, overrides: Sequence[str], repeated: str | None = None
 ) -> None:
-    """Judge the images below `folder` against a data set and record them under `name` (None: the folder's own).
+    """Evaluate the images below `folder` against a data set and record them as `name` (None: the folder's name).
 
-    `overrides`: evaluation.*, data.* and results=DIR. `repeated`: names a stored protocol to repeat, less its sampler.
+    overrides: evaluation.*, data.* and results=DIR. repeated: a stored protocol to repeat, except for its sampler.
     """
-    called = row_name(folder) if name is None else name
-    if not re.fullmatch(rf"[{NAME}]*[A-Za-z0-9][{NAME}]*", called) or len(called) > LONGEST:
+    label = row_name(folder) if name is None else name
+    if not re.fullmatch(rf"[{NAME}]*[A-Za-z0-9][{NAME}]*", label) or len(label) > LONGEST:
         raise ConfigError(
-            f"--name={called}: takes letters A to Z, digits, dots, dashes and underscores only, {LONGEST} at most"
+            f"--name={label}: takes letters A to Z, digits, dots, dashes and underscores only, {LONGEST} at most"
         )
     stated = stored_protocol(repeated, results_folder(overrides)) if repeated else None
     config = outside_config(data_name, overrides, stated)
     data = build_data(config)
     if not is_images(data):
-        raise ConfigError(f"data={data_name}: points of a plane are no images; choose a data set of images")
+        raise ConfigError(f"data={data_name}: points of the plane are not images; choose a data set of images")
     check_evaluation(config, data)
     images = read(folder, data.image_shape, config.evaluation.samples)
     evaluation = evaluation_context(config, data, "32-true", stated.cells if stated else CELLS)
     row: dict[str, Any] = {"weights": "none", "sampler": "images", "sampler_settings": {}, "precision": "float32"}
-    wanted = dataclasses.replace(stated, **row) if stated else protocol(config, evaluation, **row)
+    row_protocol = dataclasses.replace(stated, **row) if stated else protocol(config, evaluation, **row)
     digest, results = digest_of_tensors({"images": images}), Path(config.results)
-    run_id = f"{called}-{data_name}-images"
+    run_id = f"{label}-{data_name}-images"
     record = records.find(results, run_id)
     if record and record.data_digest != digest:
-        raise ConfigError(f"--name={called}: {records.path(results, run_id)} is of other images; choose another --name")
-    known = record.results.get(wanted.fingerprint()) if record else None
+        raise ConfigError(
+            f"--name={label}: {records.path(results, run_id)} was made from other images; choose another --name"
+        )
+    known = record.results.get(row_protocol.fingerprint()) if record else None
     missing = missing_metrics(known)
     if known and not missing:
-        console.print(f"[bold]{run_id}[/] is evaluated, nothing to do: {records.path(results, run_id)}")
+        console.print(f"[bold]{run_id}[/] is already evaluated, nothing to do: {records.path(results, run_id)}")
         return
     if known:
         console.print(f"  [bold]{run_id}[/], missing: {'; '.join(dict.fromkeys(missing.values()))}")
-    with Bar(f"judge {called}", wanted.samples, "images") as bar:
-        judged = evaluate_images(
-            images, evaluation.reference_set, wanted,
+    with Bar(f"evaluate {label}", row_protocol.samples, "images") as bar:
+        evaluated = evaluate_images(
+            images, evaluation.reference_set, row_protocol,
             lambda stage, done, total: bar.advance(done - bar.done) if stage == "features" else None, missing,
         )  # fmt: skip
-    result = with_figures(known or unmeasured(wanted, evaluation), judged, called)
+    result = with_figures(known or unmeasured(row_protocol, evaluation), evaluated, label)
     with exclusive(results, run_id):
-        new = records.reference(run_id, called, config.model_dump(), digest, records.OUTSIDE)
+        new = records.reference(run_id, label, config.model_dump(), digest, records.OUTSIDE)
         record = records.find(results, run_id) or new
-        record.results[wanted.fingerprint()] = result
-        draw_row(judged, data, *row_files(ResultsFolder(results).pictures(run_id), "default"))
+        record.results[row_protocol.fingerprint()] = result
+        draw_row(evaluated, data, *row_files(ResultsFolder(results).pictures(run_id), "default"))
         records.write(record, results)
-    console.print(f"  {wanted.line()}\n  recorded: {records.path(results, run_id)}; `bench table` has its row")
+    console.print(f"  {row_protocol.line()}\n  recorded: {records.path(results, run_id)}; `bench table` has its row")
 
 
 def row_name(folder: Path) -> str:
-    """The folder's name with a dash for what a row's name cannot hold; ConfigError if nothing else is left of it."""
-    called = re.sub(rf"[^{NAME}]+", "-", folder.resolve().name).strip("-")[:LONGEST]
-    if not re.search("[A-Za-z0-9]", called):
+    """Return the folder's name, invalid characters replaced by dashes; ConfigError if no letter or digit is left."""
+    label = re.sub(rf"[^{NAME}]+", "-", folder.resolve().name).strip("-")[:LONGEST]
+    if not re.search("[A-Za-z0-9]", label):
         raise ConfigError(
             f"--images={folder}: the folder's name has no letter A to Z and no digit to name its row by; "
             "name the row with --name=NAME"
         )
-    return called
+    return label
 
 
 def outside_config(data_name: str, overrides: Sequence[str], stated: Protocol | None) -> Config:
-    """The configuration of the data and the evaluation; no model is trained."""
+    """Return the configuration of the data and the evaluation; no model is trained."""
     allowed = ("evaluation.", "data.", "results=")
     if wrong := [word for word in overrides if not word.startswith(allowed)]:
         raise ConfigError(f"{wrong[0]}: `bench evaluate --images` takes evaluation.*, data.* and results=DIR only")
-    unused = {f"evaluation.{key}=": "no timing is made of images" for key in ("timed_images", "repeats", "timed_only")}
+    unused = {f"evaluation.{key}=": "images are not timed" for key in ("timed_images", "repeats", "timed_only")}
     if stated:
         unused |= {f"evaluation.{key}=": "--protocol states it" for key in settings(stated)}
     for word in overrides:
         if reason := next((why for key, why in unused.items() if word.startswith(key)), None):
-            raise ConfigError(f"{word}: not used with --images, since {reason}; take it out")
+            raise ConfigError(f"{word}: not used with --images, because {reason}; leave it out")
     repeated = [f"evaluation.{name}={value}" for name, value in settings(stated).items()] if stated else []
     return load([f"data={data_name}", "model=vae", *repeated, *overrides])[0]
 
 
 def read(folder: Path, shape: tuple[int, int, int], samples: int) -> Tensor:
-    """The images of a folder, at least `samples` of them; what is left out is printed."""
+    """Read the images of a folder, at least `samples` of them; print what is skipped."""
     listing = list_files(folder, FORMATS, "--images")
     if not listing.files:
         why = "; lossy files have other pixels than the samples had" if LOSSY & set(listing.left_out) else ""
@@ -123,6 +125,6 @@ def read(folder: Path, shape: tuple[int, int, int], samples: int) -> Tensor:
     if len(images) < samples:
         raise EvaluationError(
             f"--images={folder} holds {len(images):,} images, but evaluation.samples={samples}; give more images, or "
-            "fewer samples to all rows of the table"
+            "set fewer samples for all rows of the table"
         )
     return images

@@ -19,7 +19,7 @@ def train_extractor(overrides: Sequence[str]) -> None:
     data = build_data(config)
     name = config.data["name"]
     if not is_images(data):
-        raise ConfigError(f"data={name}: points of a plane need no classifier; their coordinates are their features")
+        raise ConfigError(f"data={name}: points of the plane need no classifier; their coordinates are their features")
     if len(data.train_labels.unique()) < 2:
         raise ConfigError(
             f"data={name}: has no class labels, and a classifier needs them; use evaluation.extractor=inception-v3"
@@ -36,19 +36,19 @@ def train_extractor(overrides: Sequence[str]) -> None:
     model = train(data.train_images, data.train_labels, seed=config.seed, progress=bar)
     share = accuracy(model, data.test_images, data.test_labels)
     save_classifier(model, target, name, share)
-    console.print(f"{target}: {share:.2%} of {len(data.test_labels):,} held-out images right; "
+    console.print(f"{target}: {share:.2%} of {len(data.test_labels):,} held-out images classified correctly; "
                   f"use it with evaluation.extractor={name}-cnn")  # fmt: skip
     if (pretrained.ASSETS / target.name).exists():
-        console.print(f"[yellow]  it is used instead of the {name}-cnn of this package until that file is deleted[/]")
+        console.print(f"[yellow]  this file replaces the {name}-cnn that is shipped until it is deleted[/]")
 
 
 def check_writable(folder: Path) -> None:
-    """Fail first: make the folder and a file in it, or raise ConfigError."""
+    """Raise ConfigError early, unless the folder can be created and written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise ConfigError(
-            f"{folder}: no file can be written there ({error.strerror}), where extractors are kept; "
-            "set XDG_CACHE_HOME to a folder that can be written to"
+            f"{folder}: extractors are kept here, but it cannot be written to ({error.strerror}); "
+            "set XDG_CACHE_HOME to a writable folder"
         ) from error

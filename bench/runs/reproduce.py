@@ -1,4 +1,4 @@
-"""`bench evaluate RUN`: measure a trained run again, under other settings or exactly as a stored protocol says."""
+"""`bench evaluate RUN`: evaluate a trained run again, with changed settings or under a stored protocol."""
 
 import dataclasses
 import json
@@ -28,46 +28,46 @@ from datamodules.base import DataError
 
 
 def reevaluate(run: str, overrides: Sequence[str]) -> None:
-    """Evaluate a trained run under overrides of evaluation, samplers, data.root and results; adds to its record."""
+    """Evaluate a trained run under overrides of evaluation, samplers, data.root and results; extend its record."""
     results = results_folder(overrides)
     picks, changes = split(overrides, *trained_as(run, results))
     wrong = [key for key in changes if key not in ("evaluation", "samplers", "data", "results")]
     wrong += [f"data.{key}" for key in changes.get("data", {}) if key != "root"]
     if wrong := [*picks, *wrong]:
-        raise ConfigError(f"{wrong[0]}: `bench evaluate` changes evaluation.*, samplers.*, data.root and results only")
+        raise ConfigError(f"{wrong[0]}: `bench evaluate` takes evaluation.*, samplers.*, data.root and results only")
     config = recorded_config(run, results, {**changes, "results": str(results)})[1]
     config = judged_where_named(config, changes)
     try:
         steps = run_config(config)
     except DataError as error:
-        raise DataError(f"{str(error).rstrip('.')}; where the images of {run} have moved, give data.root=DIR") from None
+        raise DataError(f"{str(error).rstrip('.')}; if the images of {run} have moved, give data.root=DIR") from None
     if not steps:
         console.print(f"  nothing new: {'; '.join(nothing_new(config, changes))}")
 
 
 def trained_as(run: str, results: Path) -> tuple[str | None, str | None]:
-    """The names of a recorded run's model and data, by which overrides are read; None without a record."""
+    """Return the model and data names of a recorded run, which give overrides their types; None without a record."""
     record = records.find(results, run)
     return (record.config["model"]["name"], record.config["data"]["name"]) if record else (None, None)
 
 
 def nothing_new(config: Config, changes: dict[str, Any]) -> list[str]:
-    """Why changes of a run's evaluation come to nothing that is not recorded."""
+    """Return why changes to a run's evaluation lead to no new measurement."""
     settings, timed = changes.get("evaluation", {}), config.evaluation.timed_only
     reasons = [
-        f"evaluation.{key}={settings[key]} is how rows are timed, and a timing is kept"
+        f"evaluation.{key}={settings[key]} concerns the timing, and recorded timings are kept"
         for key in ("repeats", "timed_images")
         if key in settings
     ]
-    if judged := [name for name in samplers(config) if name not in timed]:
-        reasons.append(f"every metric of {', '.join(judged)} is recorded under these settings")
-    if rest := [name for name in samplers(config) if name in timed]:
-        reasons.append(f"{', '.join(rest)} is recorded, and timed only by evaluation.timed_only")
+    if evaluated := [name for name in samplers(config) if name not in timed]:
+        reasons.append(f"every metric of {', '.join(evaluated)} is recorded under these settings")
+    if timed_rows := [name for name in samplers(config) if name in timed]:
+        reasons.append(f"{', '.join(timed_rows)} is recorded, and evaluation.timed_only says that it is only timed")
     return reasons
 
 
 def recorded_config(run: str, results: Path, changes: dict[str, Any]) -> tuple[records.Record, Config, Path]:
-    """A trained run's record, its configuration under changes, and its weights; ConfigError if one is missing."""
+    """Return a run's record, its configuration with changes, and its weights; ConfigError if one is missing."""
     record = records.find(results, run)
     if record is None:
         check_name("run", run, records.run_ids(results))
@@ -80,7 +80,7 @@ def recorded_config(run: str, results: Path, changes: dict[str, Any]) -> tuple[r
 
 
 def stored_protocol(name: str, results: Path) -> Protocol:
-    """A protocol by its fingerprint, or the head of it, among the records; or from a JSON file, a protocol or a record.
+    """Return a protocol: by a prefix of its fingerprint in the records, or from a JSON file of a protocol or a record.
 
     Raises ConfigError if there is none or more than one.
     """
@@ -88,15 +88,15 @@ def stored_protocol(name: str, results: Path) -> Protocol:
     if len(different) == 1:
         return next(iter(different.values()))
     known = ", ".join(different) or "none; fingerprints are the keys of `results` in a record"
-    raise ConfigError(f"--protocol={name}: names {len(different)} protocols in {results}/records ({known})")
+    raise ConfigError(f"--protocol={name}: matches {len(different)} protocols in {results}/records ({known})")
 
 
 def stored(name: str, results: Path) -> list[dict[str, Any]]:
-    """The protocols in the file `name`, or of all records whose fingerprint begins so."""
+    """Return the protocols in the file `name`, or those of all records whose fingerprint begins with `name`."""
     file = Path(name)
     if not file.is_file():
-        found = (part for record in records.read_all(results) for part in record.results.items())
-        return [result.protocol for fingerprint, result in found if fingerprint.startswith(name)]
+        entries = (part for record in records.read_all(results) for part in record.results.items())
+        return [result.protocol for fingerprint, result in entries if fingerprint.startswith(name)]
     try:
         content = dict(json.loads(file.read_text()))
         return [dict(part["protocol"]) for part in content["results"].values()] if "results" in content else [content]
@@ -105,12 +105,12 @@ def stored(name: str, results: Path) -> list[dict[str, Any]]:
 
 
 def settings(stated: Protocol) -> dict[str, Any]:
-    """The configuration's settings of the evaluation that a protocol states."""
+    """Return the configuration's settings of the evaluation that a protocol states."""
     return {key: getattr(stated, key) for key in ("samples", "seed", "chunk", "extractor")}
 
 
 def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
-    """Sample and judge a run under a stored protocol; print its figures beside the recorded ones, or record them."""
+    """Repeat a measurement under a stored protocol; compare its figures with the recorded ones, or record them."""
     allowed = ("results=", "data.root=", "evaluation.extractor_weights=")
     if wrong := [word for word in overrides if not word.startswith(allowed)]:
         raise ConfigError(f"{wrong[0]}: with --protocol, `bench evaluate` takes {' and '.join(allowed)} only")
@@ -130,16 +130,16 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     own = {"data": config.data["name"], "reference": "train", "weights": "ema" if model.ema_decay else "raw"}
     if wrong := [f"{key}={getattr(stated, key)}, not {value}" for key, value in own.items()
                  if getattr(stated, key) != value]:  # fmt: skip
-        raise ConfigError(f"--protocol={name}: is of {'; '.join(wrong)}, so {run} cannot be measured by it")
+        raise ConfigError(f"--protocol={name}: states {'; '.join(wrong)}; {run} cannot be measured under it")
     check_protocol(evaluation.reference_set, stated)
     model.to(evaluation.device).eval()
     model.check_sampler(**dict(stated.sampler_settings))
     sampling = sampling_of(config, model, stated)
-    judged = sample_row(sampling, stated, config.seed, evaluation)
+    evaluated = sample_row(sampling, stated, config.seed, evaluation)
     known = record.results.get(stated.fingerprint())
-    missing = missing_metrics(known) if known and known.versions else {}  # of unknown versions all are compared
+    missing = missing_metrics(known) if known and known.versions else {}  # unknown versions: compare all
     if known and known.metrics:
-        compare(known, judged, stated, missing)
+        compare(known, evaluated, stated, missing)
         if not missing:
             return
         console.print(f"  added: {'; '.join(dict.fromkeys(missing.values()))}")
@@ -147,34 +147,34 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     if not result.timing:
         timing = dataclasses.asdict(time_row(sampling, config, evaluation))
         result = result.model_copy(update={"timing": timing})
-    judged_as = with_figures(result, judged, run)
+    completed = with_figures(result, evaluated, run)
     with exclusive(results, run):
-        record = records.find(results, run) or record  # to which others may have added
-        record.results[stated.fingerprint()] = judged_as
+        record = records.find(results, run) or record  # another process may have extended it
+        record.results[stated.fingerprint()] = completed
         records.write(record, results)
 
 
-def compare(known: records.Result, judged: Evaluation, stated: Protocol, missing: Collection[str]) -> None:
-    """Print the recorded figures beside the repeated ones; raises EvaluationError if any differs in six digits.
+def compare(known: records.Result, evaluated: Evaluation, stated: Protocol, missing: Collection[str]) -> None:
+    """Print recorded and reproduced figures; raise EvaluationError if any differs in six digits.
 
-    missing: metrics that were recorded in another version, or not at all, and need not repeat.
+    missing: metrics that were recorded in another version, or not at all, and are not compared.
     """
     table = Table("figure", title=stated.line())
-    for heading in ("recorded", "repeated", "difference"):
+    for heading in ("recorded", "reproduced", "difference"):
         table.add_column(heading, justify="right")
-    for name, value in judged.metrics.items():
-        before = known.metrics.get(name)
-        shown = ("–", "–") if before is None else (f"{before:.6g}", f"{value - before:.1g}")
-        table.add_row(name, shown[0], f"{value:.6g}", shown[1])
+    for name, value in evaluated.metrics.items():
+        recorded = known.metrics.get(name)
+        texts = ("–", "–") if recorded is None else (f"{recorded:.6g}", f"{value - recorded:.1g}")
+        table.add_row(name, texts[0], f"{value:.6g}", texts[1])
     Console(highlight=False).print(table)
     moved = [
-        name for name, before in known.metrics.items()
+        name for name, recorded in known.metrics.items()
         if name not in missing
-        and f"{judged.metrics.get(name, float('nan')):.6g}" != f"{before:.6g}"
+        and f"{evaluated.metrics.get(name, float('nan')):.6g}" != f"{recorded:.6g}"
     ]  # fmt: skip
     if moved:
         raise EvaluationError(
-            f"{', '.join(moved)} of protocol {stated.fingerprint()} did not repeat: recorded on "
+            f"{', '.join(moved)} of protocol {stated.fingerprint()} were not reproduced: recorded on "
             f"{known.hardware['gpu'] or known.hardware['cpu']} with {known.hardware['threads']} threads"
         )
-    Console(highlight=False).print(f"every figure {'of these versions ' if missing else ''}repeats to six digits")
+    Console(highlight=False).print(f"every figure {'of these versions ' if missing else ''}agrees to six digits")

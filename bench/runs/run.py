@@ -1,4 +1,4 @@
-"""One configuration -> fit or resume -> evaluate -> record."""
+"""Run one configuration: fit or resume, evaluate, record."""
 
 import time
 from pathlib import Path
@@ -33,7 +33,7 @@ from models.base import GenerativeModel
 
 
 def run_config(config: Config) -> list[Step]:
-    """Train one model unless that is done, then evaluate and record what is not recorded yet; returns what was done."""
+    """Train one model unless it is trained, then measure what its record lacks; return the steps that were done."""
     check_results(Path(config.results), writes=True)
     launch(config.trainer)
     data = build_data(config)
@@ -44,7 +44,7 @@ def run_config(config: Config) -> list[Step]:
 
 
 def run(config: Config, data: ImageDataModule, model: GenerativeModel) -> list[Step]:
-    """`run_config`, of what it has built and checked."""
+    """Run a configuration whose context is built and checked."""
     folder = ResultsFolder(Path(config.results))
     record = ranks.on_first(lambda: recorded(config, data, folder))
     evaluation, seconds = references(config, data)
@@ -56,8 +56,8 @@ def run(config: Config, data: ImageDataModule, model: GenerativeModel) -> list[S
         return steps
     if record and not ranks.on_first(context.weights.exists):
         raise ConfigError(
-            f"{context.weights}: missing, so what {folder.record(record.run_id)} lacks cannot be measured "
-            f"({sentence(steps)}); move that away to train again"
+            f"{context.weights}: missing, so {folder.record(record.run_id)} cannot be completed "
+            f"({sentence(steps)}); move that record away to train again"
         )
     if record:
         console.print(f"  [bold]{record.run_id}[/], missing: {sentence(steps)}")
@@ -68,30 +68,30 @@ def run(config: Config, data: ImageDataModule, model: GenerativeModel) -> list[S
 
 
 def recorded(config: Config, data: ImageDataModule, folder: ResultsFolder) -> Record | None:
-    """The run's record, if there is one; ConfigError if it, or the checkpoint to go on from, is of other images."""
+    """Return the run's record, if any; ConfigError if it, or the checkpoint to resume from, is of other images."""
     name = run_id(config)
     record = records.find(folder.root, name)
     if record is None:
         check_resumable(config, data, folder.run(name))
     elif record.data_digest != data.digest("train"):
         raise ConfigError(
-            f"{folder.record(name)}: made from other images than data={config.data['name']} has now; "
+            f"{folder.record(name)}: was made from other images than data={config.data['name']} has now; "
             "use another results=DIR"
         )
     return record
 
 
 def already_done(context: RunContext, record: Record) -> None:
-    """Say that there is nothing to do, and where the record is."""
+    """Print that there is nothing to do, and where the record is."""
     file = context.folder.record(record.run_id)
     console.print(f"[bold]{record.run_id}[/] is trained and evaluated, nothing to do: {file}")
-    if by_agent():  # whose sweep waits for the figures
+    if by_agent():  # the sweep of the agent waits for the figures
         with context.session as session:
             session.tell(lambda run: log_record(run, session, record, context.folder.root))
 
 
 def targets(context: RunContext) -> Targets:
-    """Fingerprints of all that the run's record will hold."""
+    """Return the fingerprints of all results that the run's record will hold."""
     rows = {name: row_protocol(context, name).fingerprint() for name in samplers(context.config)}
     tasks = task_protocols(context.config, context.data, context.model)
     return Targets(rows, {name: protocol.fingerprint() for name, protocol in tasks.items()})
@@ -100,7 +100,7 @@ def targets(context: RunContext) -> Targets:
 def complete(context: RunContext, record: Record | None, goal: Targets, preparing: float) -> None:
     """Train unless there is a record, then measure and record what it lacks.
 
-    preparing: seconds that were spent on the references before, which count as evaluation.
+    preparing: seconds that the references took before, which count as evaluation.
     """
     record = record or fitted(context)
     started = time.monotonic()
@@ -120,7 +120,7 @@ def complete(context: RunContext, record: Record | None, goal: Targets, preparin
 
 
 def fitted(context: RunContext) -> Record:
-    """Train, with W&B looking on where it is wanted, and tell it of a divergence."""
+    """Train, with W&B's callback if it is enabled, and report a divergence to W&B."""
     session, folder = context.session, context.folder.run(context.run_id)
     callbacks = [WandbCallback(session, context.config, folder)] if session.on else []
     try:
@@ -132,11 +132,11 @@ def fitted(context: RunContext) -> Record:
 
 
 def references(config: Config, data: ImageDataModule) -> tuple[EvaluationContext, float]:
-    """What runs are judged by, and the seconds that it took to prepare it.
+    """Return the evaluation context, and the seconds that it took to prepare it.
 
-    The figures of real images and of simple features are recorded unless they are.
+    The figures of the real-data baselines are recorded unless they are.
     """
-    with exclusive(Path(config.results), "references"):  # which all runs share: measured once, by whoever comes first
+    with exclusive(Path(config.results), "references"):  # shared by all runs, and measured once, by the first
         started = time.monotonic()
         evaluation = ranks.in_turn(lambda: evaluation_context(config, data, resolve_precision(config)))
         ranks.on_first(lambda: measure_baselines(config, data, evaluation))
@@ -145,7 +145,7 @@ def references(config: Config, data: ImageDataModule) -> tuple[EvaluationContext
 
 
 def draw_pictures(context: RunContext) -> None:
-    """Draw what the model does into the folder of its sample grids."""
+    """Draw the model's pictures into the folder of its sample grids."""
     data, folder = context.data, context.folder.pictures(context.run_id)
     if is_images(data):
         seed = context.config.evaluation.seed

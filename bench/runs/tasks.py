@@ -1,4 +1,4 @@
-"""What models do beside sampling: which abilities a model has, each measured once and recorded."""
+"""Measure and record the abilities that a model has beside sampling, each once."""
 
 import dataclasses
 from collections import defaultdict
@@ -22,24 +22,24 @@ from bench.table.tasks import check_section
 from datamodules.base import ImageDataModule
 from models.base import GenerativeModel
 
-PROBE_SHARE = 5  # training images a probe learns from, for each held-out image it is asked about
-MOST_CLASSES = 100  # that a probe is asked to tell: the 1000 of Stacked MNIST would take it hours
+PROBE_SHARE = 5  # training images a probe learns from, for each held-out image it classifies
+MOST_CLASSES = 100  # that a probe distinguishes; the 1000 of Stacked MNIST would take hours
 
 
 def learned_from(config: Config, data: ImageDataModule) -> int:
-    """How many training images a probe learns from; none where they have no labels to learn."""
+    """Return how many training images a probe learns from; 0 if they have no labels."""
     labelled = is_images(data) and 1 < len(data.train_labels.unique()) <= MOST_CLASSES
     return min(PROBE_SHARE * config.evaluation.samples, len(data.train_images)) if labelled else 0
 
 
-def shown(config: Config, data: ImageDataModule) -> int:
-    """How many held-out images models are asked about: as many as samples are judged, or all there are."""
+def image_count(config: Config, data: ImageDataModule) -> int:
+    """Return how many held-out images the tasks use: as many as there are samples, or all."""
     return min(config.evaluation.samples, len(data.test_images))
 
 
 def task(config: Config, data: ImageDataModule, device: torch.device) -> Task:
     settings = config.evaluation
-    held_out = subset(len(data.test_images), shown(config, data), settings.seed, "held out")
+    held_out = subset(len(data.test_images), image_count(config, data), settings.seed, "held out")
     train = subset(len(data.train_images), learned_from(config, data), settings.seed, "probe")
     return Task(
         data.test_images[held_out], data.test_labels[held_out], data.train_images[train], data.train_labels[train],
@@ -48,7 +48,7 @@ def task(config: Config, data: ImageDataModule, device: torch.device) -> Task:
 
 
 def protocol(ability: str, config: Config, data: ImageDataModule, weights: str) -> AbilityProtocol:
-    """What the figures of one ability depend on beside the model."""
+    """Return what the figures of one ability depend on beside the model."""
     settings = config.evaluation
     learned = learned_from(config, data) if ABILITIES[ability].labelled else 0
     return AbilityProtocol(
@@ -56,7 +56,7 @@ def protocol(ability: str, config: Config, data: ImageDataModule, weights: str) 
         data=config.data["name"],
         test_digest=data.digest("test"),
         train_digest=data.digest("train") if learned else "",
-        images=shown(config, data),
+        images=image_count(config, data),
         train_images=learned,
         seed=settings.seed,
         chunk=settings.chunk,
@@ -66,7 +66,7 @@ def protocol(ability: str, config: Config, data: ImageDataModule, weights: str) 
 
 
 def task_protocols(config: Config, data: ImageDataModule, model: GenerativeModel) -> dict[str, AbilityProtocol]:
-    """Ability -> its protocol, for each that the model has and these data can be asked for."""
+    """Return ability -> protocol for the abilities that the model has and the data allow."""
     weights = "ema" if model.ema_decay else "raw"
     for name, entry in ABILITIES.items():
         check_section(name, entry)
@@ -92,19 +92,19 @@ def measure_tasks(context: RunContext, record: records.Record, names: Iterable[s
 
 
 def advancing(bar: Bar) -> Progress:
-    """Moves a bar on by the images that each stage has done since it spoke last."""
+    """Return a function that advances a bar by the images that each stage has done since its last call."""
     last: dict[str, int] = defaultdict(int)
 
     def progress(stage: str, done: int, total: int) -> None:
-        before = last[stage] if done > last[stage] else 0  # a stage that begins again counts from nothing
+        earlier = last[stage] if done > last[stage] else 0  # a stage that begins again counts from 0
         last[stage] = done
-        bar.advance(done - before)
+        bar.advance(done - earlier)
 
     return progress
 
 
 def probe_baselines(config: Config, data: ImageDataModule) -> None:
-    """Record what raw pixels and principal components tell a probe, unless it is: what features must beat."""
+    """Record the probes on raw pixels and principal components, unless they are recorded: features must beat them."""
     if not learned_from(config, data):
         return
     stated = protocol("encode", config, data, weights="none")
@@ -112,10 +112,10 @@ def probe_baselines(config: Config, data: ImageDataModule) -> None:
         name = f"{kind.replace(' ', '-').lower()}-{config.data['name']}-{stated.fingerprint()}"
         if records.find(Path(config.results), name):
             continue
-        asked = task(config, data, torch.device("cpu"))
-        train, test = baseline_features(kind, asked.train_images, asked.images)
-        figures = probe_accuracies(train, asked.train_labels, test, asked.labels)
-        console.print(f"  the probes on {kind}: " + "  ".join(f"{key} {value:.4g}" for key, value in figures.items()))
+        baseline_task = task(config, data, torch.device("cpu"))
+        train, test = baseline_features(kind, baseline_task.train_images, baseline_task.images)
+        figures = probe_accuracies(train, baseline_task.train_labels, test, baseline_task.labels)
+        console.print(f"  probes on {kind}: " + "  ".join(f"{key} {value:.4g}" for key, value in figures.items()))
         record = records.reference(name, kind, config.model_dump(), data.digest("test"))
         record.abilities[stated.fingerprint()] = records.Ability(protocol=stated.to_dict(), figures=figures)
         records.write(record, Path(config.results))

@@ -1,1 +1,1 @@
-"""What any process does, whatever it computes."""
+"""Services of any process: console, files, locks, ranks, provenance, allocator."""

@@ -1,4 +1,4 @@
-"""What the C library does with memory that was given back."""
+"""Tune how the C library reuses freed memory."""
 
 import contextlib
 import ctypes
@@ -9,11 +9,11 @@ LARGE = 2**25  # bytes; the most that glibc itself would raise its threshold to
 
 
 def keep_freed() -> None:
-    """Let this process use its freed memory again instead of handing it back; does nothing but with glibc.
+    """Make this process reuse its freed memory instead of returning it to the kernel; a no-op without glibc.
 
-    By default glibc returns large tensors to the kernel when they are freed, so that each batch's activations are new
-    pages, to be filled with zeros one by one: up to a quarter of a training step on CPUs. Tensors over LARGE still go
-    back at once, since the holes that they leave are hard to fill.
+    By default glibc returns large tensors to the kernel when they are freed, so each batch's activations are new pages,
+    which the kernel fills with zeros one by one: up to a quarter of a training step on CPUs. Tensors over LARGE are
+    still returned at once, because the holes that they leave are hard to fill.
     """
     with contextlib.suppress(AttributeError, OSError, TypeError):
         libc = ctypes.CDLL(None)

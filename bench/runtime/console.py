@@ -1,4 +1,4 @@
-"""Progress with time left: live bars on a terminal, a line now and then where the output goes to a file."""
+"""Progress with time left: live bars on a terminal, and occasional lines where the output goes to a file."""
 
 import sys
 import time
@@ -10,17 +10,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 SECONDS_BETWEEN_LINES = 10.0
-watcher: "Callable[[Bar], None] | None" = None  # is shown every bar whenever it moves
+watcher: "Callable[[Bar], None] | None" = None  # called with every bar whenever it advances
 
 
 class Bar:
-    """One piece of work of `total` units, shown from `with` to its end; `advance` costs microseconds."""
+    """One part of the work, of `total` units, shown from `with` to its end; `advance` costs microseconds."""
 
     def __init__(self, description: str, total: int, unit: str, done: int = 0) -> None:
         self.description, self.total, self.unit, self.done = description, total, unit, done
         self.first = done
         self.live: Progress | None = None
-        self.curves: dict[str, list[float]] = {}  # what a watcher may draw beside it
+        self.curves: dict[str, list[float]] = {}  # for the watcher to draw
 
     def __enter__(self) -> "Bar":
         self.started = self.spoken = self.shown = self.now = time.monotonic()
@@ -45,17 +45,17 @@ class Bar:
 
     @property
     def seconds(self) -> float:
-        """Spent so far, as of the last move."""
+        """Seconds spent so far, as of the last update."""
         return self.now - self.started
 
     @property
     def left(self) -> float | None:
-        """Seconds that the rest will take at the rate so far; None before anything is done."""
+        """Seconds to the end at the rate so far; None before any unit is done."""
         done = self.done - self.first
         return (self.total - self.done) * self.seconds / done if done else None
 
     def advance(self, units: int = 1, note: Callable[[], str] = str) -> None:
-        """Count `units` as done; `note` is asked for a word about the work only when it will be shown."""
+        """Count `units` as done; `note()`, a word about the work, is called only when the bar is redrawn."""
         self.done += units
         self.now = now = time.monotonic()
         if watcher:
@@ -75,7 +75,7 @@ class Bar:
 
 
 def clock(seconds: float) -> str:
-    """Seconds as m:ss, or h:mm:ss from an hour on."""
+    """Format seconds as m:ss, or as h:mm:ss from an hour on."""
     whole = round(seconds)
     hours, minutes = whole // 3600, whole // 60 % 60
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and which files of a folder count."""
+"""Atomic writing of files, and the visible files of a folder."""
 
 import os
 import tempfile
@@ -6,14 +6,15 @@ from pathlib import Path
 
 
 def write_text(target: Path, text: str) -> None:
-    """`write_bytes` of UTF-8."""
+    """Write UTF-8 text as `write_bytes` does."""
     write_bytes(target, text.encode())
 
 
 def write_bytes(target: Path, content: bytes) -> None:
-    """Write a file aside, under a name of its own, and rename it into place.
+    """Write to a temporary file and rename it into place.
 
-    What a killed process has left aside is removed, so nobody else may be writing the same file: take a lock.
+    Temporary files that a killed process has left are removed, so no other process may be writing the same file: take a
+    lock.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     for unfinished in target.parent.glob(f".{target.name}.*"):
@@ -23,7 +24,7 @@ def write_bytes(target: Path, content: bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())  # or a power cut may leave the new name with nothing behind it
+            os.fsync(file.fileno())  # otherwise a power cut may leave an empty file of the new name
         os.chmod(aside, 0o644)
         os.replace(aside, target)
     except BaseException as error:
@@ -34,10 +35,9 @@ def write_bytes(target: Path, content: bytes) -> None:
 
 
 def visible(folder: Path, pattern: str) -> list[Path]:
-    """The files below `folder` that fit `pattern`, ascending, but those that are hidden or in hidden folders.
+    """Return the files below `folder` that match `pattern`, ascending, without hidden files and folders.
 
-    Of hidden files, such as the resource forks of macOS (`._x.json`), a pattern of pathlib matches what a shell's
-    would not.
+    A pattern of pathlib, unlike a shell's, matches hidden files such as the resource forks of macOS (`._x.json`).
     """
     files = (file for file in folder.glob(pattern) if file.is_file())
     return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))

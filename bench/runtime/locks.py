@@ -1,4 +1,4 @@
-"""One process at a time: locks below a results folder, which end with the process that holds them."""
+"""Locks below a results folder, which are released when the process that holds them ends."""
 
 import time
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ def lock(results: Path, name: str) -> FileLock:
     return FileLock(results / "locks" / f"{name}.lock")
 
 
-def taken(one: FileLock) -> bool:
-    """Take the lock if nobody has it; False if another process does."""
-    Path(one.lock_file).parent.mkdir(parents=True, exist_ok=True)
+def taken(file_lock: FileLock) -> bool:
+    """Acquire the lock if it is free; return False if another process holds it."""
+    Path(file_lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
     try:
-        one.acquire(blocking=False)
+        file_lock.acquire(blocking=False)
     except Timeout:
         return False
     return True
@@ -29,25 +29,25 @@ def taken(one: FileLock) -> bool:
 
 @contextmanager
 def exclusive(results: Path, name: str) -> Iterator[None]:
-    """Wait until no other job holds the lock, and hold it for the block; of a job's ranks the first one has it."""
-    one = lock(results, name)
+    """Wait for the lock and hold it for the block; of the ranks of a job the first one holds it."""
+    file_lock = lock(results, name)
     waiting = False
-    while not ranks.on_first(lambda: taken(one)):
+    while not ranks.on_first(lambda: taken(file_lock)):
         if not waiting:
-            console.print(f"  [yellow]{name}: another process is at work on it in {results}; waiting for its end[/]")
+            console.print(f"  [yellow]{name}: another process is working on it in {results}; waiting until it ends[/]")
         waiting = True
         time.sleep(SECONDS_BETWEEN_LOOKS)
     try:
         yield
     finally:
-        one.release()
+        file_lock.release()
 
 
 def held(results: Path, name: str) -> bool:
-    """Whether another process holds the lock at this moment."""
-    one = lock(results, name)
-    if not Path(one.lock_file).exists():
+    """Return whether another process holds the lock at this moment."""
+    file_lock = lock(results, name)
+    if not Path(file_lock.lock_file).exists():
         return False
-    free = taken(one)
-    one.release()
+    free = taken(file_lock)
+    file_lock.release()
     return not free

@@ -1,4 +1,4 @@
-"""Which code runs: the commit where git can name it, a digest of the sources where it cannot, and what is unknown."""
+"""Identify the running code: by its commit, or by a digest of its sources where git cannot vouch for them."""
 
 import hashlib
 import os
@@ -14,13 +14,13 @@ SOURCES = {".py", ".yaml"}
 PACKAGE = "generative-trilemma"
 LIBRARIES = ("torch", "lightning", "torch-fidelity", "torchmetrics", "scikit-learn", "numpy")
 UNKNOWN = "unknown"
-# With these, as git sets them for its hooks, git would answer for another repository.
+# Git sets these for its hooks; with them it would answer for another repository.
 REDIRECTS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE")
 UNTRACKED = 1  # exit status of `git ls-files --error-unmatch`; every refusal has 128
 
 
 def code_version() -> dict[str, Any]:
-    """The code of this process as it was at the first call: see `version_of`."""
+    """Return the code of this process as it was at the first call; see `version_of`."""
     return dict(_first_version())
 
 
@@ -30,11 +30,11 @@ def _first_version() -> dict[str, Any]:
 
 
 def version_of(house: Path) -> dict[str, Any]:
-    """Commit of the suite in `house`, whether its files are those of the commit, and where they may not be, a digest.
+    """Return the commit of the suite in `house`, whether its files match it, and if not certainly so, a digest.
 
     commit: of the repository that tracks the suite's files; 'package VERSION' where none does, as for an installed
-        package; 'unknown' where git cannot be asked or refuses, as it does in a clone that belongs to another user.
-    clean: True if no file of the suite differs from the commit or is unknown to it, None where that is not known.
+        package; 'unknown' where git is missing or refuses, as it does in a clone that belongs to another user.
+    clean: True if no file of the suite differs from the commit or is untracked, None where that is not known.
     sources: unless clean, the sha256 of the suite's source files.
     """
     commit, clean = _commit(house)
@@ -56,8 +56,8 @@ def _commit(house: Path) -> tuple[str, bool | None]:
 
 
 def _git(house: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if name not in REDIRECTS}
-    environment = kept | {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}  # its words in English; no index written
+    inherited = {name: value for name, value in os.environ.items() if name not in REDIRECTS}
+    environment = inherited | {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}  # messages in English; no index written
     return subprocess.run(["git", "-C", str(house), *words], capture_output=True, text=True, env=environment)
 
 
@@ -69,7 +69,7 @@ def _package_version() -> str:
 
 
 def source_digest(house: Path) -> str:
-    """sha256, in hexadecimal, of the names and contents of the suite's Python and YAML files, hidden ones left out."""
+    """Return the sha256, in hexadecimal, of the names and contents of the suite's visible Python and YAML files."""
     files = [file for room in ROOMS for file in (house / room).rglob("*") if file.suffix in SOURCES]
     sha256 = hashlib.sha256()
     for name, file in sorted((file.relative_to(house).as_posix(), file) for file in files):
@@ -80,5 +80,5 @@ def source_digest(house: Path) -> str:
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of the libraries that figures may depend on."""
+    """Return the versions of the libraries that figures may depend on."""
     return {name: version(name) for name in LIBRARIES}

@@ -1,4 +1,4 @@
-"""The packages beside bench, found before any other of their names: a user's project may have a models/ of its own."""
+"""Import the packages beside bench ahead of others of their names: a user's project may have its own models/."""
 
 import sys
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ NAMES = ("configs", "datamodules", "models")
 
 
 class Siblings(MetaPathFinder):
-    """Looks for NAMES in bench's own folder, wherever the working directory or PYTHONPATH have others."""
+    """Find NAMES beside bench, whatever packages the working directory or PYTHONPATH have."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -21,9 +21,9 @@ class Siblings(MetaPathFinder):
 
 
 def come_first() -> None:
-    """Make imports of NAMES find bench's own from here on.
+    """Make imports of NAMES resolve to bench's own from here on.
 
-    Raises ImportError, whose message is one sentence, where this process has imported another package of such a name.
+    Raises ImportError with one sentence if this process has already imported another package of such a name.
     """
     for name in NAMES:
         folders = [Path(folder).resolve() for folder in getattr(sys.modules.get(name), "__path__", [])]

@@ -1,4 +1,4 @@
-"""A clean end on Ctrl-C and SIGTERM, wherever a command is: an exception that unwinds, and the exit status it means."""
+"""End a command cleanly on Ctrl-C and SIGTERM: an exception unwinds it, and its exit status names the signal."""
 
 import signal
 import threading
@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SAME = 0.5  # seconds within which a signal that repeats is one: timeout(1) sends it to the process and to its group
+SAME = 0.5  # seconds within which a repeated signal counts once: timeout(1) signals the process and its group
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, by which clusters end a job: whatever ends on Ctrl-C ends on it in the same way."""
+    """SIGTERM, by which clusters end a job; a subclass, so that code which ends on Ctrl-C ends on it, too."""
 
 
 def status(stop: BaseException | None) -> int:
-    """The exit status that a stop means, 128 and the signal's number; 1 for whatever is no stop.
+    """Return the exit status of a stop: 128 plus the signal's number, 1 for any other exception.
 
-    An exception with a `status` of its own, as a stopped training raises, has that one.
+    An exception with a `status` attribute, as a stopped training raises, has that one.
     """
     if isinstance(stop, KeyboardInterrupt):
         return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
@@ -30,11 +30,11 @@ def in_main_thread() -> bool:
 
 @contextmanager
 def raised() -> Iterator[None]:
-    """Let SIGINT and SIGTERM raise KeyboardInterrupt and Terminated in the block, and act as before after it.
+    """Make SIGINT and SIGTERM raise KeyboardInterrupt and Terminated in the block; restore the handlers after it.
 
-    A second one raises again, which breaks off what the clean end may be waiting for. Signals that the process ignores
-    stay ignored, as a shell wants it of what it runs in the background. Python handles signals in the main thread
-    only: in another one nothing is changed.
+    A second signal raises again, which interrupts a clean end that hangs. Ignored signals stay ignored, as a shell
+    requires of background processes. Python handles signals in the main thread only; in any other thread nothing is
+    changed.
     """
     if not in_main_thread():
         yield
@@ -57,5 +57,5 @@ def raised() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            if handler is not None:  # None: set by what is not Python
+            if handler is not None:  # None: not set by Python
                 signal.signal(number, handler)

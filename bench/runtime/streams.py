@@ -1,4 +1,4 @@
-"""What the terminal's streams do with characters that they lack, and with a reader that has gone."""
+"""Handle terminals that lack characters, and readers that close the pipe."""
 
 import codecs
 import os
@@ -21,7 +21,7 @@ PLAIN = {
 
 
 def in_plain(error: UnicodeError) -> tuple[str, int]:
-    """What stands for characters that an encoding lacks: letters for marks, ? for what has none."""
+    """Replace characters that an encoding lacks: marks by letters, others by a question mark."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lacking = error.object[error.start : error.end]
@@ -29,16 +29,16 @@ def in_plain(error: UnicodeError) -> tuple[str, int]:
 
 
 def lenient(*streams: TextIO) -> None:
-    """Let streams write what they can instead of ending in UnicodeEncodeError."""
+    """Make streams replace what they cannot encode instead of raising UnicodeEncodeError."""
     codecs.register_error("bench.plain", in_plain)
     for stream in streams:
-        reconfigure: Any = getattr(stream, "reconfigure", None)  # a notebook's stream has none, and takes all
+        reconfigure: Any = getattr(stream, "reconfigure", None)  # a notebook's stream has none and needs none
         if reconfigure:
             reconfigure(errors="bench.plain")
 
 
 def closed_pipe(end: BaseException) -> bool:
-    """Whether a command ended because nobody reads its output any more; then nothing more is written there.
+    """Return whether a command ended because its output is no longer read; if so, discard further output.
 
     Rich turns a BrokenPipeError into SystemExit.
     """

@@ -31,19 +31,19 @@ def compare(first: str, second: str, overrides: Sequence[str]) -> None:
     console = Console(highlight=False)
     console.print(f"A: [bold]{first}[/]\nB: [bold]{second}[/]\n")
     grid = different(*(flat(origin(record)) for record in pair))
-    console.print(listed("In what they differ", [["", "A", "B"], *grid]) if grid else "Equal in all their settings.")
+    console.print(listed("Settings that differ", [["", "A", "B"], *grid]) if grid else "All settings are equal.")
     shared = [setting for setting in settings(pair[0]) if setting in settings(pair[1])]
     for setting in shared:
         console.print(f"Measured under {escape(settings(pair[0])[setting])}.", style="dim")
         for title, block in blocks(*(narrowed(record, {}, setting) for record in pair)):
             console.print(listed(title, block))
     if not shared:
-        console.print(f"[yellow]No figures of samples side by side: {escape(why_not(*pair))}[/]")
+        console.print(f"[yellow]Figures of samples cannot be compared: {escape(why_not(*pair))}[/]")
     for title, block in abilities(*pair):
         console.print(listed(title, block))
     console.print(
-        f"Better: {UNSURE} where the 95% interval of the difference (Welch's) holds 0, nothing where there is none to "
-        "judge by. It is over samples: the chance of a training seed is not in it.",
+        f"Better: {UNSURE} where Welch's 95% interval of the difference contains 0, empty where there is no interval. "
+        "The interval is over samples; it does not include the variation between training seeds.",
         style="dim",
     )  # fmt: skip
 
@@ -74,7 +74,7 @@ def why_not(a: Record, b: Record) -> str:
     stated = [[Protocol.from_dict(result.protocol) for result in record.results.values()] for record in (a, b)]
     if not all(stated):
         return f"{(a if not stated[0] else b).run_id} has none."
-    return f"measured otherwise ({'; '.join(difference(stated[0][0], stated[1][0]))})."
+    return f"different protocols ({'; '.join(difference(stated[0][0], stated[1][0]))})."
 
 
 def blocks(a: Record, b: Record) -> Iterator[tuple[str, Grid]]:
@@ -86,8 +86,8 @@ def blocks(a: Record, b: Record) -> Iterator[tuple[str, Grid]]:
     machines |= {describe(record.hardware) for record in (a, b) if record.hardware}
     columns = [column for column in COLUMNS if len(machines) == 1 or column.key not in ON_ONE_MACHINE]
     for left, right in pairs:
-        title = " against ".join(dict.fromkeys((left.name, right.name)))
-        title += "" if len(machines) == 1 else " (on two machines: without times)"
+        title = " vs ".join(dict.fromkeys((left.name, right.name)))
+        title += "" if len(machines) == 1 else " (two machines: times omitted)"
         yield title, beside(columns, *of_one_version(left, right))
 
 
@@ -107,7 +107,7 @@ def abilities(a: Record, b: Record) -> Iterator[tuple[str, Grid]]:
     for section in SECTIONS:
         left, right = ([line for line in found if line.section == section.key] for found in of)
         for one, other in zip(left, right, strict=False):
-            title = f"{section.title}: {' against '.join(dict.fromkeys((one.name, other.name)))}"
+            title = f"{section.title}: {' vs '.join(dict.fromkeys((one.name, other.name)))}"
             yield title, beside(section.columns, one.figures, other.figures)
 
 

@@ -37,7 +37,7 @@ def repetition(here: Table, there: Table) -> Repetition:
     samples alone. Figures of two versions of a metric are not compared.
     """
     if here.protocol != there.protocol:
-        raise TableError(f"measured in two ways: {here.protocol}; and {there.protocol}")
+        raise TableError(f"tables of two protocols: {here.protocol}; and {there.protocol}")
     rows = {row.name: row for row in there.rows}
     pairs = [(row, rows[row.name]) for row in here.rows if row.name in rows]
     both = [(row, *judged) for row, other in pairs for judged in figures(row, other)]
@@ -59,10 +59,10 @@ def show(found: Repetition, place: str, console: Console) -> None:
     """Print what came out otherwise than in the table of `place`."""
     if found.apart:
         lines = [[one.row, one.column.heading, one.here, one.there] for one in found.apart]
-        console.print(listed("Apart by more than chance (95%)", [["row", "figure", "here", place], *lines]))
+        console.print(listed("Different beyond chance (95%)", [["row", "figure", "here", place], *lines]))
     if found.missing:
-        console.print(f"In one of the two only: {', '.join(found.missing)}.")
+        console.print(f"Rows in only one of the tables: {', '.join(found.missing)}.")
     console.print(
-        f"{found.compared - len(found.apart)} of {found.compared} figures as in {place}, "
-        "not apart by more than chance (95%); times are not compared."
+        f"{found.compared - len(found.apart)} of {found.compared} figures agree with {place}: "
+        "no difference beyond chance (95%). Times are not compared."
     )

@@ -1,1 +1,1 @@
-"""How a model is fitted, stopped and resumed."""
+"""Fit a model, stop it cleanly and resume it."""

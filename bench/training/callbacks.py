@@ -1,4 +1,4 @@
-"""What runs beside the training: averaged weights, progress in images, its curves, RNG state."""
+"""Callbacks of the training: averaged weights, progress in images, curves, random state."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -18,9 +18,9 @@ MultiAverage = Callable[[list[Tensor], list[Tensor], Tensor | int], None]
 
 
 def ema(decay: float) -> MultiAverage:
-    """Exponential moving average whose decay rises as (1 + k) / (10 + k) to `decay` over its updates k.
+    """Return an exponential moving average whose decay rises as (1 + k) / (10 + k) to `decay` over its updates k.
 
-    Without the rise the first weights, which are noise, would weigh on a short training's average.
+    Without the rise, the initial weights, which are noise, would dominate the average of a short training.
     """
 
     def update(averages: list[Tensor], weights: list[Tensor], updates: Tensor | int) -> None:
@@ -31,7 +31,7 @@ def ema(decay: float) -> MultiAverage:
 
 
 def averaged_weights(decay: float) -> WeightAveraging:
-    """Lightning's averaging with `ema`: the averages are in every checkpoint and become the model's when it ends."""
+    """Return Lightning's averaging with `ema`; every checkpoint holds the averages, and the final model has them."""
     return WeightAveraging(use_buffers=False, multi_avg_fn=ema(decay))
 
 
@@ -52,7 +52,7 @@ Callback = TypeVar("Callback", bound=L.Callback)
 
 
 class ImagesSeen(L.Callback):
-    """A progress bar in images seen, with the last logged loss beside it, and the curves for whoever watches it."""
+    """Show a progress bar in images seen with the last logged loss, and hand the curves to its watcher."""
 
     def __init__(self, description: str, budget: int, curves: "Curves") -> None:
         self.description, self.budget, self.curves = description, budget, curves
@@ -80,25 +80,25 @@ def last_loss(trainer: L.Trainer) -> str:
 
 
 class Diverged(Exception):
-    """A training whose loss or weights are no finite numbers any more; the message says what may help."""
+    """A training whose loss or weights became NaN or infinite; the message says what may help."""
 
 
 class Untimed(L.Callback):
-    """A callback whose own work is no part of the training; `seconds` of it are taken off the training's time."""
+    """A callback whose own work is not part of the training; its `seconds` are subtracted from the training time."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
 
 
 def callback(trainer: L.Trainer, kind: type[Callback]) -> Callback:
-    """The trainer's callback of this kind."""
+    """Return the trainer's callback of this kind."""
     return next(callback for callback in trainer.callbacks if isinstance(callback, kind))  # type: ignore[attr-defined]
 
 
 class Curves(L.Callback):
-    """What the model logs, at every point: "images_seen", and beside it a list for each name without its "train/".
+    """Record the logged values at every point: "images_seen", and a list for each name without its "train/".
 
-    A value that is no finite number ends the training instead.
+    Raises Diverged for a value that is NaN or infinite.
     """
 
     def __init__(self) -> None:
@@ -129,19 +129,19 @@ class Curves(L.Callback):
 
 
 def at_point(trainer: L.Trainer) -> bool:
-    """Whether the batch that ends is one that the model logs; the same on every rank."""
+    """Return whether the model logs the batch that ends; the same on every rank."""
     return (trainer.fit_loop.total_batch_idx + 1) % LOG_EVERY == 0
 
 
 class RandomState(L.Callback):
-    """Seeds the training's noise, alike on every rank, and keeps its state in the checkpoint for the resumed run."""
+    """Seed the training's noise, equally on every rank, and keep its state in the checkpoint for resuming."""
 
     def __init__(self, seed: int) -> None:
         self.seed = key("training", seed)
         self.loaded: dict[str, Any] = {}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        # not while loading: what is built between loading and training draws numbers too
+        # not while loading: code between loading and training draws random numbers, too
         self.device = trainer.strategy.root_device.type
         torch.manual_seed(self.seed)
         if "cpu" in self.loaded:

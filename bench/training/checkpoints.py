@@ -1,4 +1,4 @@
-"""A training's files: saved now and then and when it is asked to stop, whole or not at all, loaded without pickle."""
+"""Checkpoints: saved at intervals and on a stop, written atomically, loaded without pickle."""
 
 import io
 import signal
@@ -19,11 +19,11 @@ from bench.runtime.files import write_bytes
 from bench.runtime.signals import in_main_thread
 from bench.training.callbacks import at_point
 
-KEPT = 2  # the one before the newest is for when that is damaged
+KEPT = 2  # the older one is used if the newest is damaged
 
 
 class WholeFiles(CheckpointIO):
-    """Files that are there whole or not at all, and hold tensors and plain values only."""
+    """Write checkpoints atomically, and load tensors and plain values only."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         content = io.BytesIO()
@@ -31,7 +31,7 @@ class WholeFiles(CheckpointIO):
         write_bytes(Path(path), content.getvalue())
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
-        """Load to the CPU; whatever is asked for, a file that would run code is refused."""
+        """Load to the CPU; a file that would execute code is refused whatever the arguments are."""
         return torch.load(path, map_location="cpu", weights_only=True)
 
     def remove_checkpoint(self, path: Any) -> None:
@@ -39,23 +39,23 @@ class WholeFiles(CheckpointIO):
 
 
 class Checkpoints(Checkpoint):
-    """Saves the training every `seconds` of it, and when it is asked to stop; the newest two are kept.
+    """Save the training every `seconds`, and when a signal stops it; keep the newest two checkpoints.
 
     The first Ctrl-C and every SIGTERM let the batch end, save, and end the training; a second Ctrl-C ends it at once.
-    Several ranks agree only at points of the curves, as each agreement makes them wait for each other: the first one's
-    clock decides when to save, and anyone's signal stops all.
+    Ranks agree only at points of the curves, because each agreement makes them wait for each other: the first rank's
+    clock decides when to save, and a signal to any rank stops all.
     """
 
     def __init__(self, folder: Path, seconds: float) -> None:
         self.folder, self.seconds = folder, seconds
-        self.number: int | None = None  # of the signal that asks for a stop, on any rank
+        self.number: int | None = None  # of the signal that stops the training, on any rank
         self.previous: dict[int, Any] = {}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.saved = time.monotonic()
         handled = (signal.SIGINT, signal.SIGTERM) if in_main_thread() else ()  # Python lets no other thread handle them
         self.previous = {number: signal.getsignal(number) for number in handled}
-        for number in self.previous:  # of SIGTERM, Lightning's by now, which would end without saving
+        for number in self.previous:  # replaces Lightning's for SIGTERM, which would end without saving
             signal.signal(number, self.ask)
 
     def ask(self, number: int, frame: FrameType | None) -> None:
@@ -76,7 +76,7 @@ class Checkpoints(Checkpoint):
         trainer.should_stop = trainer.should_stop or stop
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        # a signal since the last batch; from here on they act as they did, and Lightning puts all back at its end
+        # a signal may have come since the last batch; the previous handlers act until Lightning restores all at its end
         numbers = ranks.on_each(lambda: self.number)
         self.number = self.number or next((number for number in numbers if number), None)
         trainer.should_stop = trainer.should_stop or any(numbers)
@@ -85,26 +85,26 @@ class Checkpoints(Checkpoint):
 
 
 def save(trainer: L.Trainer, file: Path, weights_only: bool = False) -> None:
-    """`Trainer.save_checkpoint`, but that an error of the first rank, which writes, is every rank's."""
+    """Save like `Trainer.save_checkpoint`, but raise an error of the first rank, which writes, on every rank."""
     error = ranks.attempt(lambda: trainer.save_checkpoint(file, weights_only))
     if error is not None:
-        trainer.strategy.barrier()  # where the others wait for it
+        trainer.strategy.barrier()  # the other ranks wait here
     ranks.on_first(lambda: ranks.result(error))
 
 
 def newest_first(folder: Path) -> list[Path]:
-    """The checkpoints, which are named by the images that they have seen."""
+    """Return the checkpoints, newest first; their names are the images seen."""
     return sorted(folder.glob("[0-9]*.ckpt"), reverse=True)
 
 
-def remove_older(folder: Path, kept: int = 0) -> None:
-    """Remove the checkpoints but for the newest few."""
-    for file in newest_first(folder)[kept:]:
+def remove_older(folder: Path, keep: int = 0) -> None:
+    """Remove the checkpoints except for the newest few."""
+    for file in newest_first(folder)[keep:]:
         file.unlink()
 
 
 def newest_intact(folder: Path) -> Path | None:
-    """The checkpoint of most images that is undamaged; others are named and set aside, and unfinished ones removed."""
+    """Return the newest undamaged checkpoint; damaged ones are reported and renamed, unfinished ones removed."""
     for unfinished in (*folder.glob(".*.ckpt.*"), *folder.parent.glob(".*.ckpt.*")):
         unfinished.unlink()
     for file in newest_first(folder):
@@ -113,15 +113,15 @@ def newest_intact(folder: Path) -> Path | None:
         except Exception as error:  # torch raises many kinds for a damaged file
             aside = file.with_suffix(".damaged")
             file.rename(aside)
-            console.print(f"[yellow]{file} does not load ({type(error).__name__}); set aside as {aside.name}[/]")
+            console.print(f"[yellow]{file} cannot be loaded ({type(error).__name__}); renamed to {aside.name}[/]")
         else:
             return file
     return None
 
 
 def check(file: Path) -> None:
-    """Any exception if a checkpoint is not as it was written, or is not made of tensors and plain values."""
-    with zipfile.ZipFile(file) as parts:  # torch.load looks at no checksum
+    """Raise any exception if a checkpoint is damaged, or holds more than tensors and plain values."""
+    with zipfile.ZipFile(file) as parts:  # torch.load verifies no checksum
         if damaged := parts.testzip():
             raise zipfile.BadZipFile(damaged)
     torch.load(file, map_location="cpu", weights_only=True)

@@ -1,4 +1,4 @@
-"""One training: from its newest intact checkpoint to the final weights and a record of what it cost."""
+"""Train one model: from its newest intact checkpoint to its final weights and a record of its cost."""
 
 import logging
 import os
@@ -30,11 +30,11 @@ from datamodules.base import ImageDataModule
 from models.base import LOG_EVERY, GenerativeModel
 
 SECONDS_BETWEEN_CHECKPOINTS = 30
-logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # bench says itself what runs where
+logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # bench itself prints what runs where
 
 
 class Interrupted(Exception):
-    """Training stopped by a signal; the message says how to go on, `status` is the exit status that it means."""
+    """A training stopped by a signal; the message says how to resume, `status` is the exit status."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message, status)
@@ -47,7 +47,7 @@ class Interrupted(Exception):
 def train(
     config: Config, model: GenerativeModel, data: ImageDataModule, folder: Path, extra: Sequence[L.Callback] = ()
 ) -> records.Record:
-    """Fit, record, and drop the checkpoints that only a stopped training needs; `extra` callbacks look on."""
+    """Train and record a model, then delete the checkpoints for resuming; `extra` callbacks observe."""
     console.print(f"  [bold]{run_id(config)}[/]: {budget(config):,} images, {resolve_precision(config)}")
     origin = Origin(config, data, resolve_precision(config))
     trainer = build_trainer(config, model, folder, [origin], extra)
@@ -63,7 +63,7 @@ def train(
 
 
 def fit(config: Config, model: GenerativeModel, data: ImageDataModule, trainer: L.Trainer, folder: Path) -> None:
-    """Train to the end of the budget, from the newest intact checkpoint if there is one, and keep the final weights."""
+    """Train to the end of the budget, from the newest intact checkpoint if there is one, and save the final weights."""
     resume = ranks.on_first(lambda: resumable(config, folder, callback(trainer, Origin)))
     if resume:
         ranks.on_first(lambda: announce(resume, callback(trainer, Origin), budget(config)))
@@ -73,29 +73,29 @@ def fit(config: Config, model: GenerativeModel, data: ImageDataModule, trainer: 
             trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
     except SystemExit as stop:  # what Lightning makes of a second Ctrl-C, and of signals before the first batch
         raise Interrupted(
-            "stopped at once; the same command goes on from the last checkpoint", status(stop.__context__)
+            "stopped at once; the same command resumes from the last checkpoint", status(stop.__context__)
         ) from stop
     if trainer.should_stop or trainer.received_sigterm:
         number = signal.SIGTERM if trainer.received_sigterm else callback(trainer, Checkpoints).number
         raise Interrupted(
-            f"stopped after {model.images_seen:,} of {budget(config):,} images; the same command goes on from there",
+            f"stopped after {model.images_seen:,} of {budget(config):,} images; the same command resumes from there",
             128 + (number or signal.SIGINT),
         )
     if not all(parameter.isfinite().all() for parameter in model.parameters()):
         raise Diverged(
-            f"the weights are no numbers any more after {model.images_seen:,} images; "
+            f"the weights became NaN or infinite after {model.images_seen:,} images; "
             "a lower model.learning_rate may help"
         )
     save(trainer, weights_of(folder), weights_only=True)
 
 
 def check_resumable(config: Config, data: ImageDataModule, folder: Path) -> None:
-    """Fail first: raise ConfigError if a training in `folder` was begun with other images or in another precision."""
+    """Raise ConfigError early if the training in `folder` was started on other images or in another precision."""
     resumable(config, folder, Origin(config, data, resolve_precision(config)))
 
 
 def resumable(config: Config, folder: Path, origin: Origin) -> Path | None:
-    """The newest intact checkpoint, if there is one; ConfigError if it is not of such a training."""
+    """Return the newest intact checkpoint, if any; ConfigError if it is of other images or another precision."""
     checkpoint = newest_intact(checkpoints_of(folder))
     if checkpoint:
         check_origin(checkpoint, origin, config.data["name"])
@@ -103,14 +103,14 @@ def resumable(config: Config, folder: Path, origin: Origin) -> Path | None:
 
 
 def keep(record: records.Record, config: Config, folder: Path) -> None:
-    """Record a training that came to its end, and remove what would be needed to go on with it."""
+    """Record a completed training, and remove the checkpoints for resuming it."""
     records.clear_failure(Path(config.results), record.run_id)
     records.write(record, Path(config.results))
     remove_older(checkpoints_of(folder))
 
 
 def give_up(config: Config, model: GenerativeModel, trainer: L.Trainer, cause: str, folder: Path) -> None:
-    """Keep why a training failed, and let the next one start anew: from its checkpoints it would fail again."""
+    """Record why a training failed, and make the next one start anew: from its checkpoints it would fail again."""
     failure = records.Failure(
         run_id=run_id(config),
         config=config.model_dump(),
@@ -124,7 +124,7 @@ def give_up(config: Config, model: GenerativeModel, trainer: L.Trainer, cause: s
 
 
 def new_record(config: Config, model: GenerativeModel, data: ImageDataModule, trainer: L.Trainer) -> records.Record:
-    """What is known of a run when its training ends."""
+    """Return the record of a run at the end of its training."""
     callbacks: list[L.Callback] = trainer.callbacks  # type: ignore[attr-defined]
     untimed = sum((callback.seconds for callback in callbacks if isinstance(callback, Untimed)), 0.0)
     return records.Record(
@@ -151,12 +151,12 @@ def build_trainer(
     first: Sequence[L.Callback] = (),
     extra: Sequence[L.Callback] = (),
 ) -> L.Trainer:
-    """Lightning's trainer with the suite's callbacks; one epoch is the whole budget.
+    """Return Lightning's trainer with the suite's callbacks; one epoch is the whole budget.
 
-    first: callbacks ahead of those that count images; extra: callbacks behind these, which find curves up to date.
+    first: callbacks ahead of those that count images. extra: callbacks behind them, which see up-to-date curves.
     """
     settings = config.trainer
-    if not torch.cuda.is_available():  # with what Lightning sets, every step of an optimizer looks for a GPU's driver
+    if not torch.cuda.is_available():  # with Lightning's value, every optimizer step looks for a GPU driver
         os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
     callbacks: list[L.Callback] = [RandomState(config.seed)]
     if model.ema_decay:
@@ -167,7 +167,7 @@ def build_trainer(
         accelerator=settings.accelerator,
         devices=settings.devices,
         num_nodes=settings.num_nodes,
-        # buffers are alike on all ranks by themselves, see models.ranks; gradients are exchanged where they lie
+        # buffers are equal on all ranks without broadcasts, see models.ranks; gradients are exchanged in place
         strategy=DDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True)
         if settings.devices * settings.num_nodes > 1
         else "auto",

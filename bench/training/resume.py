@@ -1,4 +1,4 @@
-"""What a training depends on beside its run_id: kept in each checkpoint, and compared before it goes on from one."""
+"""What a training depends on beside its run_id: kept in each checkpoint, and compared before resuming."""
 
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,19 @@ from bench.runtime.console import console
 from bench.runtime.provenance import code_version, library_versions
 from datamodules.base import ImageDataModule
 
-Stretch = dict[str, Any]  # a part of the training between two changes of what it ran on
+Stretch = dict[str, Any]  # a part of the training on the same code, libraries, device and processes
 
 
 class Origin(L.Callback):
-    """Keeps in every checkpoint what the training ran on; after a resume it knows all that the whole training ran on.
+    """Keep in every checkpoint what the training ran on; after a resume, this is the history of the whole training.
 
-    The images and the precision, which decide the weights, stay the same: `check_origin`. Code, libraries, kind of
-    device and number of processes may change when a training goes on, and each change begins a stretch.
+    The images and the precision, which determine the weights, must stay the same: `check_origin`. Code, libraries, kind
+    of device and number of processes may change on a resume, and each change begins a stretch.
 
     Attributes:
         data: sha256 of the training images.
         precision: Lightning's name of it, never 'auto'.
-        stretches: in order, the last one is of now; each with the "images_seen" at which it began.
+        stretches: in order, the last one is the current; each with the "images_seen" at which it began.
     """
 
     def __init__(self, config: Config, data: ImageDataModule, precision: str) -> None:
@@ -57,55 +57,55 @@ class Origin(L.Callback):
 
 
 def read_origin(checkpoint: Path) -> dict[str, Any] | None:
-    """The state of `Origin` in a checkpoint; None in those of versions that kept none."""
+    """Return the state of `Origin` in a checkpoint; None in checkpoints of versions without it."""
     callbacks = torch.load(checkpoint, map_location="cpu", weights_only=True)["callbacks"]
     state: dict[str, Any] | None = callbacks.get(Origin.__name__)
     return state
 
 
 def check_origin(checkpoint: Path, origin: Origin, data_name: str) -> None:
-    """Raise ConfigError unless `checkpoint` is of a training on the same images in the same precision as `origin`."""
-    anew = f"delete {checkpoint.parent} or choose another results=DIR to train anew"
-    kept = read_origin(checkpoint)
-    if kept is None:
-        raise ConfigError(f"{checkpoint}: does not say which images and precision it was trained with; {anew}")
-    if kept["data"] != origin.data:
+    """Raise ConfigError unless the checkpoint's training had the same images and the same precision as `origin`."""
+    anew = f"delete {checkpoint.parent} or choose another results=DIR to train from the start"
+    state = read_origin(checkpoint)
+    if state is None:
+        raise ConfigError(f"{checkpoint}: does not state the images and the precision of its training; {anew}")
+    if state["data"] != origin.data:
         raise ConfigError(
-            f"{checkpoint}: was trained on other images (sha256 {kept['data'][:8]}) than data={data_name} has now "
-            f"({origin.data[:8]}); set data.root to those images to go on, or {anew}"
+            f"{checkpoint}: was trained on other images (sha256 {state['data'][:8]}) than data={data_name} has now "
+            f"({origin.data[:8]}); set data.root to those images to resume, or {anew}"
         )
-    if kept["precision"] != origin.precision:
+    if state["precision"] != origin.precision:
         raise ConfigError(
-            f"{checkpoint}: was trained in {kept['precision']}, but trainer.precision is {origin.precision} here; go "
-            f"on on a machine where it is {kept['precision']}, or {anew}"
+            f"{checkpoint}: was trained in {state['precision']}, but trainer.precision is {origin.precision} here; "
+            f"resume on a machine where it is {state['precision']}, or {anew}"
         )
 
 
 def announce(checkpoint: Path, origin: Origin, budget: int) -> None:
-    """Say that a training goes on, from where, and on what else than before."""
-    kept = read_origin(checkpoint)
-    assert kept is not None
-    console.print(f"  goes on from {int(checkpoint.stem):,} of {budget:,} images: {checkpoint}")
-    for change in changes(kept["stretches"][-1], origin.stretches[-1]):
-        console.print(f"  [yellow]goes on under {change}; the record names both[/]")
+    """Print where a training resumes, and what has changed since."""
+    state = read_origin(checkpoint)
+    assert state is not None
+    console.print(f"  resumes from {int(checkpoint.stem):,} of {budget:,} images: {checkpoint}")
+    for change in changes(state["stretches"][-1], origin.stretches[-1]):
+        console.print(f"  [yellow]resumes under {change}; the record names both[/]")
 
 
 def changes(before: Stretch, now: Stretch) -> list[str]:
-    """A phrase for each difference between two stretches, none for their images_seen."""
-    found = []
+    """Return a phrase for each difference between two stretches, except in images_seen."""
+    phrases = []
     if before["code"] != now["code"]:
-        found.append(f"other code: {_code(before['code'])}, now {_code(now['code'])}")
+        phrases.append(f"other code: {_code(before['code'])}, now {_code(now['code'])}")
     old, new = before["libraries"], now["libraries"]
     for name in sorted({*old, *new}):
         if old.get(name) != new.get(name):
-            found.append(f"another {name}: {old.get(name, 'none')}, now {new.get(name, 'none')}")
+            phrases.append(f"another {name}: {old.get(name, 'none')}, now {new.get(name, 'none')}")
     for name, words in (("device", "another kind of device"), ("processes", "another number of processes")):
         if before[name] != now[name]:
-            found.append(f"{words}: {before[name]}, now {now[name]}")
-    return found
+            phrases.append(f"{words}: {before[name]}, now {now[name]}")
+    return phrases
 
 
 def _code(code: dict[str, Any]) -> str:
-    """'COMMIT', and what tells changed or unknown sources apart."""
+    """Return the commit, and for changed or unknown sources a part of their digest."""
     sources = f" with sources {code['sources'][:8]}" if "sources" in code else ""
     return f"{code['commit'][:12]}{sources}"

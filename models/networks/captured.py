@@ -28,13 +28,13 @@ def captured(network: nn.Module, x: Tensor, t: Tensor, passes: int) -> Pass:
 
 def recording(network: nn.Module, x: Tensor, t: Tensor) -> "Captured":
     """The kept recording of such a pass, or a new one; the oldest of more than `KEPT` is dropped."""
-    kept = _recordings.setdefault(network, {})
+    recordings = _recordings.setdefault(network, {})
     kind = _kind(network, x, t)
-    if kind not in kept:
-        for old in list(kept)[: max(0, len(kept) + 1 - KEPT)]:
-            del kept[old]
-        kept[kind] = Captured(network, x, t)
-    return kept[kind]
+    if kind not in recordings:
+        for old in list(recordings)[: max(0, len(recordings) + 1 - KEPT)]:
+            del recordings[old]
+        recordings[kind] = Captured(network, x, t)
+    return recordings[kind]
 
 
 def _kind(network: nn.Module, x: Tensor, t: Tensor) -> Hashable:

@@ -114,24 +114,24 @@ class Quantiser(nn.Module):
             vectors, errors = gather(vectors), gather(errors)
             odds = errors + EPSILON * errors.mean() + 1e-30
             # on the CPU, since a GPU's running sums may differ in their last digits, and so the draws between ranks
-            drawn = torch.multinomial(odds.cpu(), self.size, replacement=True).to(odds.device)
-            places = vectors[drawn][dead]
+            rows = torch.multinomial(odds.cpu(), self.size, replacement=True).to(odds.device)
+            places = vectors[rows][dead]
             # with so small a count a code follows its vectors at once, or dies again if it has none
             self.counts[dead] = least
             self.codebook[dead] = places
             self.sums[dead] = least * places
 
     def initialise(self, vectors: Tensor) -> None:
-        """Take the codes from all ranks' vectors, none twice before all were taken, and repeated ones a little apart.
+        """Take the codes from all ranks' vectors, none twice before all were taken, repeated ones a little apart.
 
         vectors: this rank's, M x D.
         """
         vectors = gather(vectors)
         rounds = -(-self.size // len(vectors))
         rows = torch.cat([torch.randperm(len(vectors), device=vectors.device) for _ in range(rounds)])[: self.size]
-        apart = 0.01 * vectors.std() * torch.randn(self.size, self.dim, device=vectors.device)
-        apart[: len(vectors)] = 0
-        self.codebook.copy_(vectors[rows] + apart)
+        offsets = 0.01 * vectors.std() * torch.randn(self.size, self.dim, device=vectors.device)
+        offsets[: len(vectors)] = 0
+        self.codebook.copy_(vectors[rows] + offsets)
         # so small a count that the first averages are those of the first batches, and unused codes die at once
         self.counts.fill_(0.01)
         self.sums.copy_(0.01 * self.codebook)

@@ -1,4 +1,4 @@
-"""A Gaussian that follows the vectors which training shows it."""
+"""A Gaussian that follows the vectors of the training."""
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,7 @@ class RunningGaussian(nn.Module):
 
     @torch.no_grad()
     def update(self, z: Tensor) -> None:
-        """Take in a batch, N x dimension float32, with those of the other ranks, whose N must be the same."""
+        """Update with a batch, N x dimension float32, and with those of the other ranks, whose N must be the same."""
         z = gather(z)
         with torch.autocast(z.device.type, enabled=False):  # which would multiply in bfloat16
             self.weight.mul_(self.decay).add_(len(z))

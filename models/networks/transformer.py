@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class Cache:
-    """Keys and values of the positions that were seen, for each layer; room for all `length` is taken at once."""
+    """Keys and values of the earlier positions, for each layer; memory for all `length` is allocated at once."""
 
     def __init__(self, depth: int, n: int, heads: int, length: int, dim: int, like: Tensor) -> None:
         shape = (depth, 2, n, heads, length, dim // heads)
@@ -14,7 +14,7 @@ class Cache:
         self.seen = 0  # positions
 
     def extend(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Keep N x heads x l x d of new positions; all keys and values so far come back."""
+        """Append N x heads x l x d of new positions; return all keys and values so far."""
         end = self.seen + key.shape[2]
         for slot, new in enumerate((key, value)):
             self.memory[layer, slot, :, :, self.seen : end] = new
@@ -75,7 +75,7 @@ class CausalTransformer(nn.Module):
         self.norm = nn.LayerNorm(dim)
 
     def cache(self, n: int) -> Cache:
-        """An empty cache for n sequences, in the type that autocast computes in."""
+        """Return an empty cache for n sequences, in the type that autocast computes in."""
         first = self.layers[0]
         assert isinstance(first, Layer)
         like = first.qkv(self.position[:1])

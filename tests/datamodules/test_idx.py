@@ -59,9 +59,9 @@ DAMAGES = {
     "wrong count": (lambda data: rewritten(data, 4, struct.pack(">I", 7)), "begins with 0000080300000007"),
     "short content": (
         lambda data: gzip.compress(gzip.decompress(data)[:-1]),
-        "holds 135 bytes, but .*5 x 4 x 6 is 136",
+        "has 135 bytes, but .*5 x 4 x 6 bytes make 136",
     ),
-    "long content": (lambda data: gzip.compress(gzip.decompress(data) + b"\0"), "holds 137 bytes, but .* is 136"),
+    "long content": (lambda data: gzip.compress(gzip.decompress(data) + b"\0"), "has 137 bytes, but .* make 136"),
     "other pixels": (lambda data: rewritten(data, 50, b"\xff"), "has md5 .* but the official file has"),
 }
 

@@ -115,5 +115,7 @@ def test_a_component_stands_where_its_number_says() -> None:
 
 @both
 def test_a_root_is_refused(mixture: type[Mixture]) -> None:
-    with pytest.raises(DataError, match="^data.root=/points is not read, as the points are drawn .*: leave it out.$"):
+    with pytest.raises(
+        DataError, match="^data.root=/points is not used, because the points are drawn .*; leave it out.$"
+    ):
         mixture(root="/points").setup()

@@ -61,7 +61,9 @@ class Extractor:
                 if progress:
                     progress("features", done, len(images))
         if not all(whole.isfinite().all() for whole in wholes):
-            raise EvaluationError(f"extractor={self.name} gave features that are not finite; are its weights sound?")
+            raise EvaluationError(
+                f"extractor={self.name} returned features that are NaN or infinite; check its weights."
+            )
         return wholes[0], wholes[1] if self.classes else None
 
 
@@ -69,7 +71,7 @@ def check_images(images: Tensor, dtype: torch.dtype = torch.uint8) -> None:
     """Raises EvaluationError unless `images` is N x C x H x W of `dtype`, at least one image, and all finite."""
     if images.dtype != dtype or images.dim() != 4 or len(images) == 0:
         given, expected = f"{images.dtype} and shape {tuple(images.shape)}", str(dtype).removeprefix("torch.")
-        raise EvaluationError(f"images of type {given} are not {expected} N x C x H x W with N > 0.")
+        raise EvaluationError(f"images are of type {given}, but must be {expected} N x C x H x W with N > 0.")
     if dtype.is_floating_point and (bad := int((~images.isfinite()).flatten(1).any(1).sum())):
         raise EvaluationError(f"{bad} of {len(images)} images hold NaN or infinity.")
 

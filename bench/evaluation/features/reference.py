@@ -106,7 +106,7 @@ def subset(total: int, n: int, seed: int, purpose: str) -> Tensor:
 def check_enough(total: int, n: int) -> None:
     """Raises EvaluationError if n samples are more than the images of the split."""
     if n > total:
-        raise EvaluationError(f"samples={n} are more than the {total} images of the split they are chosen from.")
+        raise EvaluationError(f"samples={n} is more than the {total} images of the split.")
 
 
 def reference(

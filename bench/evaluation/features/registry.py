@@ -124,7 +124,7 @@ def _classifier_channels(name: str, about: dict[str, Any]) -> tuple[int, ...]:
         return (about["channels"],)
     if about["channels"] != 1:
         raise EvaluationError(
-            f"extractor={name} wants a classifier of grey images, not of {about['channels']} channels."
+            f"extractor={name} needs a classifier of grey images, not of {about['channels']} channels."
         )
     return (STACKED_CHANNELS,)
 

@@ -68,7 +68,9 @@ class StackedFeatures(ClassifierFeatures):
     @staticmethod
     def get_default_feature_layer_for_metric(metric: str) -> str:
         if metric == "isc":
-            raise EvaluationError("isc has no layer here: the logits of the channels are no one distribution.")
+            raise EvaluationError(
+                "the Inception score is undefined: logits of several channels are not one distribution."
+            )
         return CLASSIFIER_LAYER
 
 
@@ -94,10 +96,10 @@ class InceptionFeatures(FeatureExtractorInceptionV3):
             state = dict(state_dict) if "Conv2d_1a_3x3.conv.weight" in state_dict else self._by_position(state_dict)
             missing, unexpected = super().load_state_dict(state, strict=False, assign=assign)
         except (RuntimeError, ValueError) as error:
-            raise EvaluationError(f"these are no Inception-v3 weights: {str(error).splitlines()[0]}") from error
+            raise EvaluationError(f"not Inception-v3 weights: {str(error).splitlines()[0]}") from error
         if unexpected or not set(missing) <= {"fc.weight", "fc.bias"}:
             raise EvaluationError(
-                f"these are no Inception-v3 weights: {len(missing)} tensors are missing and {len(unexpected)} unknown."
+                f"not Inception-v3 weights: {len(missing)} tensors are missing and {len(unexpected)} unknown."
             )
         return missing, unexpected
 

@@ -84,7 +84,7 @@ def read_classifier(path: Path) -> tuple[Classifier, dict[str, Any]]:
         model = Classifier(content["channels"], content["classes"])
         model.load_state_dict(content.pop("state_dict"))
     except (*UNREADABLE, TypeError) as error:
-        raise EvaluationError(f"weights={path} is no classifier of this version: {_first_line(error)}.") from error
+        raise EvaluationError(f"weights={path} is not a classifier of this version: {_first_line(error)}.") from error
     return model.eval().requires_grad_(False), content
 
 
@@ -107,7 +107,7 @@ def find_inception(path: Path | None = None) -> Path | None:
     try:
         urllib.request.urlopen(urllib.request.Request(INCEPTION_URL, method="HEAD"), timeout=5).close()
     except OSError as error:
-        raise EvaluationError(f"extractor=inception-v3 has no weights here: {INCEPTION_WAYS}.") from error
+        raise EvaluationError(f"no weights found for extractor=inception-v3: {INCEPTION_WAYS}.") from error
     return None
 
 

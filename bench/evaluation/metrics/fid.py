@@ -105,7 +105,7 @@ def _by_count(reference: _Reference, features: Tensor, kept: Tensor | None = Non
     """The mean FID of 4, 2 and 1 runs of n x D features; of those that are `kept`, bool n, each in its run."""
     n = len(features)
     if n < 8:
-        raise EvaluationError(f"samples={n} are too few for the FID of a quarter of them; it takes 8 or more.")
+        raise EvaluationError(f"samples={n} are too few for FID∞, which needs 8 or more.")
     found = {}
     for parts in (4, 2, 1):
         runs = features[: n // parts * parts].chunk(parts)

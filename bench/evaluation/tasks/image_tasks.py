@@ -47,7 +47,9 @@ def image_quality(produced: Tensor, originals: Tensor) -> dict[str, float]:
     check_images(produced)
     check_images(originals)
     if produced.shape != originals.shape:
-        raise EvaluationError(f"images of {tuple(produced.shape)} do not compare with {tuple(originals.shape)}.")
+        raise EvaluationError(
+            f"images of shape {tuple(produced.shape)} cannot be compared with {tuple(originals.shape)}."
+        )
     radius = min(SSIM_RADIUS, (min(originals.shape[2:]) - 1) // 2)
     if radius == 0:
         raise EvaluationError(
@@ -141,7 +143,7 @@ def bits(
     if not joined or any(len(values) != len(images) for values in joined.values()):
         raise EvaluationError("bits_per_dim did not return the same bounds and terms, at least one, for every chunk.")
     if len(images) < 2:
-        raise EvaluationError("bits_per_dim of one image has no standard error; two are the least.")
+        raise EvaluationError("bits_per_dim needs at least two images for its standard error.")
     means = {key: float(values.mean()) for key, values in joined.items()}
     bounds = {name: mean for (name, term), mean in means.items() if term is None}
     terms: dict[str, dict[str, float]] = defaultdict(dict)

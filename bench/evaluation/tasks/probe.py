@@ -80,7 +80,7 @@ def probe_accuracies(
     check_labelled("test", test_features, test_labels)
     width, asked = train_features.shape[1], test_features.shape[1]
     if width != asked:
-        raise EvaluationError(f"the probe learns from {width} features an image but is asked about {asked}.")
+        raise EvaluationError(f"the probe was fitted to {width} features an image, but is given {asked}.")
     if len(train_labels.unique()) < 2:
         return {}
     if len(train_labels) < NEIGHBOURS:

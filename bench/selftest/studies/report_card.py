@@ -81,7 +81,7 @@ def measure(name: str) -> Measured | None:
     planted = DATA[name]
     images, foreign = loaded(name), loaded(planted.foreign) if planted.foreign else None
     if images is None or (planted.foreign and foreign is None):
-        console.print(f"[yellow]{name} is left out: its files, or those of {planted.foreign}, are not there[/]")
+        console.print(f"[yellow]{name} is skipped: its files, or those of {planted.foreign}, are missing[/]")
         return None
     others = foreign.test_images if foreign else None
     extractor, plan = load_extractor(planted.extractor), planted.plan

@@ -11,7 +11,7 @@ UNUSED = {
     "extractor data=mnist train.images=5": "train.images=5: `bench extractor` takes data=NAME, data.* and seed only",
     "extractor results=r": "results=r: `bench extractor` takes data=NAME, data.* and seed only",
     "selftest results=r": "results=r: `bench selftest` writes nothing but a study; add --study NAME",
-    "report --port 80": "--port=80: belongs to --serve; take it out",
+    "report --port 80": "--port=80: belongs to --serve; leave it out",
     "sweep families --gpus 1": "--gpus=1.0: belongs to --executor ray; take it out",
     "sweep families --executor ray --gpus -1": "--gpus=-1.0: at least 0",
     "evaluate RUN --name x": "--data and --name belong to --images=DIR",
@@ -54,10 +54,10 @@ def test_a_run_whose_images_have_moved_is_evaluated_where_they_are(
 ) -> None:
     assert moved() == 2
     said = " ".join(capsys.readouterr().err.split())
-    assert "data.root=old is not a folder; where the images of vae-image_folder-0-" in said
+    assert "data.root=old is not a folder; if the images of vae-image_folder-0-" in said
     assert said.endswith("have moved, give data.root=DIR")
     assert moved("data.size=4", "data.root=new") == 2
-    assert "data.size: `bench evaluate` changes evaluation.*, samplers.*, data.root and results only" in " ".join(
+    assert "data.size: `bench evaluate` takes evaluation.*, samplers.*, data.root and results only" in " ".join(
         capsys.readouterr().err.split()
     )
     assert moved("data.root=new") == 0

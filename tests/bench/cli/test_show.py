@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.cli.main import main
-from bench.cli.show import BARS, POINTS, drawn
+from bench.cli.show import BARS, POINTS, sparkline
 from bench.results.records import Failure, write_failure
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "results" / "published"
@@ -37,20 +37,22 @@ def test_every_row_is_shown_with_the_tables_figures(capsys: pytest.CaptureFixtur
 
 def test_a_ramp_is_drawn_as_every_bar_in_turn_and_what_is_no_number_as_a_gap() -> None:
     ramp = [float(k) for k in range(POINTS)]
-    assert drawn(ramp) == "".join(bar * (POINTS // len(BARS)) for bar in BARS)
-    assert drawn(ramp[::-1]) == drawn(ramp)[::-1]
-    assert drawn([10 * value - 3 for value in ramp]) == drawn(ramp)
-    assert drawn([value for value in ramp for _ in range(25)]) == drawn(ramp)
-    assert drawn([2.0, 2.0]) == BARS[0] * 2
-    assert drawn([0.0, float("nan"), 1.0]) == f"{BARS[0]} {BARS[-1]}"
-    assert drawn([float("inf")]) == " "
+    assert sparkline(ramp) == "".join(bar * (POINTS // len(BARS)) for bar in BARS)
+    assert sparkline(ramp[::-1]) == sparkline(ramp)[::-1]
+    assert sparkline([10 * value - 3 for value in ramp]) == sparkline(ramp)
+    assert sparkline([value for value in ramp for _ in range(25)]) == sparkline(ramp)
+    assert sparkline([2.0, 2.0]) == BARS[0] * 2
+    assert sparkline([0.0, float("nan"), 1.0]) == f"{BARS[0]} {BARS[-1]}"
+    assert sparkline([float("inf")]) == " "
 
 
 def test_a_run_that_failed_says_its_cause(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     failed = Failure(run_id="gan-mnist-0-12345678", config={}, code={}, cause="loss was NaN", images_seen=64)
     write_failure(failed, tmp_path)
     assert main(["show", failed.run_id, f"results={tmp_path}"]) == 2
-    assert capsys.readouterr().err.strip() == f"bench: {failed.run_id}: has no figures, it failed: loss was NaN"
+    assert (
+        capsys.readouterr().err.strip() == f"bench: {failed.run_id}: no figures, because the run failed: loss was NaN"
+    )
 
 
 @pytest.mark.parametrize(

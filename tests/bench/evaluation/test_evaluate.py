@@ -187,5 +187,5 @@ def test_more_samples_than_reference_images_are_judged(against: ReferenceSet, ma
 def test_fewer_real_images_than_samples_are_refused(
     against: ReferenceSet, images: Callable[..., Tensor], make_protocol: MakeProtocol
 ) -> None:
-    with pytest.raises(EvaluationError, match="samples=60 are more than the 50 images"):
+    with pytest.raises(EvaluationError, match="samples=60 is more than the 50 images"):
         evaluate_images(images(50, seed=2), against, make_protocol(against))

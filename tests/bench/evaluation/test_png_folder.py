@@ -146,9 +146,9 @@ WIDE = np.arange(64).reshape(8, 8) * 1000
         (png(noise(8, 8), extra=chunk(b"tRNS", b"\0\7")), 1, "has a transparent colour"),
         (png(almost_grey(), 8, RGB), 1, "has colours, but the data is grey"),
         (GOOD, 3, "is grey, but the data has 3 channels"),
-        (b"", 1, "is no PNG file"),
-        (GOOD[:20], 1, "is no PNG file"),
-        (b"\xff\xd8\xff\xe0 JPEG by another name, long enough", 1, "is no PNG file"),
+        (b"", 1, "is not a PNG file"),
+        (GOOD[:20], 1, "is not a PNG file"),
+        (b"\xff\xd8\xff\xe0 JPEG by another name, long enough", 1, "is not a PNG file"),
         (GOOD[:30], 1, "cannot be decoded"),
         (GOOD[:-30], 1, "cannot be decoded"),
         (changed(GOOD, 60), 1, "cannot be decoded"),  # among the pixels
@@ -167,7 +167,7 @@ def test_what_would_change_a_pixel_is_refused_by_name(
 
 
 def test_data_of_two_channels_are_refused() -> None:
-    with pytest.raises(EvaluationError, match="are files of 1 or 3 channels, but the data has 2"):
+    with pytest.raises(EvaluationError, match="image files have 1 or 3 channels, but the data has 2"):
         read_images([], (2, 1, 1))
 
 

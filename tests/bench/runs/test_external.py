@@ -146,14 +146,14 @@ Case = Callable[[Path], list[str]]
         (lambda at: ["--images", str(at)], "holds 256 images, but evaluation.samples=2000"),
         (lambda at: ["--images", str(at / "no"), "evaluation.samples=64"], "no is not a folder"),
         (lambda at: ["--images", str(at), "--data", "mnits"], "did you mean mnist"),
-        (lambda at: ["--images", str(at), "--data", "grid_25"], "data=grid_25: points of a plane are no images"),
+        (lambda at: ["--images", str(at), "--data", "grid_25"], "data=grid_25: points of the plane are not images"),
         (lambda at: ["--images", str(at), "--data", "stacked_mnist", "evaluation.samples=64"], "00000.png"),
         (lambda at: ["--images", str(at), "model.width=3"], "model.width=3: `bench evaluate --images` takes"),
-        (lambda at: ["--images", str(at), "--protocol", "abc"], "--protocol=abc: names 0 protocols"),
+        (lambda at: ["--images", str(at), "--protocol", "abc"], "--protocol=abc: matches 0 protocols"),
         (lambda at: ["--images", str(at), "evaluation.repeats=3"], "evaluation.repeats=3: not used with --images"),
         (
             lambda at: ["--images", str(at), "--protocol", str(stated(at)), "evaluation.samples=64"],
-            "evaluation.samples=64: not used with --images, since --protocol states it",
+            "evaluation.samples=64: not used with --images, because --protocol states it",
         ),
         (
             lambda at: ["--images", str(at.rename(at.parent / "样本"))],
@@ -161,10 +161,10 @@ Case = Callable[[Path], list[str]]
         ),
         (lambda at: ["--images", str(at), "--name", "样本"], "--name=样本: takes letters A to Z"),
         (lambda at: ["--images", str(at), "--name", "x" * 121], "120 at most"),
-        (lambda at: ["results=r"], "name a RUN"),
+        (lambda at: ["results=r"], "RUN is missing"),
         (lambda at: ["RUN", "--name", "a"], "--data and --name belong to --images=DIR"),
         (lambda at: ["--images", str(at), "--name", "../a", "evaluation.samples=64"], "--name=../a: takes letters"),
-        (lambda at: [], "name a RUN"),
+        (lambda at: [], "RUN is missing"),
     ],
 )
 def test_mistakes_end_in_one_sentence(
@@ -186,4 +186,4 @@ def test_a_name_belongs_to_one_set_of_images(held_out: Path, capsys: pytest.Capt
     assert main(["evaluate", "--images", str(held_out), "--name", "a", *WORDS]) == 0
     (held_out / "00000.png").unlink()
     assert main(["evaluate", "--images", str(held_out), "--name", "a", *WORDS]) == 2
-    assert "is of other images; choose another --name" in capsys.readouterr().err
+    assert "was made from other images; choose another --name" in capsys.readouterr().err

@@ -40,7 +40,7 @@ def test_what_it_trains_is_what_it_says_and_is_kept_in_the_users_cache(
     said = capsys.readouterr().err
     assert f"{about['accuracy']:.2%}" in said
     assert f"{cache}/mnist-cnn.pt" in said
-    assert "instead of the mnist-cnn of this package" in said
+    assert "replaces the mnist-cnn that is shipped" in said
     assert load_extractor("mnist-cnn").digest != digest  # which the protocol holds
     (cache / "mnist-cnn.pt").unlink()
     assert load_extractor("mnist-cnn").digest == digest
@@ -84,7 +84,7 @@ def test_a_cache_that_cannot_be_written_is_refused_before_the_training(
     cache.touch()  # a file where the folder should be: refused to root as well
     assert main(["extractor", "data=mnist"]) == 2
     (said,) = capsys.readouterr().err.splitlines()
-    assert said.startswith(f"bench: {cache}: no file can be written there (File exists)")
+    assert said.startswith(f"bench: {cache}: extractors are kept here, but it cannot be written to (File exists)")
     assert "set XDG_CACHE_HOME" in said
 
 

@@ -29,7 +29,7 @@ def test_a_recorded_row_repeats_and_the_record_stays(
     run, fingerprint = trained
     before = Path(f"r/records/{run}.json").read_bytes()
     assert main(["evaluate", run, "--protocol", fingerprint[:6], "results=r"]) == 0
-    assert "every figure repeats to six digits" in capsys.readouterr().out
+    assert "every figure agrees to six digits" in capsys.readouterr().out
     assert Path(f"r/records/{run}.json").read_bytes() == before
 
 
@@ -64,9 +64,9 @@ def test_a_protocol_from_a_file_adds_a_row(trained: tuple[str, str]) -> None:
     [
         ({"reference_digest": "ab"}, "the protocol states reference_digest=ab"),
         ({"extractor_digest": "ab"}, "the protocol states extractor_digest=ab"),
-        ({"data": "fashion_mnist"}, "is of data=fashion_mnist, not mnist"),
-        ({"weights": "raw"}, "is of weights=raw, not ema"),
-        ({"reference": "test"}, "is of reference=test, not train"),
+        ({"data": "fashion_mnist"}, "states data=fashion_mnist, not mnist"),
+        ({"weights": "raw"}, "states weights=raw, not ema"),
+        ({"reference": "test"}, "states reference=test, not train"),
         ({"cells": 11, "held_out_digest": "ab"}, "the protocol states held_out_digest=ab"),
         ({"held_out_digest": ""}, "the protocol states held_out_digest=none"),
         ({"modes": ""}, "the protocol states modes=none"),
@@ -86,7 +86,7 @@ def test_what_cannot_be_repeated_says_what_differs(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--protocol", "zz", "results=r"], "--protocol=zz: names 0 protocols in r/records (none"),
+        (["--protocol", "zz", "results=r"], "--protocol=zz: matches 0 protocols in r/records (none"),
         (
             ["--protocol", "zz", "evaluation.samples=30"],
             "evaluation.samples=30: with --protocol, `bench evaluate` takes results=",
@@ -125,7 +125,7 @@ def test_a_sampler_that_a_user_names_is_judged_though_its_preset_only_times_it(
     ((key, before),) = json.loads(record.read_text())["results"].items()
     assert before["metrics"] == {}
     assert main(["evaluate", record.stem, "results=r"]) == 0
-    assert "nothing new: ddim-10 is recorded, and timed only" in capsys.readouterr().err
+    assert "nothing new: ddim-10 is recorded, and evaluation.timed_only says" in capsys.readouterr().err
     assert main(["evaluate", record.stem, "results=r", "samplers.ddim-10.steps=10"]) == 0
     assert "ddim-10: it was only timed" in capsys.readouterr().err
     after = json.loads(record.read_text())["results"][key]
@@ -141,13 +141,13 @@ def test_changes_that_come_to_nothing_say_why(
     assert main(["evaluate", run, "results=r", "evaluation.repeats=9"]) == 0
     said = " ".join(capsys.readouterr().err.split())
     assert "nothing to do" in said
-    assert "nothing new: evaluation.repeats=9 is how rows are timed, and a timing is kept" in said
+    assert "nothing new: evaluation.repeats=9 concerns the timing, and recorded timings are kept" in said
     assert "every metric of default is recorded under these settings" in said
     assert Path(f"r/records/{run}.json").read_bytes() == before
 
     monkeypatch.setitem(METRICS, "fid", dataclasses.replace(METRICS["fid"], version=99))
     monkeypatch.setitem(METRICS, "toy", dataclasses.replace(METRICS["fid"], name="toy"))
     assert main(["evaluate", run, "results=r", "--protocol", fingerprint]) == 0
-    assert "every figure of these versions repeats to six digits" in capsys.readouterr().out
+    assert "every figure of these versions agrees to six digits" in capsys.readouterr().out
     result = json.loads(Path(f"r/records/{run}.json").read_text())["results"][fingerprint]
     assert (result["versions"]["fid"], result["metrics"]["toy"]) == (99, result["metrics"]["fid"])

@@ -31,7 +31,7 @@ def test_a_signal_ends_any_command_in_one_sentence(
     number: signal.Signals, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
-    monkeypatch.setattr("bench.cli.commands.listing", lambda options: os.kill(os.getpid(), number))
+    monkeypatch.setattr("bench.cli.list.run", lambda options: os.kill(os.getpid(), number))
     assert cli.main(["list"]) == status
     assert capsys.readouterr().err.count("\n") == 1
     assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == before
@@ -119,7 +119,7 @@ def test_each_stage_of_the_evaluation_may_be_stopped_and_the_same_command_goes_o
             patched.setattr(name, kill)
             assert cli.main(words) == 143, stage
         said = capsys.readouterr().err
-        assert "stopped; what is measured is recorded, and the same command goes on from there" in said, stage
+        assert "stopped; everything measured so far is recorded, and the same command resumes" in said, stage
         trained += [line for line in said.splitlines() if line.strip().startswith("train gan")]
     assert len(trained) == 1
     (file,) = Path("r/records").glob("gan-*.json")
@@ -171,7 +171,7 @@ def test_a_kill_in_the_evaluation_keeps_what_is_measured_and_the_next_call_goes_
     words = command(digits, *model, "evaluation.samples=48", "evaluation.timed_images=4", "wandb.mode=offline")
     code, rest = stopped_when(words, lambda: rows() == [True], signal.SIGTERM)
     assert code == 143, rest
-    assert "stopped; what is measured is recorded" in rest
+    assert "stopped; everything measured so far is recorded" in rest
     assert "Traceback" not in rest
     (file,) = Path("r/records").glob("ddpm-*.json")
     first = json.loads(file.read_text())

@@ -59,7 +59,7 @@ def test_a_training_that_nobody_listens_to_any_more_has_not_worked(monkeypatch: 
     def stopped(options: object) -> None:
         raise BrokenPipeError
 
-    monkeypatch.setattr("bench.cli.commands.train", stopped)
+    monkeypatch.setattr("bench.cli.train.run", stopped)
     assert main(["train"]) == 1
 
 

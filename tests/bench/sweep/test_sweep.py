@@ -324,7 +324,7 @@ def test_a_cell_of_two_ranks_equals_one_of_one_and_its_ranks_end_together(write:
 def test_help_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["sweep", "--help"])
-    assert "bench sweep configs/sweep/families.yaml" in capsys.readouterr().out.split("example:")[1]
+    assert "bench sweep configs/sweep/families.yaml" in capsys.readouterr().out.split("examples:")[1]
 
 
 @pytest.mark.parametrize(

@@ -32,14 +32,14 @@ def test_a_run_does_not_differ_from_itself(model: str, capsys: pytest.CaptureFix
             assert a == b, name
             assert (better == "=" and float(apart) == 0) or a == "–", name
     assert main(["compare", record.run_id, record.run_id, f"results={PUBLISHED}"]) == 0
-    assert "Equal in all their settings." in capsys.readouterr().out
+    assert "All settings are equal." in capsys.readouterr().out
 
 
 def test_turned_round_every_difference_is_the_negative() -> None:
     a, b = RECORDS["vae"], RECORDS["gan"]
     forth, back = figures(a, b), figures(b, a)
-    (one,) = (lines for title, lines in forth.items() if title == "vae against gan")
-    (other,) = (lines for title, lines in back.items() if title == "gan against vae")
+    (one,) = (lines for title, lines in forth.items() if title == "vae vs gan")
+    (other,) = (lines for title, lines in back.items() if title == "gan vs vae")
     assert one.keys() == other.keys() >= {"FID ↓", "recall ↑", "s / 100 images ↓"}
     for name, (left, right, apart, better) in one.items():
         assert other[name][:2] == [right, left]
@@ -63,9 +63,7 @@ def test_which_is_better_asks_for_more_than_both_intervals_together(better: str,
 def test_models_without_a_sampler_in_common_stand_beside_each_of_the_others_rows() -> None:
     vae, ddpm = RECORDS["vae"], RECORDS["ddpm"]
     titles = [title for title, _ in blocks(vae, ddpm)]
-    assert sorted(titles) == sorted(
-        f"vae against ddpm, {result.protocol['sampler']}" for result in ddpm.results.values()
-    )
+    assert sorted(titles) == sorted(f"vae vs ddpm, {result.protocol['sampler']}" for result in ddpm.results.values())
 
 
 def test_figures_of_two_protocols_or_two_machines_are_not_put_side_by_side(
@@ -79,7 +77,7 @@ def test_figures_of_two_protocols_or_two_machines_are_not_put_side_by_side(
     assert why_not(vae, vae.model_copy(update={"results": {}})) == f"{vae.run_id} has none."
     elsewhere = result.model_copy(update={"hardware": result.hardware | {"threads": 64}})
     ((title, grid),) = blocks(vae, vae.model_copy(update={"results": {key: elsewhere}}))
-    assert title == "vae (on two machines: without times)"
+    assert title == "vae (two machines: times omitted)"
     times = {heading(column) for column in COLUMNS if column.key in ON_ONE_MACHINE}
     assert len(times) == len(ON_ONE_MACHINE)
     assert not times & {line[0] for line in grid}

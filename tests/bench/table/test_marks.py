@@ -110,7 +110,7 @@ def test_seeds_are_counted_and_not_files(tmp_path: Path) -> None:
     write(gan, tmp_path)
     copy = path(tmp_path, gan.run_id).with_name("gan-0 (1).json")
     copy.write_text(path(tmp_path, gan.run_id).read_text())
-    with pytest.raises(RecordError, match=r"gan-0 \(1\).json: a copy, for it holds the run gan-0"):
+    with pytest.raises(RecordError, match=r"gan-0 \(1\).json: a copy: it holds the run gan-0"):
         read_all(tmp_path)
     copy.rename(copy.with_name("._gan-0.json"))
     copy.with_name("._gan-0.json").write_bytes(b"\x00\x05\x16\x07")

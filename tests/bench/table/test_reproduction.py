@@ -55,7 +55,7 @@ def test_figures_of_two_versions_of_a_metric_are_not_compared() -> None:
 
 def test_a_row_of_one_table_only_is_named_and_two_protocols_are_refused() -> None:
     assert repetition(table([3.0, 4.0]), table([3.0, 4.0], "vqvae")).missing == ["vae", "vqvae"]
-    with pytest.raises(TableError, match="measured in two ways: .*2,000 samples.* and .*500 samples"):
+    with pytest.raises(TableError, match="tables of two protocols: .*2,000 samples.* and .*500 samples"):
         repetition(table([3.0, 4.0]), table([3.0, 4.0], samples=500))
 
 
@@ -71,5 +71,5 @@ def test_the_command_writes_nothing_and_says_how_many_came_out_again(
     said = capsys.readouterr().out
     assert "4.00 ±" in said
     assert "54.00 ±" in said
-    assert "5 of 6 figures as in " in " ".join(said.split())
+    assert "5 of 6 figures agree with " in " ".join(said.split())
     assert sorted(tmp_path.rglob("*")) == before

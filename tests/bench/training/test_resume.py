@@ -156,10 +156,10 @@ def test_a_training_does_not_go_on_with_other_images(
     assert main([*words, f"data.root={changed}"]) == 2
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith(f"bench: {checkpoint}: was trained on other images (sha256 ")
-    assert f"delete {checkpoint.parent} or choose another results=DIR to train anew" in said
+    assert f"delete {checkpoint.parent} or choose another results=DIR to train from the start" in said
     assert checkpoint.exists()
     assert main([*words, f"data.root={moved}"]) == 0
-    assert f"goes on from 88 of 160 images: {checkpoint}" in capsys.readouterr().err
+    assert f"resumes from 88 of 160 images: {checkpoint}" in capsys.readouterr().err
 
 
 def test_a_training_does_not_go_on_in_another_precision(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +176,7 @@ def test_a_checkpoint_that_says_nothing_of_its_data_is_not_gone_on_from(train: T
     state = torch.load(checkpoint, weights_only=True)
     del state["callbacks"]["Origin"]
     torch.save(state, checkpoint)
-    with pytest.raises(ConfigError, match=f"^{checkpoint}: does not say which images"):
+    with pytest.raises(ConfigError, match=f"^{checkpoint}: does not state the images"):
         train("vae", "broken")
 
 
@@ -192,8 +192,8 @@ def test_other_code_is_said_and_the_record_names_all_that_trained(
     capsys.readouterr()
     code = train("vae", "broken").code
     said = capsys.readouterr().err
-    assert "goes on from 120 of 160 images" in said
-    assert "goes on under other code: 111111111111, now 222222222222; the record names both" in said
+    assert "resumes from 120 of 160 images" in said
+    assert "resumes under other code: 111111111111, now 222222222222; the record names both" in said
     (earlier,) = code.pop("earlier")
     assert (code, earlier["code"], earlier["images_seen"]) == (second, first, 0)
     assert same("whole", "broken")
@@ -375,7 +375,7 @@ def test_weights_that_are_no_numbers_at_the_end_are_a_failure_too(
         next(self.parameters()).data.view(-1)[0] = float("inf")
 
     monkeypatch.setattr(GenerativeModel, "on_train_end", spoil)
-    with pytest.raises(Diverged, match="the weights are no numbers any more after 160 images"):
+    with pytest.raises(Diverged, match="the weights became NaN or infinite after 160 images"):
         train("vae", "r")
     (failure,) = records.failures(Path("r"))
     assert (failure.images_seen, failure.curves["images_seen"]) == (160, POINTS)

@@ -87,7 +87,7 @@ def test_features_that_are_not_finite_are_refused(images: Callable[..., Tensor])
         def forward(self, x: Tensor) -> tuple[Tensor]:  # type: ignore[override]
             return (torch.full((len(x), 2), torch.nan),)
 
-    with pytest.raises(EvaluationError, match="extractor=broken gave features that are not finite"):
+    with pytest.raises(EvaluationError, match="extractor=broken returned features that are NaN or infinite"):
         Extractor("broken", "0", 2, (1,), 10, Broken(1, 1))(images(3, seed=0))
 
 

@@ -124,7 +124,7 @@ def test_without_weights_the_three_ways_are_told(nowhere: None) -> None:
 def test_foreign_weights_are_refused(nowhere: None, tmp_path: Path, blank: Blank) -> None:
     half = {name: value for name, value in blank.state_dict().items() if "Mixed_7" not in name}
     torch.save(half, tmp_path / "half.pth")
-    with pytest.raises(EvaluationError, match=r"these are no Inception-v3 weights: .* are missing"):
+    with pytest.raises(EvaluationError, match=r"not Inception-v3 weights: .* are missing"):
         load_extractor("inception-v3", weights=tmp_path / "half.pth")
     (tmp_path / "torn.pth").write_bytes(b"no such thing")
     with pytest.raises(EvaluationError, match=r"torn.pth cannot be read"):

@@ -66,7 +66,7 @@ def test_no_two_purposes_of_a_seed_draw_the_same() -> None:
 
 
 def test_more_images_than_there_are_is_refused(extractor: Extractor, split: Tensor) -> None:
-    with pytest.raises(EvaluationError, match="samples=91 are more than the 90 images"):
+    with pytest.raises(EvaluationError, match="samples=91 is more than the 90 images"):
         reference(split, extractor).manifold(91, seed=0, subsets=1)
 
 

@@ -52,7 +52,7 @@ def test_stacked_features_and_logits_are_those_of_each_channel_side_by_side(
 def test_a_classifier_of_colours_cannot_be_stacked(assets: Path) -> None:
     save_classifier(Classifier(3, 10), assets / "photo-cnn.pt", data="photo", accuracy=0.5)
     for refuses in (lambda: check_extractor("stacked-photo-cnn", 3), lambda: load_extractor("stacked-photo-cnn")):
-        with pytest.raises(EvaluationError, match="extractor=stacked-photo-cnn wants a classifier of grey images"):
+        with pytest.raises(EvaluationError, match="extractor=stacked-photo-cnn needs a classifier of grey images"):
             refuses()
 
 
@@ -70,7 +70,7 @@ def test_coordinates_are_the_points_themselves() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (torch.zeros(5, 2, 1, 1, dtype=torch.uint8), "type torch.uint8 .* are not float32 N x C x H x W"),
+        (torch.zeros(5, 2, 1, 1, dtype=torch.uint8), "type torch.uint8 .* must be float32 N x C x H x W"),
         (torch.zeros(5, 2, 1, 1, dtype=torch.float64), "type torch.float64"),
         (torch.zeros(5, 2, 1, 1).index_fill(0, torch.tensor([1, 3]), torch.nan), "2 of 5 images hold NaN or infinity"),
         (torch.full((5, 2, 1, 1), -torch.inf), "5 of 5 images hold NaN or infinity"),
@@ -128,7 +128,7 @@ def test_a_damaged_classifier_is_named(assets: Path, content: bytes | None) -> N
         torch.save(torch.load(path, weights_only=True) | {"version": 2}, path)
     else:
         path.write_bytes(content)
-    with pytest.raises(EvaluationError, match=r"mnist-cnn\.pt is no classifier of this version") as refusal:
+    with pytest.raises(EvaluationError, match=r"mnist-cnn\.pt is not a classifier of this version") as refusal:
         check_extractor("mnist-cnn", 1)
     assert "\n" not in str(refusal.value)
 

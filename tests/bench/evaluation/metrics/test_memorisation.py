@@ -94,7 +94,7 @@ def test_cells_are_the_clusters_and_the_seed_fixes_them(training: Tensor, monkey
 
 @pytest.mark.parametrize("k", [0, 31])
 def test_more_cells_than_images_are_refused(k: int) -> None:
-    with pytest.raises(EvaluationError, match=f"cells={k} is not from 1 to the 30 training images"):
+    with pytest.raises(EvaluationError, match=f"cells={k} must lie between 1 and the 30 training images"):
         cells(torch.zeros(30, 2), k, seed=0)
 
 

@@ -134,5 +134,5 @@ def test_grey_features_of_coloured_files_are_refused(tmp_path: Path, torch_fidel
 
 def test_channels_judged_apart_have_no_inception_score(tmp_path: Path, torch_fidelity: Callable[..., Any]) -> None:
     register("stacked-mnist-cnn", StackedFeatures)
-    with pytest.raises(EvaluationError, match="isc has no layer here"):
+    with pytest.raises(EvaluationError, match="the Inception score is undefined"):
         torch_fidelity("--input1", tmp_path, "--feature-extractor", "stacked-mnist-cnn", "--isc")

@@ -185,7 +185,7 @@ def test_nothing_wrong_becomes_a_feature(encode: Callable[[Tensor], Tensor], mes
     [
         (lambda a, b, c, d: (a, b.int(), c, d), "training labels of type torch.int32"),
         (lambda a, b, c, d: (a, b, c, d[:-1]), r"test labels of type torch.int64 and shape \(299,\) are not"),
-        (lambda a, b, c, d: (a, b, c[:, :7], d), "the probe learns from 8 features an image but is asked about 7"),
+        (lambda a, b, c, d: (a, b, c[:, :7], d), "the probe was fitted to 8 features an image, but is given 7"),
         (lambda a, b, c, d: (a / 0, b, c, d), r"training features of shape \(300, 8\) are not finite"),
         (lambda a, b, c, d: (a[:4], b[:4], c, d), "4 training images are too few for 5 neighbours"),
     ],

@@ -1,0 +1,52 @@
+"""Evaluate a trained run again, or another program's images.
+
+With RUN: evaluate its checkpoint under changed settings of the evaluation or
+with another sampler, and add the results to its record. With RUN --protocol:
+repeat a recorded measurement and compare every figure. With --images: evaluate
+a folder of PNG files as one more row of the table.
+"""
+
+import argparse
+
+EXAMPLES = """
+bench evaluate RUN evaluation.seed=1
+bench evaluate RUN samplers.ddim-20.method=ddim samplers.ddim-20.steps=20
+bench evaluate RUN --protocol FINGERPRINT
+bench evaluate --images DIR --data mnist --name theirs evaluation.samples=2000
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", nargs="?", help="the run_id that `bench train` printed")
+    parser.add_argument(
+        "overrides", nargs="*", default=[], metavar="key=value", help="evaluation.*, samplers.*, data.root, results=DIR"
+    )
+    parser.add_argument("--protocol", metavar="P", help="a protocol's fingerprint, or a JSON file that holds one")
+    parser.add_argument("--images", metavar="DIR", help="8-bit PNG files of the size of the data set's images")
+    parser.add_argument("--data", metavar="NAME", help="data set to compare --images with (default: mnist)")
+    parser.add_argument("--name", metavar="NAME", help="name of the row of --images (default: the folder's)")
+
+
+def run(options: argparse.Namespace) -> None:
+    from pathlib import Path
+
+    from bench.config.load import results_folder
+    from bench.config.paths import check_results, expand
+    from bench.config.schema import ConfigError
+    from bench.runs.external import evaluate_folder
+    from bench.runs.reproduce import reevaluate, repeat
+
+    words = [word for word in (options.run, *options.overrides) if word]  # with --images, RUN is the first key=value
+    protocol = options.protocol and expand("--protocol", options.protocol)
+    if not options.images and (options.data or options.name):
+        raise ConfigError("evaluate: --data and --name belong to --images=DIR; leave them out")
+    if options.images:
+        folder = Path(expand("--images", options.images))
+        check_results(results_folder([word for word in words if "=" in word]), writes=True)
+        evaluate_folder(folder, options.data or "mnist", options.name, words, protocol)
+    elif not options.run or "=" in options.run:
+        raise ConfigError("evaluate: RUN is missing; name a run_id that `bench train` printed, or give --images=DIR")
+    elif protocol:
+        repeat(options.run, protocol, options.overrides)
+    else:
+        reevaluate(options.run, options.overrides)

@@ -1,0 +1,97 @@
+"""List models, data sets, samplers, presets, metrics, extractors."""
+
+import argparse
+import inspect
+
+Lines = list[tuple[str, str]]
+EXAMPLES = """
+bench list
+bench list metrics
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", nargs="?", metavar="WHAT", help=f"one of {', '.join(LISTS)} (default: all)")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print one of LISTS, or all of them."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from bench.config.schema import check_name
+
+    names = list(LISTS) if options.what is None else [check_name("list", options.what, LISTS)]
+    console = Console(highlight=False)
+    for name in names:
+        table = Table(title=name, title_justify="left", title_style="bold", show_header=False, box=None, padding=(0, 2))
+        table.add_column()
+        table.add_column(overflow="fold")  # paths are shown to their end
+        for entry, text in LISTS[name]():
+            table.add_row(entry, escape(text))
+        console.print(table)
+
+
+def summary(thing: object) -> str:
+    """The first paragraph of a docstring as one line."""
+    return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
+
+
+def models() -> Lines:
+    """Each model with its family and its abilities beside sampling."""
+    from bench.evaluation.tasks.registry import ABILITIES
+    from models import MODELS
+
+    lines = []
+    for name, model in MODELS.items():
+        abilities = [ability for ability, entry in ABILITIES.items() if entry.offered_by(model)]
+        lines.append((name, f"{summary(inspect.getmodule(model))}  [{', '.join([model.family, *abilities])}]"))
+    return lines
+
+
+def datasets() -> Lines:
+    from datamodules import DATAMODULES
+
+    return [(name, summary(data)) for name, data in DATAMODULES.items()]
+
+
+def samplers() -> Lines:
+    from bench.config.load import names, read
+
+    return [
+        (name, ", ".join(f"{key} {value}" for key, value in read("sampler", name).items())) for name in names("sampler")
+    ]
+
+
+def presets() -> Lines:
+    from bench.config.load import names, read
+
+    contents = {name: read("preset", name) for name in names("preset")}
+    return [(name, f"{preset['about']}  [{', '.join(preset['models'])}]") for name, preset in contents.items()]
+
+
+def metrics() -> Lines:
+    from bench.evaluation.metrics.registry import METRICS
+
+    better = {"lower": "lower is better; ", "higher": "higher is better; ", "neither": ""}
+    return [(name, f"{better[metric.direction]}{metric.source}") for name, metric in METRICS.items()]
+
+
+def extractors() -> Lines:
+    """Each extractor with the file of its weights, where it has one."""
+    from bench.evaluation.features.registry import known_extractors
+    from bench.evaluation.features.weights import STACKED, classifier_files
+
+    files = classifier_files()
+    return [(name, str(files.get(name.removeprefix(STACKED), ""))) for name in known_extractors()]
+
+
+LISTS = {
+    "models": models,
+    "datasets": datasets,
+    "samplers": samplers,
+    "presets": presets,
+    "metrics": metrics,
+    "extractors": extractors,
+}

@@ -1,0 +1,59 @@
+"""Print the table of recorded runs and write it as TABLE.* files.
+
+TABLE.md, .csv, .beside.csv, .json, .tex and .png are written to the results
+folder. A table holds one preset, one data set and one protocol; where the
+records hold several, the keys choose among them.
+"""
+
+import argparse
+
+EXAMPLES = """
+bench table preset=smoke
+bench table results=DIR data=mnist
+bench table results=results/published --check
+bench table --against results/published
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        default=[],
+        metavar="key=value",
+        help="results=DIR, preset=, data=, protocol=, evaluation.samples=, evaluation.seed=, evaluation.chunk=",
+    )
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file is out of date")
+    mode.add_argument(
+        "--against", metavar="DIR", help="write nothing; list the figures that differ from those of another folder"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from bench.config.paths import expand
+    from bench.results.records import read_all
+    from bench.results.selection import select, table_selection
+    from bench.runtime.console import console
+    from bench.table import render, reproduction, terminal
+    from bench.table.build import build
+
+    folder, selection = table_selection(options.overrides)
+    table = build(select(read_all(folder), selection), folder)
+    if options.against:
+        other = Path(expand("--against", options.against))
+        comparison = reproduction.repetition(table, build(select(read_all(other), selection), other))
+        reproduction.show(comparison, options.against, Console(highlight=False))
+        return 0
+    if options.check:
+        wrong = render.differing(table, folder)
+        console.print("\n".join(wrong) or f"{folder}: the files of the table are up to date", markup=False)
+        return 1 if wrong else 0
+    written = render.write(table, folder)  # before anything is printed: a closed or limited terminal loses no file
+    terminal.show(table, Console(highlight=False))
+    console.print(f"written: {', '.join(map(str, written))}", markup=False)
+    return 0
