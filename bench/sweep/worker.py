@@ -1,4 +1,4 @@
-"""The process of one cell: `python -m bench.sweep.worker train ...` is `bench train ...` that ends with its sweep.
+"""The process of one cell: `python -m bench.cli.worker train ...` is `bench train ...` that ends with its sweep.
 
 A worker's standard input is a pipe that its sweep holds open and never writes to. The operating system closes it when
 the sweep ends, in whatever way, so the worker reads the end of the file and stops as on SIGTERM.
@@ -8,13 +8,12 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-COMMAND = [sys.executable, "-m", "bench.sweep.worker", "train"]
+COMMAND = [sys.executable, "-m", "bench.cli.worker", "train"]
 LAUNCHERS = ("SLURM_", "TORCHELASTIC_")  # variables of what started the sweep; a cell starts ranks of its own
 SECONDS_TO_SAVE = 60.0  # that a cell has between SIGTERM and SIGKILL
 
@@ -56,10 +55,3 @@ def end_with_sweep() -> None:
     os.killpg(0, signal.SIGTERM)
     time.sleep(SECONDS_TO_SAVE)
     os.killpg(0, signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    from bench.cli.main import main
-
-    threading.Thread(target=end_with_sweep, daemon=True).start()
-    sys.exit(main(sys.argv[1:]))
