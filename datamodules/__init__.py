@@ -1,29 +1,34 @@
-"""Where images come from: float32 in [-1, 1], N x C x H x W. To add a dataset, write one file and add one line here."""
+"""Where images come from: float32 in [-1, 1], N x C x H x W. To add a dataset, write one file and add one line here.
 
-from datamodules.base import RUNNER_ARGUMENTS, DataError, ImageDataModule
-from datamodules.cifar10 import Cifar10
-from datamodules.image_folder import ImageFolder
-from datamodules.mixtures import Grid25, Mixture, Ring8
-from datamodules.mnist import FashionMnist, Mnist
-from datamodules.stacked_mnist import StackedMnist
-from datamodules.stream import BatchStream, to_unit
+Each is imported when it is asked for, so that the names alone cost no import of torch.
+"""
 
-DATAMODULES: dict[str, type[ImageDataModule]] = {
-    "mnist": Mnist,
-    "fashion_mnist": FashionMnist,
-    "cifar10": Cifar10,
-    "image_folder": ImageFolder,
-    "stacked_mnist": StackedMnist,
-    "grid_25": Grid25,
-    "ring_8": Ring8,
-}
+from collections import UserDict
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "DATAMODULES",
-    "RUNNER_ARGUMENTS",
-    "BatchStream",
-    "DataError",
-    "ImageDataModule",
-    "Mixture",
-    "to_unit",
-]
+if TYPE_CHECKING:
+    from datamodules.base import ImageDataModule
+
+
+class Datamodules(UserDict[str, "type[ImageDataModule]"]):
+    """Name -> class, which is imported when it is read."""
+
+    def __init__(self, **places: str) -> None:
+        """places: "module:Class" by name."""
+        super().__init__(places)  # type: ignore[arg-type]
+
+    def __getitem__(self, name: str) -> "type[ImageDataModule]":
+        value = super().__getitem__(name)
+        return resolve_name(value) if isinstance(value, str) else value
+
+
+DATAMODULES = Datamodules(
+    mnist="datamodules.mnist:Mnist",
+    fashion_mnist="datamodules.mnist:FashionMnist",
+    cifar10="datamodules.cifar10:Cifar10",
+    image_folder="datamodules.image_folder:ImageFolder",
+    stacked_mnist="datamodules.stacked_mnist:StackedMnist",
+    grid_25="datamodules.mixtures:Grid25",
+    ring_8="datamodules.mixtures:Ring8",
+)

@@ -1,22 +1,34 @@
-"""The families of generative models, by the name that `model=` takes."""
+"""The families of generative models, by the name that `model=` takes.
 
-from models.autoencoder import Autoencoder
-from models.base import GenerativeModel
-from models.dae import DAE
-from models.ddpm import DDPM
-from models.gan import GAN
-from models.pixel_ar import PixelAR
-from models.vae import VAE
-from models.vqvae import VQVAE
+Each is imported when it is asked for, so that the names alone cost no import of torch.
+"""
 
-MODELS: dict[str, type[GenerativeModel]] = {
-    "ae": Autoencoder,
-    "dae": DAE,
-    "vae": VAE,
-    "vqvae": VQVAE,
-    "pixel_ar": PixelAR,
-    "gan": GAN,
-    "ddpm": DDPM,
-}
+from collections import UserDict
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING
 
-__all__ = ["MODELS", "GenerativeModel"]
+if TYPE_CHECKING:
+    from models.base import GenerativeModel
+
+
+class Models(UserDict[str, "type[GenerativeModel]"]):
+    """Name -> class, which is imported when it is read."""
+
+    def __init__(self, **places: str) -> None:
+        """places: "module:Class" by name."""
+        super().__init__(places)  # type: ignore[arg-type]
+
+    def __getitem__(self, name: str) -> "type[GenerativeModel]":
+        value = super().__getitem__(name)
+        return resolve_name(value) if isinstance(value, str) else value
+
+
+MODELS = Models(
+    ae="models.autoencoder:Autoencoder",
+    dae="models.dae:DAE",
+    vae="models.vae:VAE",
+    vqvae="models.vqvae:VQVAE",
+    pixel_ar="models.pixel_ar:PixelAR",
+    gan="models.gan:GAN",
+    ddpm="models.ddpm:DDPM",
+)

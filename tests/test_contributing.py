@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 import torch
 
-import bench.table.abilities
+import bench.evaluation.tasks.measures
+import bench.evaluation.tasks.registry
 import models.protocols
 from bench.cli.main import main
-from bench.table.abilities import ABILITIES
+from bench.evaluation.tasks.registry import ABILITIES
 from bench.table.columns import SECTIONS
 from models import MODELS
 
@@ -62,7 +63,8 @@ def test_a_model_is_one_file_one_line_and_one_yaml(pixel_gaussian: str, small_mn
     assert main(["train", f"model={name}", "model.learning_rate=-1"]) == 2
 
     # maximum likelihood of independent Gaussians: each pixel's mean and deviation over the 512 training images
-    from datamodules import DATAMODULES, to_unit
+    from datamodules import DATAMODULES
+    from datamodules.stream import to_unit
 
     data = DATAMODULES["mnist"]()
     data.setup()
@@ -81,25 +83,28 @@ def test_an_ability_is_a_protocol_an_entry_and_its_columns(
     train = ["train", *words, "evaluation.timed_images=4", "trainer.accelerator=cpu"]
     assert main(train) == 0
 
-    protocol, method, section, functions, entry = blocks("Add an ability")
+    protocol, method, section, measure, lines, entry = blocks("Add an ability")
     names: dict[str, Any] = dict(vars(models.protocols))
     exec(protocol, names)
+    monkeypatch.setattr(models.protocols, "Inpaints", names["Inpaints"], raising=False)
     model = MODELS[pixel_gaussian]
     own: dict[str, Any] = {**vars(sys.modules["pixel_gaussian"]), "inference": models.base.inference}
     exec(textwrap.dedent(method), own)
     monkeypatch.setattr(model, "inpaint", own["inpaint"], raising=False)
-    names = {**vars(bench.table.abilities), "Inpaints": names["Inpaints"]}
-    exec(functions, names)
-    with pytest.raises(
-        ValueError, match=r"section=inpainting: none of bench.table.columns.SECTIONS, which are compression"
-    ):
-        eval(f"{{{entry}}}", names)
+    names = dict(vars(bench.evaluation.tasks.measures))
+    exec(measure, names)
+    figures = names["inpainting_figures"]
+    monkeypatch.setattr(bench.evaluation.tasks.measures, "inpainting_figures", figures, raising=False)
+    names = dict(vars(bench.evaluation.tasks.registry))
+    exec(lines, names)
+    for name, ability in eval(f"{{{entry}}}", names).items():
+        monkeypatch.setitem(ABILITIES, name, ability)
+    with pytest.raises(ValueError, match=r"section=inpainting is none of bench.table.columns.SECTIONS, .* compression"):
+        main(train)
     (added,) = eval(f"({section})", dict(vars(sys.modules["bench.table.columns"])))
     for module in [module for key, module in sys.modules.items() if key.startswith("bench.")]:
         if getattr(module, "SECTIONS", None) is SECTIONS:
             monkeypatch.setattr(module, "SECTIONS", (*SECTIONS, added))
-    for name, one in eval(f"{{{entry}}}", names).items():
-        monkeypatch.setitem(ABILITIES, name, one)
 
     capsys.readouterr()
     assert main(train) == 0

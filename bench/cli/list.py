@@ -40,7 +40,7 @@ def summary(thing: object) -> str:
 
 def models() -> Lines:
     """Each model with its family and its abilities beside sampling."""
-    from bench.table.abilities import ABILITIES
+    from bench.evaluation.tasks.registry import ABILITIES
     from models import MODELS
 
     lines = []

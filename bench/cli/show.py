@@ -84,7 +84,9 @@ def missing(record: "Record") -> dict[str, str]:
         config: Config = check(Config, record.config)
     except ConfigError as error:
         return {"missing": f"unknown, because the configuration is of another version: {error}"}
-    steps = plan(config, record)
+    # only the abilities that were measured: the model's class knows the others, and needs torch
+    abilities = {ability.protocol["ability"] for ability in record.abilities.values()}
+    steps = plan(config, record, abilities=abilities)
     return {"missing": sentence(steps)} if steps else {}
 
 

@@ -1,11 +1,8 @@
 """Benchmark the suite against hardware limits and other libraries.
 
-Every answer is a ratio, written to SPEED.json and SPEED.md in the results
-folder. All questions together take about two hours on two CPU cores, of which
-quality takes one:
-  training, quality, sampling, loop, pipeline, evaluation, memory, processes,
-  growth
-The other libraries: pip install -e ".[speed]"
+The questions are startup, training, sampling, evaluation and loop. The answers
+are written to SPEED.json and SPEED.md in the results folder. The other
+libraries: pip install -e ".[speed]"
 """
 
 import argparse

@@ -11,7 +11,7 @@ from pydantic import BaseModel, create_model
 from bench.config.overrides import overlay, tree
 from bench.config.paths import check_results
 from bench.config.schema import Config, ConfigError, arguments, check, check_name
-from datamodules import DATAMODULES, RUNNER_ARGUMENTS
+from datamodules import DATAMODULES
 from models import MODELS
 
 CONFIGS = files("configs")
@@ -97,6 +97,8 @@ def merge(values: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any]:
 
 def check_parts(config: Config) -> None:
     """Check what the sections' types do not say: constructors' and samplers' arguments, and names that must agree."""
+    from datamodules.base import RUNNER_ARGUMENTS  # loads torch, which what only reads must not wait for
+
     model_class, data_class = MODELS[config.model["name"]], DATAMODULES[config.data["name"]]
     check(arguments(model_class.__init__), without_name(config.model), "model.")
     check(arguments(data_class.__init__, supplied=RUNNER_ARGUMENTS), without_name(config.data), "data.")
@@ -160,10 +162,12 @@ def split(
 def settings(model: str | None, data: str | None) -> type[BaseModel]:
     """Config with the arguments of a model, of its samplers and of data in place of dicts that may hold anything."""
     sections: dict[str, Any] = {}
-    if model in MODELS:
+    if model is not None and model in MODELS:
         sections["model"] = (arguments(MODELS[model].__init__), ...)
         sections["samplers"] = (list[str] | dict[str, arguments(MODELS[model].sample)], ...)  # type: ignore[misc]
-    if data in DATAMODULES:
+    if data is not None and data in DATAMODULES:
+        from datamodules.base import RUNNER_ARGUMENTS
+
         sections["data"] = (arguments(DATAMODULES[data].__init__, supplied=RUNNER_ARGUMENTS), ...)
     return create_model("Settings", __base__=Config, **sections)
 

@@ -13,6 +13,7 @@ from bench.evaluation.errors import EvaluationError, unknown
 Setting = bool | int | float | str | None
 
 NEIGHBOURS = 5  # of density and coverage; precision and recall take fewer
+GROUPS = 20  # of samples, of the jackknife behind an interval
 ROW_FIELDS = ("weights", "sampler", "sampler_settings", "precision")  # may differ between the rows of one table
 
 LEAST = {  # the smallest integer that makes sense
@@ -32,7 +33,7 @@ CHOICES = {
     "weights": ("ema", "raw", "none"),  # none: real images, or another program's
     "precision": ("float32", "bfloat16"),
 }
-MAY_BE_EMPTY = ("held_out_digest", "modes")
+MAY_BE_EMPTY = ("held_out_digest", "modes")  # where C_T, or modes, are not measured
 
 
 class Stated:
@@ -58,15 +59,11 @@ class Stated:
 
     def fingerprint(self) -> str:
         """12 hexadecimal digits that are equal when, and only when, the protocols are."""
-        return short_hash(self.hashed())
+        return short_hash(self.to_dict())
 
     def setting(self) -> str:
         """The fingerprint without `ROW_FIELDS`: equal for all numbers that may stand in one column."""
-        return short_hash({name: value for name, value in self.hashed().items() if name not in ROW_FIELDS})
-
-    def hashed(self) -> dict[str, Any]:
-        """What the fingerprint is made of."""
-        return self.to_dict()
+        return short_hash({name: value for name, value in self.to_dict().items() if name not in ROW_FIELDS})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,12 +108,6 @@ class Protocol(Stated):
 
     def to_dict(self) -> dict[str, Any]:
         return super().to_dict() | {"sampler_settings": dict(self.sampler_settings)}
-
-    def hashed(self) -> dict[str, Any]:
-        """Without the fields of what is not measured."""
-        unused = {name for name in MAY_BE_EMPTY if not getattr(self, name)}
-        unused |= set() if self.held_out_digest else {"cells"}
-        return {name: value for name, value in self.to_dict().items() if name not in unused}
 
     def line(self) -> str:
         """One sentence for people, which begins with `setting()`."""

@@ -12,17 +12,16 @@ from torch import Tensor
 
 from bench.evaluation.keys import seeded
 from bench.evaluation.samples import quantise
+from bench.plots.captions import CAPTIONS, HELD_OUT, STEPS
 from bench.plots.image_grid import Sheet, codebook_bars, in_rows, plane_and_scatter, save
 from datamodules.stream import to_unit
-from models import GenerativeModel
+from models.base import GenerativeModel
 from models.protocols import Decodes, Denoises, Diffuses, Quantises, Reconstructs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-HELD_OUT = 2000  # held-out images used, at most
-BATCH = 250  # of them in a batch
-STEPS = 100  # of the ancestral sampler's trajectory, where T allows
+BATCH = 250  # images that a model is given at once
 
 
 @dataclass(frozen=True)
@@ -151,50 +150,22 @@ class Picture(NamedTuple):
     name: str
     ability: type
     draw: Callable[[Any, HeldOut], Sheet | Figure | None]
-    caption: str
+
+    @property
+    def caption(self) -> str:
+        return CAPTIONS[self.name]
 
 
 PICTURES = [
-    Picture(
-        "reconstructions", Reconstructs, reconstructions,
-        "Held-out images in the odd rows, and beneath each of them what the model makes of it by compression and back.",
-    ),
-    Picture(
-        "latent-plane", Decodes, latent_plane,
-        "Left, the images decoded from a 20 × 20 grid over the two latent dimensions Z1 and Z2, placed at the 1% to "
-        "99% quantiles of the held-out images' encodings; right, these encodings, coloured by label if there are any.",
-    ),
-    Picture(
-        "traversals", Decodes, traversals,
-        "Images decoded from one held-out image's encoding, in each row with another latent dimension swept from three "
-        "standard deviations below its mean over the held-out images to three above, the most varied dimension on top.",
-    ),
-    Picture(
-        "interpolations", Decodes, interpolations,
-        "Images decoded at nine even steps on the straight line between the encodings of two held-out images, which "
-        "stand themselves at both ends of each row.",
-    ),
-    Picture(
-        "forward-chain", Diffuses, forward_chain,
-        "Held-out images that turn into noise from left to right, at even times t of the forward process.",
-    ),
-    Picture(
-        "film-strip", Diffuses, film_strip,
-        f"Samples that emerge from noise from left to right, at even times t of the ancestral sampler's {STEPS} steps, "
-        "or of its T steps where T is smaller.",
-    ),
-    Picture(
-        "denoising", Denoises, denoising,
-        "Held-out images in the top row, and beneath them, for each level of noise, the same images corrupted and what "
-        "the model makes of these.",
-    ),
-    Picture(
-        "codebook-usage", Quantises, codebook_usage,
-        f"Share of each code of the codebook over up to {HELD_OUT:,} held-out images, the most frequent code first, on "
-        "a logarithmic scale.",
-    ),
-]  # fmt: skip
-CAPTIONS = {picture.name: picture.caption for picture in PICTURES}
+    Picture("reconstructions", Reconstructs, reconstructions),
+    Picture("latent-plane", Decodes, latent_plane),
+    Picture("traversals", Decodes, traversals),
+    Picture("interpolations", Decodes, interpolations),
+    Picture("forward-chain", Diffuses, forward_chain),
+    Picture("film-strip", Diffuses, film_strip),
+    Picture("denoising", Denoises, denoising),
+    Picture("codebook-usage", Quantises, codebook_usage),
+]
 
 
 def draw(model: GenerativeModel, images: Tensor, labels: Tensor | None, folder: Path, *, seed: int) -> dict[str, Path]:
@@ -207,7 +178,7 @@ def draw(model: GenerativeModel, images: Tensor, labels: Tensor | None, folder: 
     files: dict[str, Path] = {}
     held_out = HeldOut(to_unit(images[:HELD_OUT]).to(device), None if labels is None else labels[:HELD_OUT], seed)
     with torch.autocast(device.type, enabled=False):
-        for name, ability, function, _ in PICTURES:
+        for name, ability, function in PICTURES:
             picture = function(model, held_out) if isinstance(model, ability) else None
             if picture is not None:
                 files[name] = folder / f"{name}.png"

@@ -11,7 +11,8 @@ from torch import Tensor
 from bench.evaluation.scoring import Closest, Evaluation
 from bench.plots.image_grid import DPI, POINTS, TEXT, Sheet, save
 from bench.plots.model_pictures import save_grid
-from datamodules import ImageDataModule, Mixture
+from datamodules.base import ImageDataModule
+from datamodules.mixtures import Mixture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,19 +20,14 @@ if TYPE_CHECKING:
 PAIRS = 10  # of the evaluation's
 
 
-def draw_row(evaluated: Evaluation, data: ImageDataModule, sampler: str, folder: Path) -> None:
-    """Write folder/samples.png and folder/nearest.png, with the sampler's name if there are several samplers."""
+def draw_row(evaluated: Evaluation, data: ImageDataModule, samples: Path, nearest: Path) -> None:
+    """Write a row's pictures: its samples, and for images the pairs of samples and their nearest training images."""
     if isinstance(data, Mixture):
-        save(scatter(evaluated.images, data), row_file(folder, "samples", sampler))
+        save(scatter(evaluated.images, data), samples)
         return
-    save_grid(evaluated.images, row_file(folder, "samples", sampler))
+    save_grid(evaluated.images, samples)
     if evaluated.closest:
-        save(closest_pairs(evaluated.closest, data.train_images), row_file(folder, "nearest", sampler))
-
-
-def row_file(folder: Path, kind: str, sampler: str) -> Path:
-    """Return the path of a row's picture: kind "samples" or "nearest", of this sampler."""
-    return folder / (f"{kind}.png" if sampler == "default" else f"{kind}-{sampler}.png")
+        save(closest_pairs(evaluated.closest, data.train_images), nearest)
 
 
 def closest_pairs(closest: Closest, training: Tensor) -> Sheet:

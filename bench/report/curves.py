@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.report.axes import Axis, label, spanning
+from bench.plots.axes import Axis, label, spanning
 from bench.report.collect import Comparison
 from bench.results.identity import identity
 from bench.results.records import FLOOR

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.evaluation.metrics.registry import METRICS
 from bench.evaluation.tasks.protocol import AbilityProtocol
 from bench.report.collect import Comparison, stated
 from bench.results.identity import identity
@@ -18,18 +17,6 @@ from bench.table.tasks import Line, entries
 Facts = list[tuple[str, str]]  # name, text
 
 BETTER = {"lower": "lower is better", "higher": "higher is better", "": "neither way is better"}
-ABOUT = {  # what METRICS do not tell
-    "fid_quarter": "FID of the first quarter of the samples",
-    "fid_half": "FID of the first half of the samples",
-    "nfe": "forward calls of the network for one call of sample, counted by a hook",
-    "seconds_per_100": "median over repeated calls after a warm-up, the device synchronised",
-    "images_per_second": "from the same calls as the seconds for 100 images",
-    "latency_ms": "median time for one image alone",
-    "peak_memory_mb": "greatest memory while sampling, in units of 2^20 bytes",
-    "parameters": "trainable parameters of the whole model, in millions",
-    "images_seen": "the training's budget, in thousands of images",
-    "train_minutes": "wall-clock of the training alone, in minutes",
-}
 
 
 @dataclass(frozen=True)
@@ -74,10 +61,7 @@ def timing(result: Result) -> str:
     """How and on what a result was timed; empty if it was not."""
     if not result.timing:
         return ""
-    calls = (
-        f"{result.timing['repeats']} calls of {result.timing['images']} images, " if "repeats" in result.timing else ""
-    )
-    return f"{calls}on {describe(result.hardware)}"
+    return f"{result.timing['repeats']} calls of {result.timing['images']} images, on {describe(result.hardware)}"
 
 
 def of_line(line: Line, comparison: Comparison) -> list[Source]:
@@ -97,16 +81,12 @@ def of_line(line: Line, comparison: Comparison) -> list[Source]:
 
 def columns() -> dict[str, Facts]:
     """Every column, by its key (block three: section.key), in words."""
-    told = {column.key: told_of(column, source_of(column.key)) for column in COLUMNS}
+    told = {column.key: told_of(column, column.about) for column in COLUMNS}
     return told | {
         f"{section.key}.{column.key}": told_of(column, f"{section.title}. {section.about}")
         for section in SECTIONS
         for column in section.columns
     }
-
-
-def source_of(key: str) -> str:
-    return ABOUT.get(key) or METRICS[key].source
 
 
 def told_of(column: Column, about: str) -> Facts:

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.plots.model_pictures import CAPTIONS
-from bench.plots.sample_pictures import row_file
+from bench.plots.captions import CAPTIONS
 from bench.report.collect import Comparison
 from bench.report.details import Source
 from bench.results.identity import identity
-from bench.results.layout import ResultsFolder
+from bench.results.layout import ResultsFolder, row_file
 from bench.results.records import Record
 from bench.runtime.files import visible
 from bench.table.rows import Row

@@ -8,17 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
-from bench.report import curves, scatter, tables
+from bench.report import curves, tables
 from bench.report.collect import Collected, Comparison, collect
 from bench.report.curves import Panel
 from bench.report.details import Facts, columns, measured, of_line, of_row, run_key, shared
 from bench.report.gallery import Gallery, fitting, galleries
 from bench.table import agreement as verdicts
 from bench.table import literature
+from bench.table.chart import Chart, chart
 from bench.table.describe import PAGES, said
+from bench.table.picture import environment as templates_of
+from bench.table.picture import source
 from bench.table.text import OTHERS, caption
 
 LIMIT = 9_500_000  # bytes of a page; pictures that would go beyond are named and left out
@@ -37,7 +40,7 @@ class Section:
     lecture: list[tables.Judged]
     others: list[tables.Judged]  # the marks of the models' other samplers
     cells: list[str]  # the families of the lecture's nine cells
-    charts: list[tuple[str, scatter.Chart]]  # class of the style sheet, chart
+    charts: list[tuple[str, Chart]]  # class of the style sheet, chart
     blocks: list[tables.Block]
     beside: list[tables.Block]
     panels: list[Panel]  # a model's first
@@ -74,19 +77,14 @@ def filled(collected: Collected, version: str) -> str:
 
 
 def templates() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("bench.report"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters["px"] = lambda number: f"{number:.1f}".removesuffix(".0")
-    return environment
+    return templates_of("bench.report", "bench.table")
 
 
 def context(
     environment: Environment, collected: Collected, sections: Sequence[Section], version: str
 ) -> dict[str, Any]:
     """What the page's template is given beside the pictures that it may embed."""
-    style = source(environment, "style.css")
+    style = "\n".join(source(environment, name) for name in ("chart.css", "style.css"))
     script = "\n".join(source(environment, name) for name in (*SCRIPTS, *(["live.js"] if version else [])))
     return {
         "sections": sections,
@@ -102,14 +100,7 @@ def context(
         "version": version,
         "data": data(sections),
         "panel_size": (curves.WIDTH, curves.HEIGHT),
-        "ramp": [scatter.colour(k / 10) for k in range(11)],
-        "radius": scatter.RADIUS,
     }  # fmt: skip
-
-
-def source(environment: Environment, name: str) -> str:
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0]
 
 
 def policy(style: str, script: str, *, served: bool) -> str:
@@ -160,9 +151,7 @@ def section(id: str, title: str, comparison: Comparison) -> Section:
     rows = [(row, of_row(row, each)) for row in table.rows]
     lines = [(line, of_line(line, comparison)) for line in table.lines]
     charts = [
-        (kind, made)
-        for kind, size in (("wide", WIDE), ("narrow", NARROW))
-        if (made := scatter.chart(table, *size)) is not None
+        (kind, made) for kind, size in (("wide", WIDE), ("narrow", NARROW)) if (made := chart(table, *size)) is not None
     ]
     details = {f"{id}-row{k}": shared(row, comparison.place, found) for k, (row, found) in enumerate(rows)} | {
         f"{id}-line{k}": shared(line, comparison.place, found) for k, (line, found) in enumerate(lines)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.table.build import Cell, Table
-from bench.table.columns import BLOCKS, NONE, UNSURE, Column
+from bench.table.columns import BLOCKS, NONE, Column
 from bench.table.figure import Figures
+from bench.table.rules import UNSURE
 from bench.table.text import contenders, figures_grids, heading, parts, sections
 
 SPOKEN = {"✓": ("yes", "yes"), "×": ("no", "no"), UNSURE: ("cannot be told", "unsure"), NONE: ("no mark", "none")}

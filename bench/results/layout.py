@@ -69,3 +69,13 @@ def weights_of(run: Path) -> Path:
 def checkpoints_of(run: Path) -> Path:
     """Return the folder of the checkpoints from which a stopped training resumes, in a run's folder."""
     return run / "checkpoints"
+
+
+def row_files(folder: Path, sampler: str) -> tuple[Path, Path]:
+    """The pictures of a row: its samples, and the pairs nearest to training images."""
+    return row_file(folder, "samples", sampler), row_file(folder, "nearest", sampler)
+
+
+def row_file(folder: Path, kind: str, sampler: str) -> Path:
+    """Where the picture of a kind, "samples" or "nearest", lies of the row with this sampler."""
+    return folder / (f"{kind}.png" if sampler == "default" else f"{kind}-{sampler}.png")

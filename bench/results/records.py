@@ -79,8 +79,8 @@ class Record(BaseModel):
 
     @property
     def finished(self) -> bool:
-        """Whether its command came to the end, where `evaluate_seconds` is written; schemas before 4 do not tell."""
-        return self.evaluate_seconds > 0 or self.schema_version < 4
+        """Whether its command came to the end, where `evaluate_seconds` is written."""
+        return self.evaluate_seconds > 0
 
 
 class Failure(BaseModel):
@@ -115,9 +115,7 @@ def path(results: Path, run_id: str) -> Path:
 
 def write(record: Record, results: Path) -> None:
     """Write a record atomically: no reader and no crash sees half of it."""
-    target = path(results, record.run_id)
-    record.schema_version = SCHEMA  # what is added to an older record is of this schema
-    write_text(target, json.dumps(record.model_dump(), indent=1, sort_keys=True) + "\n")
+    write_text(path(results, record.run_id), json.dumps(record.model_dump(), indent=1, sort_keys=True) + "\n")
 
 
 def write_failure(failure: Failure, results: Path) -> None:
@@ -139,12 +137,13 @@ Kept = TypeVar("Kept", Record, Failure)
 
 
 def load(kind: type[Kept], file: Path) -> Kept:
-    """Load one validated file; RecordError if it is damaged or of a newer schema."""
+    """Load one validated file; RecordError if it is damaged or of another schema."""
     try:
         content = json.loads(file.read_text())
-        if content.get("schema_version", 0) > SCHEMA:
+        if (schema := content.get("schema_version")) != SCHEMA:
             raise RecordError(
-                f"{file}: written by a newer bench (schema {content['schema_version']}, this one reads {SCHEMA})"
+                f"{file}: is of schema {schema}, and this version of bench reads schema {SCHEMA} only; move the file "
+                "away and run `bench train` again, or read it with the version that wrote it"
             )
         return kind(**content)
     except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, TypeError, ValidationError) as error:
@@ -154,7 +153,7 @@ def load(kind: type[Kept], file: Path) -> Kept:
 
 
 def read(file: Path) -> Record:
-    """Load one record; RecordError if it is damaged or of a newer schema."""
+    """Load one record; RecordError if it is damaged or of another schema."""
     return load(Record, file)
 
 

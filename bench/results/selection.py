@@ -198,7 +198,7 @@ def same(what: str, values: Sequence[str], choose: str) -> None:
 
 def describe(machine: dict[str, Any]) -> str:
     """Describe a machine by what a timing depends on."""
-    jobs = f", {machine['jobs']} runs at once" if machine.get("jobs", 1) > 1 else ""
+    jobs = f", {machine['jobs']} runs at once" if machine["jobs"] > 1 else ""
     return f"{machine['gpu'] or machine['cpu']}, {machine['threads']} CPU threads{jobs}"
 
 

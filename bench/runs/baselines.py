@@ -25,7 +25,7 @@ from bench.runs.context import EvaluationContext, protocol
 from bench.runs.evaluate import unmeasured, with_figures
 from bench.runs.plan import missing_metrics
 from bench.runtime.console import console
-from datamodules import ImageDataModule
+from datamodules.base import ImageDataModule
 
 SHARE = 0.1  # share of modes missing, or of images spoiled
 

@@ -13,8 +13,10 @@ from bench.evaluation.keys import key
 from bench.evaluation.protocol import NEIGHBOURS
 from bench.runtime import ranks
 from bench.runtime.console import console
-from datamodules import DATAMODULES, ImageDataModule
-from models import MODELS, GenerativeModel
+from datamodules import DATAMODULES
+from datamodules.base import ImageDataModule
+from models import MODELS
+from models.base import GenerativeModel
 
 SMALLEST_SIDE = 4  # pixels; the classifiers' two poolings leave one of it, and SSIM's window is 3 x 3
 

@@ -22,8 +22,9 @@ from bench.results.identity import run_id
 from bench.results.layout import ResultsFolder
 from bench.runtime.console import Bar, console
 from bench.tracking.session import Session
-from datamodules import ImageDataModule, Mixture
-from models import GenerativeModel
+from datamodules.base import ImageDataModule
+from datamodules.mixtures import Mixture
+from models.base import GenerativeModel
 
 CELLS = 10  # of C_T
 KID_SUBSET = 1000  # images

@@ -18,12 +18,13 @@ from bench.evaluation.scoring import Evaluation
 from bench.evaluation.timing import Timing, hardware, time_sampling
 from bench.plots.sample_pictures import draw_row
 from bench.results import records
+from bench.results.layout import row_files
 from bench.runs.context import EvaluationContext, RunContext, protocol
 from bench.runs.plan import Step
 from bench.runtime import ranks
 from bench.runtime.console import Bar, console
 from bench.runtime.provenance import code_version
-from models import GenerativeModel
+from models.base import GenerativeModel
 
 ROW_STEPS = ("sampler", "metrics", "timing")  # of bench.runs.plan
 
@@ -63,8 +64,8 @@ def evaluate_row(context: RunContext, record: records.Record, name: str, steps: 
     if metrics := [metric for step in steps for metric in step.metrics]:
         evaluated = sample_row(draw, stated, context.config.seed, evaluation, metrics)
         # before the figures are recorded, so that a stop here leaves something missing
-        folder = context.folder.pictures(record.run_id)
-        ranks.on_first(partial(draw_row, evaluated, context.data, name, folder))
+        files = row_files(context.folder.pictures(record.run_id), name)
+        ranks.on_first(partial(draw_row, evaluated, context.data, *files))
         keep(with_figures(result, evaluated, draw.label))
 
 

@@ -18,12 +18,12 @@ from bench.evaluation.png_folder import FORMATS, LOSSY, read_images
 from bench.evaluation.protocol import Protocol
 from bench.plots.sample_pictures import draw_row
 from bench.results import records
-from bench.results.layout import ResultsFolder
+from bench.results.layout import ResultsFolder, row_files
 from bench.runs.build import build_data, check_evaluation, is_images
 from bench.runs.context import CELLS, evaluation_context, protocol
 from bench.runs.evaluate import unmeasured, with_figures
 from bench.runs.plan import missing_metrics
-from bench.runs.reproduce import as_stated, settings, stored_protocol
+from bench.runs.reproduce import settings, stored_protocol
 from bench.runtime.console import Bar, console
 from bench.runtime.locks import exclusive
 from datamodules.folders import list_files
@@ -53,8 +53,6 @@ def evaluate_folder(
     images = read(folder, data.image_shape, config.evaluation.samples)
     evaluation = evaluation_context(config, data, "32-true", stated.cells if stated else CELLS)
     row: dict[str, Any] = {"weights": "none", "sampler": "images", "sampler_settings": {}, "precision": "float32"}
-    reference_set = evaluation.reference_set
-    reference_set = as_stated(reference_set, stated) if stated else reference_set
     row_protocol = dataclasses.replace(stated, **row) if stated else protocol(config, evaluation, **row)
     digest, results = digest_of_tensors({"images": images}), Path(config.results)
     run_id = f"{label}-{data_name}-images"
@@ -72,7 +70,7 @@ def evaluate_folder(
         console.print(f"  [bold]{run_id}[/], missing: {'; '.join(dict.fromkeys(missing.values()))}")
     with Bar(f"evaluate {label}", row_protocol.samples, "images") as bar:
         evaluated = evaluate_images(
-            images, reference_set, row_protocol,
+            images, evaluation.reference_set, row_protocol,
             lambda stage, done, total: bar.advance(done - bar.done) if stage == "features" else None, missing,
         )  # fmt: skip
     result = with_figures(known or unmeasured(row_protocol, evaluation), evaluated, label)
@@ -80,7 +78,7 @@ def evaluate_folder(
         new = records.reference(run_id, label, config.model_dump(), digest, records.OUTSIDE)
         record = records.find(results, run_id) or new
         record.results[row_protocol.fingerprint()] = result
-        draw_row(evaluated, data, "default", ResultsFolder(results).pictures(run_id))
+        draw_row(evaluated, data, *row_files(ResultsFolder(results).pictures(run_id), "default"))
         records.write(record, results)
     console.print(f"  {row_protocol.line()}\n  recorded: {records.path(results, run_id)}; `bench table` has its row")
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from bench.config.schema import Config, samplers
 from bench.evaluation.metrics.registry import METRICS
+from bench.evaluation.tasks.registry import ABILITIES
 from bench.results.records import Record, Result
-from bench.table.abilities import ABILITIES
-from datamodules import DATAMODULES, Mixture
+from datamodules import DATAMODULES
 from models import MODELS
 
 
@@ -35,16 +35,22 @@ class Targets:
     abilities: Mapping[str, str]  # by the ability
 
 
-def plan(config: Config, record: Record | None, targets: Targets | None = None) -> list[Step]:
+def plan(
+    config: Config, record: Record | None, targets: Targets | None = None, abilities: Collection[str] | None = None
+) -> list[Step]:
     """What is left to do of a run, in the order in which it is done.
 
     Without `targets`, before data and model are loaded, results are found by the settings that the configuration
-    names, and what depends on the data is taken from what the record holds under other settings.
+    names, and what depends on the data is taken from what the record holds under other settings. `abilities` are
+    those that the model is known to have; None: its class is imported and asked.
     """
     if record is None:
         return [Step("training", "it is not recorded")]
     steps = [step for name in samplers(config) for step in row_steps(record, name, config, targets)]
-    steps += [Step("ability", f"ability {name} was not measured", name) for name in lacking(record, config, targets)]
+    steps += [
+        Step("ability", f"ability {name} was not measured", name)
+        for name in lacking(record, config, targets, abilities)
+    ]
     return steps if record.finished else [*steps, Step("end", "its evaluation did not come to an end")]
 
 
@@ -106,22 +112,33 @@ def result_of(record: Record, name: str, config: Config, targets: Targets | None
     return max(same, key=lambda result: (len(result.versions), len(result.metrics)), default=None)
 
 
-def lacking(record: Record, config: Config, targets: Targets | None) -> Sequence[str]:
+def lacking(
+    record: Record, config: Config, targets: Targets | None, abilities: Collection[str] | None = None
+) -> Sequence[str]:
     """The abilities that are not recorded under these settings."""
     if targets:
         return [name for name, fingerprint in targets.abilities.items() if fingerprint not in record.abilities]
-    if issubclass(DATAMODULES[config.data["name"]], Mixture):
-        return []
     stated = [ability.protocol for ability in record.abilities.values()]
     known = {protocol["ability"] for protocol in stated}
     samples = {result.protocol["samples"] for result in record.results.values()}
     there = {protocol["ability"] for protocol in stated if same_ability_setting(protocol, config, samples)}
-    model = MODELS[config.model["name"]]
+    offered = offered_by(config) if abilities is None else abilities
     return [
-        name for name, entry in ABILITIES.items()
+        name
+        for name, entry in ABILITIES.items()
         # whether the data have classes to learn is not known here
-        if name not in there and entry.offered_by(model) and (name in known or not entry.labelled)
-    ]  # fmt: skip
+        if name not in there and name in offered and (name in known or not entry.labelled)
+    ]
+
+
+def offered_by(config: Config) -> list[str]:
+    """The abilities of the configured model that its data can be asked for; imports both."""
+    from datamodules.mixtures import Mixture
+
+    if issubclass(DATAMODULES[config.data["name"]], Mixture):
+        return []
+    model = MODELS[config.model["name"]]
+    return [name for name, entry in ABILITIES.items() if entry.offered_by(model)]
 
 
 def same_setting(stated: Mapping[str, Any], config: Config) -> bool:

@@ -14,7 +14,7 @@ from bench.config.schema import Config, ConfigError, check, check_name, samplers
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.evaluate import check_protocol
 from bench.evaluation.protocol import Protocol
-from bench.evaluation.scoring import Evaluation, ReferenceSet
+from bench.evaluation.scoring import Evaluation
 from bench.results import records
 from bench.results.layout import ResultsFolder
 from bench.runs.build import build_data, build_model, load_weights
@@ -24,7 +24,7 @@ from bench.runs.plan import missing_metrics
 from bench.runs.run import run_config
 from bench.runtime.console import console
 from bench.runtime.locks import exclusive
-from datamodules import DataError
+from datamodules.base import DataError
 
 
 def reevaluate(run: str, overrides: Sequence[str]) -> None:
@@ -109,12 +109,6 @@ def settings(stated: Protocol) -> dict[str, Any]:
     return {key: getattr(stated, key) for key in ("samples", "seed", "chunk", "extractor")}
 
 
-def as_stated(reference_set: ReferenceSet, stated: Protocol) -> ReferenceSet:
-    """Return the reference set without held-out images and modes, if an older protocol does not have them."""
-    held_out = reference_set.held_out if stated.held_out_digest else None
-    return dataclasses.replace(reference_set, held_out=held_out, modes=reference_set.modes if stated.modes else None)
-
-
 def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     """Repeat a measurement under a stored protocol; compare its figures with the recorded ones, or record them."""
     allowed = ("results=", "data.root=", "evaluation.extractor_weights=")
@@ -132,9 +126,7 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     model = build_model(config, data.image_shape)
     load_weights(model, weights)
     evaluation = evaluation_context(config, data, "32-true", stated.cells)
-    evaluation = dataclasses.replace(
-        evaluation, precision=stated.precision, reference_set=as_stated(evaluation.reference_set, stated)
-    )
+    evaluation = dataclasses.replace(evaluation, precision=stated.precision)
     own = {"data": config.data["name"], "reference": "train", "weights": "ema" if model.ema_decay else "raw"}
     if wrong := [f"{key}={getattr(stated, key)}, not {value}" for key, value in own.items()
                  if getattr(stated, key) != value]:  # fmt: skip

@@ -28,8 +28,8 @@ from bench.tracking.log import log_record
 from bench.training.callbacks import Diverged
 from bench.training.fit import check_resumable, train
 from bench.training.launch import launch
-from datamodules import ImageDataModule
-from models import GenerativeModel
+from datamodules.base import ImageDataModule
+from models.base import GenerativeModel
 
 
 def run_config(config: Config) -> list[Step]:

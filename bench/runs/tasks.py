@@ -10,15 +10,17 @@ import torch
 from bench.config.schema import Config
 from bench.evaluation.features.extractor import Progress
 from bench.evaluation.features.reference import subset
+from bench.evaluation.tasks.measures import Task
 from bench.evaluation.tasks.probe import BASELINES, baseline_features, probe_accuracies
 from bench.evaluation.tasks.protocol import AbilityProtocol
+from bench.evaluation.tasks.registry import ABILITIES
 from bench.results import records
 from bench.runs.build import is_images
 from bench.runs.context import RunContext
 from bench.runtime.console import Bar, console
-from bench.table.abilities import ABILITIES, Task
-from datamodules import ImageDataModule
-from models import GenerativeModel
+from bench.table.tasks import check_section
+from datamodules.base import ImageDataModule
+from models.base import GenerativeModel
 
 PROBE_SHARE = 5  # training images a probe learns from, for each held-out image it classifies
 MOST_CLASSES = 100  # that a probe distinguishes; the 1000 of Stacked MNIST would take hours
@@ -66,10 +68,12 @@ def protocol(ability: str, config: Config, data: ImageDataModule, weights: str) 
 def task_protocols(config: Config, data: ImageDataModule, model: GenerativeModel) -> dict[str, AbilityProtocol]:
     """Return ability -> protocol for the abilities that the model has and the data allow."""
     weights = "ema" if model.ema_decay else "raw"
+    for name, entry in ABILITIES.items():
+        check_section(name, entry)
     return {
         name: protocol(name, config, data, weights)
         for name, entry in ABILITIES.items()
-        if isinstance(model, entry.protocol) and is_images(data) and (not entry.labelled or learned_from(config, data))
+        if entry.had_by(model) and is_images(data) and (not entry.labelled or learned_from(config, data))
     }
 
 
@@ -82,7 +86,7 @@ def measure_tasks(context: RunContext, record: records.Record, names: Iterable[s
     for name in names:
         entry, stated = ABILITIES[name], protocols[name]
         with Bar(f"{name} {config.model['name']}", entry.passes(model, images), "images") as bar:
-            figures = entry.measure(model, dataclasses.replace(images, progress=advancing(bar)))
+            figures = entry.figures(model, dataclasses.replace(images, progress=advancing(bar)))
         record.abilities[stated.fingerprint()] = records.Ability(protocol=stated.to_dict(), figures=figures)
         records.write(record, context.folder.root)
 

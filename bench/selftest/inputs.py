@@ -19,7 +19,8 @@ from bench.evaluation.metrics.feature_sets import Modes
 from bench.evaluation.protocol import Protocol
 from bench.evaluation.scoring import Evaluation, ReferenceSet
 from bench.runs import context as standard
-from datamodules import DATAMODULES, ImageDataModule
+from datamodules import DATAMODULES
+from datamodules.base import ImageDataModule
 
 SEED = 0
 SAMPLES, TRIPLES, POINTS = 1000, 500, 2000  # evaluated of digits, of Stacked MNIST, of the plane

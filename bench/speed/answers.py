@@ -22,7 +22,6 @@ class Answer:
     high: float | None = None
     target: float | None = None  # the least that the ratio should be
     note: str = ""
-    bound: bool = False  # whether the ratio is only known to be no less
 
     @property
     def met(self) -> bool | None:

@@ -8,9 +8,8 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from bench.training.callbacks import ema
-from datamodules import BatchStream
-from models import GenerativeModel
-from models.base import LOG_EVERY
+from datamodules.stream import BatchStream
+from models.base import LOG_EVERY, GenerativeModel
 from models.gan import GAN
 from models.losses import discriminator_non_saturating, generator_non_saturating
 

@@ -12,24 +12,19 @@ from bench.config.paths import check_results
 from bench.config.schema import ConfigError, check_name
 from bench.runtime.console import Bar, console
 from bench.speed import report
+from bench.speed.answers import Answer
 
 QUESTIONS = {  # file of this folder -> what it asks
+    "startup": "commands from start to end, and training to its first batch, beside importing torch",
     "training": "a training step beside other libraries'",
-    "quality": "seconds of training to a given FID beside other libraries' trainers",
     "sampling": "a sampling step beside the bare network and diffusers' pipeline",
-    "loop": "Lightning's loop beside a bare one",
-    "pipeline": "making batches beside torchvision's DataLoader",
     "evaluation": "FID, precision, recall and coverage beside torch-fidelity and prdc",
-    "memory": "peak memory beside other libraries'",
-    "processes": "two processes beside one",
-    "growth": "how cost grows with pixels, batch, weights and samples",
+    "loop": "Lightning's loop beside a bare one",
 }
 NEEDS = {  # modules of other libraries
-    "training": ("diffusers", "denoising_diffusion_pytorch", "pythae"),
-    "quality": ("diffusers", "denoising_diffusion_pytorch"),
+    "training": ("diffusers", "pythae"),
     "sampling": ("diffusers",),
     "evaluation": ("pytorch_fid", "prdc"),
-    "memory": ("diffusers", "denoising_diffusion_pytorch", "pythae", "prdc"),
 }
 UNITS = 1000  # of a question's bar
 
@@ -58,7 +53,7 @@ def speed(words: Sequence[str]) -> None:
     console.print(f"written: {folder / report.JSON}, {folder / report.MARKDOWN}", markup=False)
 
 
-def measured(name: str) -> list[object]:
+def measured(name: str) -> list[Answer]:
     """What the question's file measures here and now."""
     done = 0.0
     with Bar(name, UNITS, "‰") as bar:
@@ -68,5 +63,5 @@ def measured(name: str) -> list[object]:
             done = min(1.0, done + share)
             bar.advance(round(UNITS * done) - bar.done)
 
-        found: list[object] = import_module(f"bench.speed.{name}").measure(tick)
+        found: list[Answer] = import_module(f"bench.speed.{name}").measure(tick)
         return found

@@ -23,6 +23,7 @@ from bench.evaluation.metrics.intervals import groups
 from bench.evaluation.metrics.registry import METRICS
 from bench.evaluation.protocol import Protocol
 from bench.speed.answers import Answer, Tick, answer, interleave
+from datamodules import DATAMODULES
 
 IMAGES = 10_000
 ROUNDS = 3
@@ -45,20 +46,18 @@ class Images(Dataset[Tensor]):
 
 def two_sets(n: int) -> tuple[Tensor, Tensor]:
     """n real images, and n held-out ones moved by three pixels, as samples that are neither right nor hopeless."""
-    from datamodules import DATAMODULES  # brings Lightning, which other libraries' processes are to do without
-
     data = DATAMODULES["mnist"]()
     data.setup()
     return data.train_images[:n], data.test_images[:n].roll(1, 3).contiguous()
 
 
-def feature_sets(generated: Tensor, reference: Tensor, moments: Moments | None = None) -> FeatureSets:
-    """Features as metrics compare them, under a protocol that nobody will read; `moments` of the reference if known."""
+def feature_sets(generated: Tensor, reference: Tensor) -> FeatureSets:
+    """Features as metrics compare them, under a protocol that nobody will read."""
     n = len(generated)
     protocol = Protocol(
         data="mnist", extractor="mnist-cnn", extractor_digest="0", reference_digest="0", samples=n, seed=0, chunk=250,
     )  # fmt: skip
-    return FeatureSets(generated, reference, moments or Moments.from_features(reference), protocol, groups(n, 0))
+    return FeatureSets(generated, reference, Moments.from_features(reference), protocol, groups(n, 0))
 
 
 def ours(generated: Tensor, reference: Tensor) -> dict[str, float]:

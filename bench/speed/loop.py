@@ -13,7 +13,7 @@ from bench.runs.build import build_model
 from bench.speed.answers import Answer, Tick, quartiles
 from bench.speed.bare import BareLoop
 from bench.speed.turns import ENDLESS, compare, trimmed_mean
-from datamodules import ImageDataModule
+from datamodules.base import ImageDataModule
 from models import MODELS
 
 SECONDS, TURNS = 0.3, 20

@@ -18,21 +18,19 @@ from bench.results import records
 from bench.runtime.files import write_text
 from bench.runtime.provenance import code_version, library_versions
 from bench.speed.answers import Answer
-from bench.speed.growth import Growth
 
 JSON, MARKDOWN = "SPEED.json", "SPEED.md"
-PEERS = ("diffusers", "denoising-diffusion-pytorch", "pythae", "torch-fidelity", "prdc", "pytorch-fid", "torchvision")
+PEERS = ("diffusers", "pythae", "torch-fidelity", "prdc", "pytorch-fid", "torchvision")
 HEAD = ["what", "beside", "unit", "ours", "theirs", "ratio", "middle half", "target", "note"]
 MARKS = {True: "✓", False: "×", None: ""}
 Chapter = dict[str, Any]  # what one question's measurement gave, and where
 
 
-def chapter(found: Sequence[object]) -> Chapter:
-    """Answers or growths of a measurement that ended now on this machine."""
+def chapter(found: Sequence[Answer]) -> Chapter:
+    """Answers of a measurement that ended now on this machine."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return {
-        "answers": [dataclasses.asdict(one) for one in found if isinstance(one, Answer)],
-        "growth": [dataclasses.asdict(one) for one in found if isinstance(one, Growth)],
+        "answers": [dataclasses.asdict(one) for one in found],
         "hardware": hardware(device),
         "libraries": {**library_versions(), **{name: number for name in PEERS if (number := installed(name))}},
         "code": code_version(),
@@ -56,7 +54,7 @@ def read(folder: Path) -> dict[str, Chapter]:
     try:
         chapters: dict[str, Chapter] = json.loads(file.read_text())
         for one in chapters.values():
-            answers(one), growths(one)
+            answers(one)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise records.RecordError(f"{file}: not what `bench speed` writes ({error}); move it away") from None
     return chapters
@@ -64,10 +62,6 @@ def read(folder: Path) -> dict[str, Chapter]:
 
 def answers(chapter: Chapter) -> list[Answer]:
     return [Answer(**one) for one in chapter["answers"]]
-
-
-def growths(chapter: Chapter) -> list[Growth]:
-    return [Growth(**one) for one in chapter["growth"]]
 
 
 def write(chapters: Mapping[str, Chapter], folder: Path) -> None:
@@ -78,10 +72,9 @@ def write(chapters: Mapping[str, Chapter], folder: Path) -> None:
 
 def cells(one: Answer) -> list[str]:
     """A line of the table under HEAD."""
-    sign = "≥ " if one.bound else ""
     middle = "" if one.low is None or one.high is None else f"{figure(one.low)}–{figure(one.high)}"
     target = "" if one.target is None else f"{MARKS[one.met]} {one.target:.3g}"
-    values = [figure(one.ours), figure(one.theirs), f"{sign}{figure(one.ratio)}"]
+    values = [figure(one.ours), figure(one.theirs), figure(one.ratio)]
     return [one.what, one.against, one.unit, *values, middle, target, one.note]
 
 
@@ -89,18 +82,9 @@ def figure(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def growth_cells(one: Growth) -> list[str]:
-    """A line of the second table: what, by what, the costs at the sizes, the exponent."""
-    costs = ", ".join(f"{figure(size)}: {figure(cost)}" for size, cost in zip(one.sizes, one.costs, strict=True))
-    return [one.what, one.by, costs, f"{one.exponent:.2f}"]
-
-
 def markdown(chapters: Mapping[str, Chapter]) -> str:
-    """A table of all answers, one of how cost grows, and where each was measured."""
+    """A table of all answers, and where each was measured."""
     lines = grid(HEAD, [cells(one) for part in chapters.values() for one in answers(part)])
-    grown = [growth_cells(one) for part in chapters.values() for one in growths(part)]
-    if grown:
-        lines += ["", *grid(["cost", "by", "size: cost", "exponent"], grown)]
     places: dict[str, list[str]] = {}
     for name, part in chapters.items():
         places.setdefault(place(part), []).append(name)
@@ -118,7 +102,7 @@ def place(chapter: Chapter) -> str:
 
 def grid(head: list[str], rows: list[list[str]]) -> list[str]:
     """Lines of a Markdown table, its numbers on the right."""
-    right = {"ours", "theirs", "ratio", "middle half", "target", "exponent"}
+    right = {"ours", "theirs", "ratio", "middle half", "target"}
     rule = "|".join("--:" if name in right else ":--" for name in head)
     return [f"| {' | '.join(head)} |", f"|{rule}|", *(f"| {' | '.join(row)} |" for row in rows)]
 
@@ -140,11 +124,6 @@ def show(chapters: Mapping[str, Chapter], console: Console) -> None:
             for one in found:
                 if one.note:
                     console.print(f"  {one.what}, {one.against}: {one.note}", style="dim", markup=False)
-        if grown := growths(part):
-            table = Table("cost", "by", "size: cost", "exponent", title=name)
-            for growth in grown:
-                table.add_row(*growth_cells(growth))
-            console.print(table)
     console.print(
         "Ratios: more is better for us; the middle half of the rounds shows the machine's noise.", style="dim"
     )

@@ -1,8 +1,8 @@
 """How fast is a training step beside those of other libraries? In images a second, on the same images.
 
-The networks of the DDPMs have the same stages and within 3% as many weights (652,740 of ours, 634,273 of diffusers,
-646,685 of denoising-diffusion-pytorch); pythae trains networks of ours. Each rival runs in float32, and in bfloat16 too
-where the machine computes in it: its better one counts. Ours runs as `bench train` runs it.
+The networks of the DDPMs have the same stages and within 3% as many weights (652,740 of ours, 634,273 of diffusers);
+pythae trains networks of ours. diffusers runs in float32, and in bfloat16 too where the machine computes in it: its
+better one counts. Ours runs as `bench train` runs it.
 """
 
 import tempfile
@@ -20,7 +20,7 @@ from bench.config.schema import Config
 from bench.runs.build import build_model
 from bench.speed.answers import Answer, Tick, quartiles
 from bench.speed.turns import ENDLESS, Rival, Speeds, compare, trimmed_mean
-from datamodules import ImageDataModule
+from datamodules.base import ImageDataModule
 
 SECONDS, TURNS = 1.0, 8
 DDPM_TARGET = {"cpu": 2.0, "cuda": 1.3}
@@ -44,12 +44,6 @@ def diffusers(config: Config, folder: Path, bf16: bool, data: ImageDataModule, t
     return Diffusers(data.train_images, config.model["channels"], config.train.batch, device, bf16)
 
 
-def denoising_diffusion(config: Config, folder: Path, bf16: bool, data: ImageDataModule, trainer: L.Trainer) -> Rival:
-    from bench.speed.peers.denoising_diffusion import DenoisingDiffusion
-
-    return DenoisingDiffusion(data.train_images, folder, config.train.batch, 1, 50, bf16)
-
-
 def pythae(config: Config, folder: Path, bf16: bool, data: ImageDataModule, trainer: L.Trainer) -> Rival:
     from bench.speed.peers.pythae import Pythae
 
@@ -64,7 +58,6 @@ def measure(tick: Tick) -> list[Answer]:
     """An answer for each rival."""
     rows = [
         ("training ddpm", ["model=ddpm"], "diffusers", diffusers, None),
-        ("training ddpm", ["model=ddpm"], "denoising-diffusion-pytorch", denoising_diffusion, None),
         *((what, words, "pythae", pythae, AUTOENCODER_TARGET) for what, words in AUTOENCODERS.values()),
     ]
     return [against(*row, tick=lambda share: tick(share / len(rows))) for row in rows]

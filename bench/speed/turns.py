@@ -26,8 +26,8 @@ from bench.runtime.signals import Terminated
 from bench.training.callbacks import callback
 from bench.training.checkpoints import Checkpoints
 from bench.training.fit import SECONDS_BETWEEN_CHECKPOINTS, build_trainer
-from datamodules import ImageDataModule
-from models import GenerativeModel
+from datamodules.base import ImageDataModule
+from models.base import GenerativeModel
 
 ENDLESS = 10**9  # images
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from bench.results.identity import described, identity, training_seed
 from bench.results.records import Record
-from bench.table.columns import BOUNDS, SET
+from bench.table.columns import EVERY
 from bench.table.figure import UNBOUNDED, Figure, Figures, mean
 
 
@@ -33,7 +33,7 @@ def seeds(records: Sequence[Record]) -> int:
 
 
 def over_seeds(each: Sequence[Figures]) -> Figures:
-    """The one training's own figures; of several the means of what all have, those of what is SET without intervals."""
+    """The one training's own figures; of several the means of what all have, without intervals where nothing varies."""
     if len(each) == 1:
         return dict(each[0])
     keys = [key for key in each[0] if all(key in one for one in each)]
@@ -42,5 +42,6 @@ def over_seeds(each: Sequence[Figures]) -> Figures:
 
 def aggregate(key: str, values: Sequence[float]) -> Figure:
     """The mean of one figure over training seeds."""
-    over = mean(values, BOUNDS.get(key, UNBOUNDED))
-    return Figure(over.value) if key in SET else over
+    column = EVERY.get(key)
+    over = mean(values, column.bounds if column else UNBOUNDED)
+    return over if column is None or column.varies else Figure(over.value)

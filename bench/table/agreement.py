@@ -7,7 +7,8 @@ model of a family need have all its ticks.
 from dataclasses import dataclass
 
 from bench.table.build import Cell, Table, speaks
-from bench.table.columns import FAMILIES, NONE, Rule
+from bench.table.columns import NONE
+from bench.table.rules import FAMILIES, Rule
 from bench.table.text import Grid
 
 TITLE = "The lecture's nine cells"

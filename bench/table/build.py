@@ -11,8 +11,9 @@ from pathlib import Path
 from bench.results.records import FLOOR, Record, failures
 from bench.results.selection import ability_protocols, comparable, protocols
 from bench.table.aggregate import names
-from bench.table.columns import BASELINES, FAMILIES, NONE, POINT_RULES, REFERENCE, RULES, UNSURE, Baseline, Rule
+from bench.table.columns import NONE
 from bench.table.rows import Row, gather
+from bench.table.rules import BASELINES, FAMILIES, POINT_RULES, REFERENCE, RULES, UNSURE, Baseline, Rule
 from bench.table.tasks import Line, lines
 
 

@@ -1,34 +1,29 @@
-"""The table as data: what stands in its columns, the rules of its marks, and the lecture's own marks."""
+"""The table's columns as data: all that is known of each figure, in one place."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from fractions import Fraction
 
+from bench.evaluation.metrics.registry import METRICS
 from bench.table.figure import UNBOUNDED, Bounds, Figure
 
-FAMILIES = {"autoregressive-vae": "Autoregressive, VAEs", "gan": "GANs", "diffusion": "Diffusion models"}
-# compared with in the figures, and no line of the lecture's table
-REFERENCE = {"autoencoder": "Autoencoders", "outside": "Other programs"}
-BASELINES = {  # records of family "data", by their model's name: what they are called
-    "held-out": "held-out images",
-    "class-missing": "held-out, 1 in 10 classes missing",
-    "one-in-ten-spoiled": "held-out, 1 in 10 images spoiled",
-}
-
-UNSURE = "≈"  # the figure and the rule's bar are not distinguishable
 NONE = "–"  # nothing was measured
 SIGNIFICANT = "three significant digits"
-# without an interval over seeds: what the settings and the held-out images give alone, and what is an error itself
-SET = ("nfe", "parameters", "images_seen", "features", "psnr_noisy", "ssim_noisy", "standard_error")
-TIMES = ("seconds_per_100", "images_per_second", "latency_ms", "peak_memory_mb")  # of sampling: depend on the machine
+ONE = Fraction(1)
 SHARE, POSITIVE = (0.0, 1.0), (0.0, math.inf)
 
 
 @dataclass(frozen=True)
 class Column:
-    """A figure: its key, its heading, how it is printed and which way is better ("" where neither is).
+    """All that is known of a figure.
 
-    bounds: what the true figure cannot leave, in the column's unit.
+    key: its name in records and files. heading: in tables. form: how it is printed, a format or SIGNIFICANT.
+    better: "lower", "higher" or "" where neither is. bounds: what the true figure cannot leave, in the column's unit.
+    scale: the column's figure over the record's. about: what it is and where it comes from, in a clause.
+    group: of W&B's summary, in which it stands as "group/key"; "" where it is not sent there.
+    varies: whether it varies between training seeds; False of what settings and held-out images give alone, and of
+    what is an error itself. machine: "sampling" or "training" of a time or a memory of that, which compares on one
+    machine only.
     """
 
     key: str
@@ -36,6 +31,11 @@ class Column:
     form: str
     better: str = ""
     bounds: Bounds = UNBOUNDED
+    scale: Fraction = ONE
+    about: str = ""
+    group: str = ""
+    varies: bool = True
+    machine: str = ""
 
     def show(self, figure: Figure | None) -> str:
         """`value ± half` where the interval is symmetric, `value (low – high)` where it is not."""
@@ -55,114 +55,74 @@ class Column:
         return shown if not value or float(shown.replace(",", "")) else f"{value:.1g}"  # a small figure is not 0
 
 
+def of_metric(key: str, heading: str, form: str, bounds: Bounds, group: str, scale: Fraction = ONE) -> Column:
+    """The column of a metric, whose direction and source stand in METRICS."""
+    metric = METRICS[key]
+    better = "" if metric.direction == "neither" else metric.direction
+    return Column(key, heading, form, better, bounds, scale, metric.source, group)
+
+
 QUALITY = (
-    Column("fid", "FID", ".2f", "lower", POSITIVE),
-    Column("kid", "KID × 1000", ".2f", "lower"),
-    Column("precision", "precision", ".3f", "higher", SHARE),
-    Column("recall", "recall", ".3f", "higher", SHARE),
-    Column("density", "density", ".3f", "higher", POSITIVE),
-    Column("coverage", "coverage", ".3f", "higher", SHARE),
-    Column("modes", "modes", SIGNIFICANT, "higher", POSITIVE),
-    Column("mode_kl", "mode KL", ".3f", "lower", POSITIVE),
-    Column("high_quality", "high quality", ".3f", "higher", SHARE),
-    Column("class_entropy", "class entropy", ".3f", "higher", POSITIVE),
-    Column("inception_score", "IS", ".2f", "higher", (1.0, math.inf)),
-    Column("vendi", "Vendi", ".2f", "higher", (1.0, math.inf)),
-    Column("c_t", "C_T", ".1f"),
-    Column("near_copies", "near-copies, × expected", ".2f", "", POSITIVE),
-    Column("aligned_copies", "aligned near-copies, × expected", ".2f", "", POSITIVE),
-    Column("exact_copies", "exact copies", SIGNIFICANT, "", POSITIVE),
+    of_metric("fid", "FID", ".2f", POSITIVE, "quality"),
+    of_metric("kid", "KID × 1000", ".2f", UNBOUNDED, "quality", scale=Fraction(1000)),
+    of_metric("precision", "precision", ".3f", SHARE, "quality"),
+    of_metric("recall", "recall", ".3f", SHARE, "coverage"),
+    of_metric("density", "density", ".3f", POSITIVE, "quality"),
+    of_metric("coverage", "coverage", ".3f", SHARE, "coverage"),
+    of_metric("modes", "modes", SIGNIFICANT, POSITIVE, "coverage"),
+    of_metric("mode_kl", "mode KL", ".3f", POSITIVE, "coverage"),
+    of_metric("high_quality", "high quality", ".3f", SHARE, "quality"),
+    of_metric("class_entropy", "class entropy", ".3f", POSITIVE, "coverage"),
+    of_metric("inception_score", "IS", ".2f", (1.0, math.inf), "quality"),
+    of_metric("vendi", "Vendi", ".2f", (1.0, math.inf), "coverage"),
+    of_metric("c_t", "C_T", ".1f", UNBOUNDED, "quality"),
+    of_metric("near_copies", "near-copies, × expected", ".2f", POSITIVE, "quality"),
+    of_metric("aligned_copies", "aligned near-copies, × expected", ".2f", POSITIVE, "quality"),
+    of_metric("exact_copies", "exact copies", SIGNIFICANT, POSITIVE, "quality"),
 )
 COST = (
-    Column("nfe", "NFE", ".0f", "lower", POSITIVE),
-    Column("seconds_per_100", "s / 100 images", SIGNIFICANT, "lower", POSITIVE),
-    Column("images_per_second", "images/s", ",.0f", "higher", POSITIVE),
-    Column("latency_ms", "one image, ms", SIGNIFICANT, "lower", POSITIVE),
-    Column("peak_memory_mb", "sampling peak, MB", ",.0f", "lower", POSITIVE),
-    Column("parameters", "weights, M", ".2f", "", POSITIVE),
-    Column("images_seen", "images seen, k", ",.0f", "", POSITIVE),
-    Column("train_minutes", "training, min", ".1f", "", POSITIVE),
-)
+    Column(
+        "nfe", "NFE", ".0f", "lower", POSITIVE,
+        about="forward calls of the network for one call of sample, counted by a hook", group="speed", varies=False,
+    ),
+    Column(
+        "seconds_per_100", "s / 100 images", SIGNIFICANT, "lower", POSITIVE,
+        about="median over repeated calls after a warm-up, the device synchronised", group="speed", machine="sampling",
+    ),
+    Column(
+        "images_per_second", "images/s", ",.0f", "higher", POSITIVE,
+        about="from the same calls as the seconds for 100 images", group="speed", machine="sampling",
+    ),
+    Column(
+        "latency_ms", "one image, ms", SIGNIFICANT, "lower", POSITIVE, Fraction(1000),
+        about="median time for one image alone", group="speed", machine="sampling",
+    ),
+    Column(
+        "peak_memory_mb", "sampling peak, MB", ",.0f", "lower", POSITIVE,
+        about="greatest memory while sampling, in units of 2^20 bytes", group="cost", machine="sampling",
+    ),
+    Column(
+        "parameters", "weights, M", ".2f", "", POSITIVE, Fraction(1, 10**6),
+        about="trainable parameters of the whole model, in millions", group="cost", varies=False,
+    ),
+    Column(
+        "images_seen", "images seen, k", ",.0f", "", POSITIVE, Fraction(1, 1000),
+        about="the training's budget, in thousands of images", group="cost", varies=False,
+    ),
+    Column(
+        "train_minutes", "training, min", ".1f", "", POSITIVE, Fraction(1, 60),
+        about="wall-clock of the training alone, in minutes", group="cost", machine="training",
+    ),
+)  # fmt: skip
 BIAS = (
-    Column("fid_quarter", "FID, n/4", ".2f", "lower", POSITIVE),
-    Column("fid_half", "FID, n/2", ".2f", "lower", POSITIVE),
-    Column("fid", "FID, n", ".2f", "lower", POSITIVE),
-    Column("fid_infinity", "FID∞", ".2f", "lower"),
+    Column("fid_quarter", "FID, n/4", ".2f", "lower", POSITIVE, about="FID of the first quarter of the samples"),
+    Column("fid_half", "FID, n/2", ".2f", "lower", POSITIVE, about="FID of the first half of the samples"),
+    of_metric("fid", "FID, n", ".2f", POSITIVE, "quality"),
+    of_metric("fid_infinity", "FID∞", ".2f", UNBOUNDED, ""),
 )
 BLOCKS = {"Quality and coverage": QUALITY, "FID by the number of samples": BIAS, "Cost": COST}
 BY_KEY = {column.key: column for column in (*BIAS, *QUALITY, *COST)}
 COLUMNS = tuple(BY_KEY.values())
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """A bar that no model moves: the figure of real images, times a factor, under the same protocol."""
-
-    name: str  # of BASELINES
-    factor: float = 1.0
-
-
-@dataclass(frozen=True)
-class Fastest:
-    """A bar where real images have no figure: a factor times the least figure of a headline row."""
-
-    factor: float
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A row of the lecture's table: ✓ where a model's figures are not worse than a bar's, × where they are.
-
-    UNSURE where Welch's 95% interval of a figure's difference from the bar holds 0, or the keys do not agree.
-    """
-
-    title: str
-    keys: tuple[str, ...]
-    bar: Baseline | Fastest
-    lecture: dict[str, str]
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        return tuple(BY_KEY[key] for key in self.keys)
-
-    def mark(self, figures: Sequence[Figure], bars: Sequence[Figure]) -> str:
-        """✓, × or UNSURE; figures and bars in the order of the keys."""
-        pairs = zip(self.columns, figures, bars, strict=True)
-        marks = {decision(figure, bar, column.better) for column, figure, bar in pairs}
-        return marks.pop() if len(marks) == 1 else UNSURE
-
-    def at(self, factor: float) -> "Rule":
-        """The rule with its bar's factor at another value."""
-        return replace(self, bar=replace(self.bar, factor=factor))
-
-
-def decision(figure: Figure, bar: Figure, better: str) -> str:
-    """✓ where the figure is as good as the bar or better, × where it is worse, UNSURE where chance may be either."""
-    if figure.differs(bar) is False and figure.difference(bar).interval != (0.0, 0.0):
-        return UNSURE
-    return "✓" if figure.value == bar.value or (figure.value > bar.value) == (better == "higher") else "×"
-
-
-LECTURE = {
-    "Mode coverage / diversity": {"autoregressive-vae": "✓", "gan": "×", "diffusion": "✓"},
-    "Fast sampling": {"autoregressive-vae": "✓", "gan": "✓", "diffusion": "×"},
-    "High-quality samples": {"autoregressive-vae": "×", "gan": "✓", "diffusion": "✓"},
-}
-COVERAGE, SPEED, SHARPNESS = LECTURE
-FAST = Rule(SPEED, ("seconds_per_100",), Fastest(10.0), LECTURE[SPEED])
-RULES = (
-    Rule(COVERAGE, ("coverage",), Baseline("class-missing"), LECTURE[COVERAGE]),
-    FAST,
-    Rule(SHARPNESS, ("precision",), Baseline("one-in-ten-spoiled"), LECTURE[SHARPNESS]),
-)
-# Points whose density is known need no features: FID of two coordinates sees little more than the mixture's outline.
-POINT_RULES = (
-    Rule(COVERAGE, ("modes",), Baseline("held-out", 0.9), LECTURE[COVERAGE]),
-    FAST,
-    Rule(SHARPNESS, ("high_quality",), Baseline("held-out", 0.9), LECTURE[SHARPNESS]),
-)
-SPEED_FACTORS = (3.0, 5.0, 10.0, 20.0, 50.0)  # at which the sensitivity block makes the marks again
-BASELINE_FACTORS = (0.8, 0.9, 1.0, 1.1, 1.25)  # of the rule's own
 
 
 @dataclass(frozen=True)
@@ -180,12 +140,12 @@ SECTIONS = (
     Section(
         "compression", "Reconstruction and features", "model",
         (
-            Column("mse", "MSE × 1000", SIGNIFICANT, "lower", POSITIVE),
+            Column("mse", "MSE × 1000", SIGNIFICANT, "lower", POSITIVE, Fraction(1000)),
             Column("psnr", "PSNR, dB", ".1f", "higher"),
             Column("ssim", "SSIM", ".3f", "higher", (-1.0, 1.0)),
             Column("linear_probe", "linear probe", ".3f", "higher", SHARE),
             Column("knn", "5-NN", ".3f", "higher", SHARE),
-            Column("features", "features", ",.0f", "", POSITIVE),
+            Column("features", "features", ",.0f", "", POSITIVE, varies=False),
         ),
         "Held-out images through the model and back, pixels in [0, 1]; the share of held-out images whose class a "
         "logistic regression and the five nearest training images find from the model's frozen features",
@@ -194,19 +154,30 @@ SECTIONS = (
         "likelihood", "Bits/dim", "model: bound",
         (
             Column("bits_per_dim", "bits/dim", ".3f", "lower", POSITIVE),
-            Column("standard_error", "standard error", ".3f", "", POSITIVE),
+            Column("standard_error", "standard error", ".3f", "", POSITIVE, varies=False),
         ),
         "Upper bounds on -log2 p(x) a dimension of held-out 8-bit images; an exact likelihood is its own bound",
     ),
     Section(
         "denoising", "Denoising", "model: noise",
         (
-            Column("psnr_noisy", "PSNR before, dB", ".1f"),
+            Column("psnr_noisy", "PSNR before, dB", ".1f", varies=False),
             Column("psnr", "PSNR after, dB", ".1f", "higher"),
-            Column("ssim_noisy", "SSIM before", ".3f", "", (-1.0, 1.0)),
+            Column("ssim_noisy", "SSIM before", ".3f", "", (-1.0, 1.0), varies=False),
             Column("ssim", "SSIM after", ".3f", "higher", (-1.0, 1.0)),
         ),
         "Held-out images with noise, before and after the model took it away",
     ),
 )  # fmt: skip
-BOUNDS = {column.key: column.bounds for columns in (COLUMNS, *(one.columns for one in SECTIONS)) for column in columns}
+EVERY = {column.key: column for columns in (COLUMNS, *(section.columns for section in SECTIONS)) for column in columns}
+
+
+def in_units(key: str, figure: Figure) -> Figure:
+    """A recorded figure in its column's unit and within its bounds; as it is where it has no column."""
+    column = EVERY.get(key)
+    return figure if column is None else figure.scaled(column.scale).within(column.bounds)
+
+
+def keys_on(machine: str) -> tuple[str, ...]:
+    """The figures that compare on one machine only: of "sampling" or of "training"."""
+    return tuple(column.key for column in COLUMNS if column.machine == machine)

@@ -12,15 +12,16 @@ from bench.evaluation.protocol import Protocol, difference
 from bench.results.records import Record
 from bench.results.selection import describe, narrowed, recorded
 from bench.table.aggregate import names
-from bench.table.columns import COLUMNS, NONE, SECTIONS, TIMES, UNSURE, Column
+from bench.table.columns import COLUMNS, NONE, SECTIONS, Column, keys_on
 from bench.table.describe import settings
 from bench.table.figure import Figure, Figures
 from bench.table.rows import Row, gather
+from bench.table.rules import UNSURE
 from bench.table.tasks import lines
 from bench.table.terminal import listed
 from bench.table.text import Grid, heading
 
-ON_ONE_MACHINE = (*TIMES, "train_minutes")  # figures that compare only there
+ON_ONE_MACHINE = (*keys_on("sampling"), *keys_on("training"))  # figures that compare only there
 
 
 def compare(first: str, second: str, overrides: Sequence[str]) -> None:

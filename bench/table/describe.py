@@ -5,7 +5,7 @@ from typing import Any
 from bench.evaluation.protocol import Protocol
 from bench.results.records import FLOOR, Record
 from bench.results.selection import describe
-from bench.table.columns import FAMILIES, REFERENCE
+from bench.table.rules import FAMILIES, REFERENCE
 
 PAGES = FAMILIES | REFERENCE | {FLOOR: "references"}
 
@@ -28,7 +28,7 @@ def said(record: Record) -> dict[str, str]:
         + ", ".join(f"{name} {version}" for name, version in record.libraries.items()),
     }
     if record.images_seen:
-        processes = record.hardware.get("processes", 1)
+        processes = record.hardware["processes"]
         facts["training"] = (
             f"{record.images_seen:,} images in batches of {config['train']['batch']}, seed {config['seed']}: "
             f"{record.train_seconds / 60:.1f} min on {describe(record.hardware)}"

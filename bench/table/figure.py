@@ -7,6 +7,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import lru_cache
 
 NEAR = 1e-6  # of a half width: ends as far apart as this from symmetric ones are symmetric up to rounding
@@ -49,10 +50,13 @@ class Figure:
         below, above, half = self.value - low, high - self.value, (high - low) / 2
         return half if abs(above - below) <= NEAR * half + 1e-12 * abs(self.value) else None
 
-    def scaled(self, factor: float) -> "Figure":
-        """The figure in another unit, or a multiple of it; factor > 0."""
-        ends = [None if one is None else factor * one for one in (self.low, self.high, self.error)]
-        return Figure(factor * self.value, ends[0], ends[1], self.freedom, ends[2])
+    def scaled(self, factor: Fraction | float) -> "Figure":
+        """The figure in another unit, or a multiple of it; factor > 0, and 1 leaves it as it is."""
+        if factor == 1:
+            return self
+        times, over = (factor.numerator, factor.denominator) if isinstance(factor, Fraction) else (factor, 1)
+        ends = [None if end is None else end * times / over for end in (self.low, self.high, self.error)]
+        return Figure(self.value * times / over, ends[0], ends[1], self.freedom, ends[2])
 
     def within(self, bounds: Bounds) -> "Figure":
         """The figure with its interval cut at bounds that its true value cannot leave; its standard error stays."""

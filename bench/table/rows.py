@@ -6,16 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.evaluation.metrics.intervals import GROUPS
-from bench.evaluation.protocol import ROW_FIELDS, Protocol
+from bench.evaluation.protocol import GROUPS, ROW_FIELDS, Protocol
 from bench.results.identity import headline, identity
 from bench.results.records import FLOOR, OUTSIDE, Record, Result
 from bench.results.selection import describe
 from bench.table.aggregate import over_seeds, seeds
-from bench.table.columns import BASELINES, BOUNDS, TIMES
-from bench.table.figure import UNBOUNDED, Figure, Figures
+from bench.table.columns import in_units, keys_on
+from bench.table.figure import Figure, Figures
+from bench.table.rules import BASELINES
 
 Group = Sequence[tuple[Record, Result]]  # what one row is made of
+TIMED = ("nfe", "seconds_per_100", "images_per_second", "peak_memory_mb", "latency")  # of a timing
+COLUMN_OF = {"latency": "latency_ms"}
 OF_FID = ("fid_quarter", "fid_half")  # figures of fewer samples, of FID's version
 
 
@@ -97,7 +99,7 @@ def merge(group: Group, model: str, name: str, headline: bool) -> Row:
     versions, missing = comparable_metrics(group)
     machines = sorted({describe(result.hardware) for _, result in group if result.timing})
     trained = sorted({describe(record.hardware) for record, _ in group if record.hardware})
-    dropped = {*(TIMES if len(machines) > 1 else ()), *(("train_minutes",) if len(trained) > 1 else ())}
+    dropped = {*(keys_on("sampling") if len(machines) > 1 else ()), *(keys_on("training") if len(trained) > 1 else ())}
     missing += [f"timings: the seeds were timed on {' and on '.join(machines)}"] if len(machines) > 1 else []
     missing += [f"training time: the seeds were trained on {' and on '.join(trained)}"] if len(trained) > 1 else []
     each = [figures(*pair, versions) for pair in group]
@@ -143,30 +145,27 @@ def figures(record: Record, result: Result, versions: Mapping[str, int]) -> Figu
         found |= {key: Figure(fid) for key, (_, fid) in zip(OF_FID, sorted(result.fid_by_count.items()), strict=False)}
     found |= timings(result.timing)
     if record.images_seen:
-        found["parameters"] = Figure(record.parameters / 1e6)
-        found["images_seen"] = Figure(record.images_seen / 1e3)
-        found["train_minutes"] = Figure(record.train_seconds / 60)
-    return {key: figure.within(BOUNDS.get(key, UNBOUNDED)) for key, figure in found.items()}
+        found["parameters"] = Figure(record.parameters)
+        found["images_seen"] = Figure(record.images_seen)
+        found["train_minutes"] = Figure(record.train_seconds)
+    return {key: in_units(key, figure) for key, figure in found.items()}
 
 
 def measured(name: str, result: Result) -> Figure:
-    """A metric in its column's unit with its interval over samples."""
+    """A metric as it is recorded, with its interval over samples."""
     low, high = result.intervals.get(name, (None, None))
-    figure = Figure(result.metrics[name], low, high, GROUPS - 1)
-    return figure.scaled(1000) if name == "kid" else figure
+    return Figure(result.metrics[name], low, high, GROUPS - 1)
 
 
 def timings(timing: Mapping[str, Any]) -> Figures:
     """What a timing says, without what could not be measured; its interval is over the repeated calls."""
     if not timing:
         return {}
-    values = {key: timing[key] for key in ("nfe", "seconds_per_100", "images_per_second", "peak_memory_mb")}
-    values["latency_ms"] = timing["latency"] * 1000
-    found = {key: Figure(value) for key, value in values.items() if value is not None}
-    if ends := timing.get("latency_interval"):
-        low, high = (1000 * end for end in ends)
-        found["latency_ms"] = Figure(values["latency_ms"], low, high, max(1, timing.get("repeats", 2) - 1))
-    if ends := timing.get("seconds_per_100_interval"):
-        low, high = ends
-        found["seconds_per_100"] = Figure(timing["seconds_per_100"], low, high, max(1, timing.get("repeats", 2) - 1))
+    freedom = max(1, timing["repeats"] - 1)
+    found = {}
+    for name in TIMED:
+        if timing[name] is not None:
+            ends = timing.get(f"{name}_interval")
+            low, high = ends or (None, None)
+            found[COLUMN_OF.get(name, name)] = Figure(timing[name], low, high, freedom if ends else 0.0)
     return found

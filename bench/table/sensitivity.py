@@ -1,7 +1,7 @@
 """How each mark would change at other factors of its bar, where the rule's own is a choice."""
 
 from bench.table.build import Table, judge, speaks
-from bench.table.columns import BASELINE_FACTORS, SPEED_FACTORS, Fastest, Rule
+from bench.table.rules import BASELINE_FACTORS, SPEED_FACTORS, Fastest, Rule
 from bench.table.text import Grid
 
 TITLE = "Marks at other bars"

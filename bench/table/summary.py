@@ -3,19 +3,11 @@
 from bench.config.schema import check_name
 from bench.results.records import Record
 from bench.table.aggregate import names
+from bench.table.columns import COLUMNS
 from bench.table.figure import Figure
 from bench.table.rows import gather
 
-SUMMARY = {
-    "quality": (
-        "fid", "kid", "precision", "density", "high_quality", "inception_score",
-        "c_t", "near_copies", "aligned_copies", "exact_copies",
-    ),
-    "coverage": ("recall", "coverage", "modes", "mode_kl", "class_entropy", "vendi"),
-    "speed": ("nfe", "seconds_per_100", "images_per_second", "latency_ms"),
-    "cost": ("peak_memory_mb", "parameters", "images_seen", "train_minutes"),
-}  # fmt: skip
-KEYS = {f"{group}/{figure}": figure for group, figures in SUMMARY.items() for figure in figures}
+KEYS = {f"{column.group}/{column.key}": column.key for column in COLUMNS if column.group}
 
 
 def summary(record: Record) -> dict[str, float]:

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.config.schema import check_name
+from bench.evaluation.tasks.registry import ABILITIES, AbilityEntry
 from bench.results.identity import identity
 from bench.results.records import FLOOR, Ability, Record
-from bench.table.abilities import ABILITIES
 from bench.table.aggregate import over_seeds, seeds
+from bench.table.columns import SECTIONS, in_units
 from bench.table.figure import Figure, Figures
 
 
@@ -47,4 +48,14 @@ def entries(name: str, model: Mapping[str, str], ability: Ability) -> Iterator[t
     """
     entry = ABILITIES[check_name("ability", ability.protocol["ability"], ABILITIES)]
     for line, figures in entry.lines(name, model, ability.figures):
-        yield entry.section, line, figures
+        yield entry.section, line, {key: in_units(key, Figure(value)).value for key, value in figures.items()}
+
+
+def check_section(name: str, entry: AbilityEntry) -> None:
+    """Raise ValueError where block three has no such section, so that nothing is measured and never shown."""
+    known = [section.key for section in SECTIONS]
+    if entry.section not in known:
+        raise ValueError(
+            f"ability {name}: section={entry.section} is none of bench.table.columns.SECTIONS, which are "
+            f"{', '.join(known)}"
+        )

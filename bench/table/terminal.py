@@ -10,8 +10,9 @@ from rich.text import Text
 
 from bench.table.agreement import TITLE, verdict_grid
 from bench.table.build import Table
-from bench.table.columns import NONE, UNSURE
+from bench.table.columns import NONE
 from bench.table.rows import Row
+from bench.table.rules import UNSURE
 from bench.table.tasks import Line
 from bench.table.text import OTHERS, Grid, caption, figures_grids, lecture_grid, others_grid, sections
 

@@ -2,22 +2,11 @@
 
 from collections.abc import Sequence
 
-from bench.table.abilities import TERM
+from bench.evaluation.tasks.registry import TERM
 from bench.table.build import Cell, Table
-from bench.table.columns import (
-    BASELINES,
-    BLOCKS,
-    FAMILIES,
-    NONE,
-    SECTIONS,
-    UNSURE,
-    Baseline,
-    Column,
-    Fastest,
-    Rule,
-    Section,
-)
+from bench.table.columns import BLOCKS, NONE, SECTIONS, Column, Section
 from bench.table.rows import Row
+from bench.table.rules import BASELINES, FAMILIES, UNSURE, Baseline, Fastest, Rule
 from bench.table.tasks import Line
 
 Grid = list[list[str]]

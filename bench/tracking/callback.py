@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.callbacks import WeightAveraging
 
 from bench.config.devices import budget
 from bench.config.schema import Config, samplers
@@ -16,9 +15,9 @@ from bench.plots.model_pictures import save_grid
 from bench.plots.sample_pictures import scatter
 from bench.tracking.log import GRIDS, grids, history
 from bench.tracking.session import Session
-from bench.training.callbacks import Curves, Untimed, at_point, callback
-from datamodules import Mixture
-from models import GenerativeModel
+from bench.training.callbacks import Curves, Untimed, at_point, averages_in_place, callback
+from datamodules.mixtures import Mixture
+from models.base import GenerativeModel
 
 MOMENTS = 8  # of a training at which its samples are drawn, the last at its end
 IMAGES, POINTS = 16, 500  # that a moment's grid, or scatter of points, is made of
@@ -66,7 +65,8 @@ class WandbCallback(Untimed):
             newest = {name: values[-1:] for name, values in callback(trainer, Curves).points.items()}
         before = seen - len(batch[0]) * trainer.world_size
         if seen * MOMENTS // self.budget > before * MOMENTS // self.budget:
-            drawn = self.drawn(averaged(trainer, pl_module), trainer.datamodule, seen)  # type: ignore[attr-defined]
+            with averages_in_place(trainer, pl_module):
+                drawn = self.drawn(pl_module, trainer.datamodule, seen)  # type: ignore[attr-defined]
         if newest or drawn:
             self.session.tell(lambda run: history(run, self.session, newest, drawn, seen))
 
@@ -90,11 +90,3 @@ class WandbCallback(Untimed):
             save(scatter(model.sample(POINTS, generator, **settings).cpu(), data), file)
         else:
             save_grid(quantise(model.sample(IMAGES, generator, **settings).cpu()), file)
-
-
-def averaged(trainer: L.Trainer, model: GenerativeModel) -> GenerativeModel:
-    """The model with the weights that it would sample with if the training ended now."""
-    for one in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(one, WeightAveraging) and one._average_model is not None:
-            return one._average_model.module  # type: ignore[return-value]
-    return model

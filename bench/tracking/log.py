@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.plots.model_pictures import CAPTIONS
-from bench.plots.sample_pictures import row_file
-from bench.results.layout import ResultsFolder
+from bench.plots.captions import CAPTIONS
+from bench.results.layout import ResultsFolder, row_file
 from bench.results.records import Record, path
 from bench.runtime.files import visible
 from bench.table.aggregate import names
@@ -174,6 +173,6 @@ def with_file(name: str, kind: str, file: Path, metadata: dict[str, Any]) -> "wa
 def use(run: "Run", artifact: "wandb.Artifact") -> "wandb.Artifact":
     """Make an artifact the run's input, online and offline; one with the same content is not stored twice.
 
-    `use_artifact` refuses to work offline, where this part of it works.
+    The public `use_artifact` refuses to work offline, where this private part of it works: pyproject.toml bounds wandb.
     """
     return run._log_artifact(artifact, is_user_created=True, use_after_commit=True)

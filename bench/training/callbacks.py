@@ -1,7 +1,8 @@
 """Callbacks of the training: averaged weights, progress in images, curves, random state."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import lightning as L
@@ -11,8 +12,7 @@ from torch import Tensor
 
 from bench.evaluation.keys import key
 from bench.runtime.console import Bar
-from models import GenerativeModel
-from models.base import LOG_EVERY
+from models.base import LOG_EVERY, GenerativeModel
 
 MultiAverage = Callable[[list[Tensor], list[Tensor], Tensor | int], None]
 
@@ -33,6 +33,19 @@ def ema(decay: float) -> MultiAverage:
 def averaged_weights(decay: float) -> WeightAveraging:
     """Return Lightning's averaging with `ema`; every checkpoint holds the averages, and the final model has them."""
     return WeightAveraging(use_buffers=False, multi_avg_fn=ema(decay))
+
+
+@contextmanager
+def averages_in_place(trainer: L.Trainer, model: L.LightningModule) -> Iterator[None]:
+    """Give the model its averaged weights, if it has any, until the context ends, as Lightning does to validate."""
+    averaging = [one for one in trainer.callbacks if isinstance(one, WeightAveraging)]  # type: ignore[attr-defined]
+    for one in averaging:
+        one.on_validation_epoch_start(trainer, model)
+    try:
+        yield
+    finally:
+        for one in averaging:
+            one.on_validation_epoch_end(trainer, model)
 
 
 Callback = TypeVar("Callback", bound=L.Callback)

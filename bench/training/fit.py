@@ -26,9 +26,8 @@ from bench.training.callbacks import Curves, Diverged, ImagesSeen, RandomState, 
 from bench.training.checkpoints import Checkpoints, WholeFiles, newest_intact, remove_older, save
 from bench.training.launch import cluster
 from bench.training.resume import Origin, announce, check_origin
-from datamodules import ImageDataModule
-from models import GenerativeModel
-from models.base import LOG_EVERY
+from datamodules.base import ImageDataModule
+from models.base import LOG_EVERY, GenerativeModel
 
 SECONDS_BETWEEN_CHECKPOINTS = 30
 logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # bench itself prints what runs where

@@ -10,7 +10,7 @@ from bench.config.devices import sampling_device
 from bench.config.schema import Config, ConfigError
 from bench.runtime.console import console
 from bench.runtime.provenance import code_version, library_versions
-from datamodules import ImageDataModule
+from datamodules.base import ImageDataModule
 
 Stretch = dict[str, Any]  # a part of the training on the same code, libraries, device and processes
 

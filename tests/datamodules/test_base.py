@@ -10,8 +10,8 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
-from datamodules import DATAMODULES, RUNNER_ARGUMENTS, DataError
-from datamodules.base import ImageDataModule, Split, split_indices
+from datamodules import DATAMODULES
+from datamodules.base import RUNNER_ARGUMENTS, DataError, ImageDataModule, Split, split_indices
 
 BATCHES = 17  # of 6 images: 4.4 epochs of 23
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules import DataError
+from datamodules.base import DataError
 from datamodules.cifar10 import FOLDER, TEST_FILES, TRAIN_FILES, Cifar10
 
 Write = Callable[[Path, dict[str, bytes]], None]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from datamodules import DataError
+from datamodules.base import DataError
 from datamodules.folders import BROKEN, HIDDEN, REPEATED, SPECIAL, Listing, list_files
 
 

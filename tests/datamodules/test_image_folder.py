@@ -8,8 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from datamodules import DataError
-from datamodules.base import split_indices
+from datamodules.base import DataError, split_indices
 from datamodules.image_folder import ImageFolder
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.stats import chisquare, kstest
 
-from datamodules import DataError
+from datamodules.base import DataError
 from datamodules.mixtures import LARGEST_DRAW, Grid25, Mixture, Ring8
 
 DIGESTS = {

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from datamodules import DataError
+from datamodules.base import DataError
 from datamodules.idx import IdxSet
 from datamodules.mnist import FASHION_MNIST, MNIST, FashionMnist, Mnist
 

@@ -7,7 +7,7 @@ import torch
 from scipy.stats import chi2
 from torch import Tensor
 
-from datamodules import DataError
+from datamodules.base import DataError
 from datamodules.mnist import Mnist
 from datamodules.stacked_mnist import StackedMnist
 

@@ -17,8 +17,8 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from models import MODELS, GenerativeModel
-from models.base import ImageShape
+from models import MODELS
+from models.base import GenerativeModel, ImageShape
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from bench.evaluation.keys import key
+from bench.evaluation.protocol import GROUPS
 
-GROUPS = 20
 MANY = 10_000  # degrees of freedom of a variance that is known
 BOUNDLESS = (-math.inf, math.inf)
 

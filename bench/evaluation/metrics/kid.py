@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from bench.evaluation.metrics.feature_sets import FeatureSets
-from bench.evaluation.metrics.intervals import GROUPS, Estimate, jackknife
+from bench.evaluation.metrics.intervals import Estimate, jackknife
+from bench.evaluation.protocol import GROUPS
 
 ENTRIES = 2**22  # values of the kernel held at once, 32 MiB
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.evaluation.metrics.intervals import GROUPS
+from bench.evaluation.protocol import GROUPS
 from bench.selftest.study import Study
-from bench.table.columns import UNSURE, decision
 from bench.table.figure import Figure, mean, quantile
+from bench.table.rules import UNSURE, decision
 
 SEED = 2026
 DRAWS = 4000

@@ -16,7 +16,8 @@ from bench.selftest.readings import Figures, coverage_errors, coverage_marks, qu
 from bench.selftest.report_card_picture import heat_map
 from bench.selftest.study import Study
 from bench.table.text import Grid
-from datamodules import DATAMODULES, DataError, ImageDataModule
+from datamodules import DATAMODULES
+from datamodules.base import DataError, ImageDataModule
 
 SEED = 0  # of the split into reference and images to plant in
 CALIBRATION, TEST = (1, 2), 3  # seeds of the draws that measures are calibrated by, and of the one that is read

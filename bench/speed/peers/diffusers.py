@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from diffusers import DDIMScheduler, DDPMScheduler, UNet2DModel
+from diffusers import DDPMScheduler, UNet2DModel
 from diffusers.optimization import get_cosine_schedule_with_warmup
 from diffusers.training_utils import EMAModel
 from torch import Tensor
@@ -62,16 +62,3 @@ class Diffusers:
         self.schedule.step()
         self.optimizer.zero_grad()
         self.averages.step(self.net.parameters())
-
-    @torch.no_grad()
-    def sample(self, n: int, generator: torch.Generator, steps: int) -> Tensor:
-        """float32 in [-1, 1] by its DDIM scheduler from the averaged weights."""
-        scheduler: Any = DDIMScheduler(1000)
-        scheduler.set_timesteps(steps)
-        self.averages.store(self.net.parameters())
-        self.averages.copy_to(self.net.parameters())
-        x = torch.randn(n, *self.images.shape[1:], generator=generator, device=self.device)
-        for t in scheduler.timesteps:
-            x = scheduler.step(self.net(x, t).sample, t, x).prev_sample
-        self.averages.restore(self.net.parameters())
-        return x.float().clamp(-1, 1)

@@ -55,7 +55,7 @@ def test_from_dict_inverts_to_dict_through_json(protocol: Protocol) -> None:
 
 
 def test_the_fingerprint_is_the_same_on_every_machine_and_in_every_release(protocol: Protocol) -> None:
-    assert (protocol.fingerprint(), protocol.setting()) == ("78174cffa4f1", "a73a49359aa6")
+    assert (protocol.fingerprint(), protocol.setting()) == ("239864b85726", "1d68aebee89c")
 
 
 def test_order_of_sampler_settings_does_not_matter(protocol: Protocol) -> None:
@@ -72,7 +72,7 @@ def test_every_field_has_another_value_to_be_tested_with() -> None:
 def test_every_field_moves_the_fingerprint_and_all_but_the_rows_own_move_the_setting(
     name: str,
 ) -> None:
-    protocol = Protocol.from_dict(VALUES | {"held_out_digest": "78" * 32})  # without which `cells` say nothing
+    protocol = Protocol.from_dict(VALUES)
     changed = Protocol.from_dict(protocol.to_dict() | {name: OTHER[name]})
     assert changed.fingerprint() != protocol.fingerprint()
     assert (changed.setting() == protocol.setting()) == (name in ROW_FIELDS)

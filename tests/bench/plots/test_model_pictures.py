@@ -12,8 +12,9 @@ from torch import Tensor
 
 from bench.evaluation.keys import seeded
 from bench.plots import model_pictures as pictures
+from bench.plots.captions import CAPTIONS
 from bench.plots.image_grid import BREAK
-from bench.plots.model_pictures import CAPTIONS, PICTURES, HeldOut, draw
+from bench.plots.model_pictures import PICTURES, HeldOut, draw
 from datamodules.stream import to_unit
 
 GREY, COLOUR, ODD = (1, 28, 28), (3, 32, 32), (1, 13, 11)

@@ -9,7 +9,9 @@ from PIL import Image
 
 from bench.evaluation.scoring import Closest, Evaluation
 from bench.plots.sample_pictures import closest_pairs, draw_row, scatter
-from datamodules import DATAMODULES, Mixture
+from bench.results.layout import row_files
+from datamodules import DATAMODULES
+from datamodules.mixtures import Mixture
 
 
 def test_pairs_are_the_samples_above_their_training_images() -> None:
@@ -34,8 +36,8 @@ def test_the_scatter_counts_the_modes_that_its_points_are_in(name: str, tmp_path
     np.testing.assert_allclose(rings, data.centres)
     np.testing.assert_allclose(elsewhere, [[0.5, 0.05]])
     np.testing.assert_allclose(inside, points[:6].flatten(1))
-    draw_row(Evaluation(points, {}, {}, {}, (), {}, None, {}), data, "ddim-50", tmp_path)
+    draw_row(Evaluation(points, {}, {}, {}, (), {}, None, {}), data, *row_files(tmp_path, "ddim-50"))
     first = (tmp_path / "samples-ddim-50.png").read_bytes()
-    draw_row(Evaluation(points, {}, {}, {}, (), {}, None, {}), data, "ddim-50", tmp_path)
+    draw_row(Evaluation(points, {}, {}, {}, (), {}, None, {}), data, *row_files(tmp_path, "ddim-50"))
     assert (tmp_path / "samples-ddim-50.png").read_bytes() == first
     assert Image.open(tmp_path / "samples-ddim-50.png").width >= 600

@@ -10,7 +10,7 @@ from bench.cli.main import main
 from bench.report.collect import collect
 from bench.report.page import render
 from bench.results.records import Failure, write_failure
-from bench.table.columns import BASELINES
+from bench.table.rules import BASELINES
 
 
 def test_folders_below_are_found_and_those_of_runs_are_not(published: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bench.cli.main import main
-from bench.plots.model_pictures import CAPTIONS
+from bench.plots.captions import CAPTIONS
 from bench.report.gallery import Gallery, Shown, fitting
 from bench.report.page import LIMIT, render
 from bench.table.literature import LINK

@@ -1,5 +1,6 @@
 """Records survive what interrupts their writing, and what is written is what is read."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,23 @@ def test_reading_is_the_inverse_of_writing(tmp_path: Path) -> None:
     assert records.find(tmp_path, example().run_id) == example()
     assert records.read_all(tmp_path) == [example()]
     assert records.find(tmp_path, "another") is None
+
+
+@pytest.mark.parametrize("schema", [records.SCHEMA - 1, records.SCHEMA + 1, None])
+def test_a_file_of_another_schema_is_refused(schema: int | None, tmp_path: Path) -> None:
+    records.write(example(), tmp_path)
+    records.write_failure(records.Failure(run_id="f", config={}, code={}, cause="diverged", images_seen=1), tmp_path)
+    for read, file in (
+        (records.read_all, records.path(tmp_path, example().run_id)),
+        (records.failures, tmp_path / "failures" / "f.json"),
+    ):
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"schema_version": schema}))
+        with pytest.raises(records.RecordError) as refusal:
+            read(tmp_path)
+        assert str(refusal.value) == (
+            f"{file}: is of schema {schema}, and this version of bench reads schema {records.SCHEMA} only; "
+            "move the file away and run `bench train` again, or read it with the version that wrote it"
+        )
 
 
 def test_a_failed_write_leaves_the_old_record_and_no_debris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,8 @@ from bench.config.load import load
 from bench.evaluation.metrics.memorisation import cell_of
 from bench.runs.baselines import BASELINES, baselines, class_missing, held_out, measure_baselines, one_in_ten_spoiled
 from bench.runs.context import EvaluationContext, evaluation_context
-from datamodules import DATAMODULES, ImageDataModule
+from datamodules import DATAMODULES
+from datamodules.base import ImageDataModule
 
 NAMES = {"held-out", "class-missing", "one-in-ten-spoiled"}
 

@@ -13,11 +13,11 @@ from bench.config.schema import Config, ConfigError
 from bench.evaluation.metrics.feature_sets import FeatureSets
 from bench.evaluation.metrics.intervals import Estimate
 from bench.evaluation.metrics.registry import METRICS
+from bench.evaluation.tasks.registry import ABILITIES
 from bench.results.records import Ability, Record, Result
 from bench.runs import plan as planning
 from bench.runs.baselines import BASELINES
 from bench.runs.plan import missing_metrics, plan, sentence
-from bench.table.abilities import ABILITIES
 from bench.table.tasks import entries
 from models import MODELS
 
@@ -126,7 +126,7 @@ def test_a_class_offers_the_abilities_that_its_instances_have(name: str, tiny: d
     (config,) = load([f"model={name}", "preset=smoke", *tiny[name]])
     model = build_model(config, (1, 28, 28))
     for ability, entry in ABILITIES.items():
-        assert isinstance(model, entry.protocol) == entry.offered_by(type(model)), ability
+        assert entry.had_by(model) == entry.offered_by(type(model)), ability
 
 
 def test_an_ability_that_is_not_registered_is_named_where_a_record_holds_it() -> None:
@@ -163,9 +163,9 @@ def test_a_metric_added_later_reaches_a_recorded_run_and_its_baseline(
         raise AssertionError("computed again")
 
     for name, metric in METRICS.items():
-        monkeypatch.setitem(METRICS, name, dataclasses.replace(metric, compute=refused))
-    monkeypatch.setitem(METRICS, "toy", dataclasses.replace(METRICS["vendi"], name="toy", compute=toy, version=1))
-    monkeypatch.setitem(METRICS, "vendi", dataclasses.replace(METRICS["vendi"], compute=lambda sets: None, version=9))
+        monkeypatch.setitem(METRICS, name, dataclasses.replace(metric, function=refused))
+    monkeypatch.setitem(METRICS, "toy", dataclasses.replace(METRICS["vendi"], name="toy", function=toy, version=1))
+    monkeypatch.setitem(METRICS, "vendi", dataclasses.replace(METRICS["vendi"], function=lambda sets: None, version=9))
     capsys.readouterr()
     assert main(["show", before["run_id"], "results=r"]) == 0
     reason = f"metric vendi is version {VERSIONS['vendi']}, now 9; metric toy was not computed"

@@ -9,7 +9,6 @@ import torch
 
 from bench.cli.main import main
 from bench.evaluation.metrics.registry import METRICS
-from bench.evaluation.protocol import Protocol
 
 RUN = ["train", "model=gan", "preset=smoke", "train.images=64", "model.width=4", "evaluation.samples=64", "results=r",
        "trainer.accelerator=cpu"]  # fmt: skip
@@ -69,6 +68,8 @@ def test_a_protocol_from_a_file_adds_a_row(trained: tuple[str, str]) -> None:
         ({"weights": "raw"}, "states weights=raw, not ema"),
         ({"reference": "test"}, "states reference=test, not train"),
         ({"cells": 11, "held_out_digest": "ab"}, "the protocol states held_out_digest=ab"),
+        ({"held_out_digest": ""}, "the protocol states held_out_digest=none"),
+        ({"modes": ""}, "the protocol states modes=none"),
         ({"extractor": "no-cnn"}, "extractor=no-cnn is unknown"),
     ],
 )
@@ -104,24 +105,6 @@ def test_a_protocol_that_is_none_is_refused(trained: tuple[str, str], capsys: py
         Path("other.json").write_text(content)
         assert main(["evaluate", trained[0], "--protocol", "other.json", "results=r"]) == 2
         assert "holds neither a protocol nor a record" in capsys.readouterr().err
-
-
-def test_a_protocol_from_before_c_t_and_modes_is_measured_without_them_and_timed(trained: tuple[str, str]) -> None:
-    run, fingerprint = trained
-    record = Path(f"r/records/{run}.json")
-    stated = json.loads(record.read_text())["results"][fingerprint]["protocol"]
-    earlier = {name: value for name, value in stated.items() if name not in ("held_out_digest", "modes", "cells")}
-    Path("other.json").write_text(json.dumps(earlier))
-    assert main(["evaluate", run, "--protocol", "other.json", "results=r"]) == 0
-    results = json.loads(record.read_text())["results"]
-    (added,) = (result for key, result in results.items() if key != fingerprint)
-    assert results[fingerprint]["metrics"].keys() - added["metrics"].keys() >= {"modes", "mode_kl", "class_entropy"}
-    for name, value in added["metrics"].items():
-        assert value == pytest.approx(results[fingerprint]["metrics"][name], rel=1e-9), name
-    assert added["timing"]["seconds_per_100"] > 0
-    settings = [Protocol.from_dict(result["protocol"]).setting() for result in results.values()]
-    assert main(["table", "results=r"]) == 2
-    assert main(["table", "results=r", f"protocol={settings[0]}"]) == 0
 
 
 def test_weights_of_another_version_are_refused(trained: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from bench.cli.main import main
-from bench.table.abilities import ABILITIES
+from bench.evaluation.tasks.registry import ABILITIES
 
 TINY = {  # overrides that make a model cheap
     "vae": ["model.width=4", "model.hidden=16"],
@@ -61,19 +61,6 @@ def test_a_run_stopped_in_its_last_write_is_brought_to_its_end(
     assert "nothing to do" in capsys.readouterr().err
 
 
-def test_a_record_of_an_earlier_schema_is_finished_by_its_figures(
-    small_mnist: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    results = small_mnist / "r"
-    assert main(words("vae", results)) == 0
-    (file,) = (results / "records").glob("vae-*.json")
-    file.write_text(json.dumps(record(results, "vae") | {"schema_version": 3, "evaluate_seconds": 0.0}))
-    before = file.read_bytes()
-    assert main(words("vae", results)) == 0
-    assert "nothing to do" in capsys.readouterr().err
-    assert file.read_bytes() == before
-
-
 def test_new_samplers_and_protocols_add_rows_without_training(small_mnist: Path) -> None:
     results = small_mnist / "r"
     assert main(words("ddpm", results)) == 0
@@ -116,9 +103,6 @@ def test_a_damaged_record_is_an_error_that_names_it(small_mnist: Path, capsys: p
     for command in (words("vae", results), ["table", f"results={results}"]):
         assert main(command) == 2
         assert str(file) in capsys.readouterr().err
-    file.write_text('{"schema_version": 999}')
-    assert main(["table", f"results={results}"]) == 2
-    assert "newer" in capsys.readouterr().err
 
 
 def test_a_stop_between_abilities_loses_none_and_measures_none_twice(

@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,10 +13,10 @@ import torch
 from bench.config.load import load
 from bench.config.schema import Config
 from bench.runtime import console as progress
-from bench.speed import loop, pipeline, turns
+from bench.speed import loop, turns
 from bench.speed.bare import BareLoop
-from models import MODELS, GenerativeModel
-from models.base import LOG_EVERY
+from models import MODELS
+from models.base import LOG_EVERY, GenerativeModel
 
 TINY = {
     "vae": ["model.width=4", "model.hidden=16"],
@@ -104,16 +103,3 @@ def test_a_stop_by_the_user_gives_no_figures(small_mnist: Path) -> None:
         turns.compare(
             config, partial(loop.bare_loop, config), seconds=0.0, turns=4, each=lambda: next(presses, lambda: None)()
         )
-
-
-def test_a_pass_is_timed_from_its_first_batch_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = SimpleNamespace(now=0.0, perf_counter=lambda: clock.now)
-    monkeypatch.setattr(pipeline, "time", clock)
-
-    def batches() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        clock.now += 100  # workers start
-        for images in (64, 64, 32):
-            yield torch.zeros(images), torch.zeros(images)
-            clock.now += 3
-
-    assert pipeline.images_per_second(batches()) == (64 + 32) / 9

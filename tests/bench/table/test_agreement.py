@@ -6,7 +6,7 @@ import pytest
 
 from bench.table.agreement import verdict_grid, verdicts
 from bench.table.build import build
-from bench.table.columns import FAMILIES, LECTURE
+from bench.table.rules import FAMILIES, LECTURE
 from tests.bench.table.test_build import baseline, figures, over_two_seeds, record
 
 HERE = Path("results")

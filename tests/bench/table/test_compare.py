@@ -7,9 +7,10 @@ import pytest
 
 from bench.cli.main import main
 from bench.results.records import Record, read_all
-from bench.table.columns import COLUMNS, UNSURE, Column
+from bench.table.columns import COLUMNS, Column
 from bench.table.compare import ON_ONE_MACHINE, abilities, blocks, different, flat, verdict, why_not
 from bench.table.figure import Figure
+from bench.table.rules import UNSURE
 from bench.table.text import heading
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "results" / "published"

@@ -12,7 +12,7 @@ from bench.table import render, sensitivity
 from bench.table import text as grids
 from bench.table.agreement import verdict_grid
 from bench.table.build import Table, build
-from bench.table.columns import RULES, SPEED
+from bench.table.rules import RULES, SPEED
 from tests.bench.table.test_build import MACHINE, baseline, figures, lecture, over_two_seeds, protocol, record
 
 HERE = Path("results")
@@ -82,7 +82,7 @@ def test_a_bar_that_is_not_recorded_leaves_the_question_open_and_says_how_to_mea
 
 def test_two_figures_that_disagree_leave_a_mark_open() -> None:
     from bench.table.build import judge
-    from bench.table.columns import Baseline, Rule
+    from bench.table.rules import Baseline, Rule
 
     rule = Rule("Both", ("coverage", "recall"), Baseline("held-out"), {"gan": "✓"})
     real = baseline("held-out", {"coverage": 0.5, "recall": 0.5})

@@ -17,7 +17,7 @@ from bench.results.records import Record, read
 from bench.tracking import session
 from bench.tracking.session import Identity, Session
 from bench.training import callbacks, fit
-from models import GenerativeModel
+from models.base import GenerativeModel
 
 WORDS = ["train", "model=vae", "data=ring_8", "preset=smoke", "results=r", "trainer.accelerator=cpu",
          "train.images=320", "train.batch=8", "evaluation.samples=64", "evaluation.timed_images=4"]  # fmt: skip

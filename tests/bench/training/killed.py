@@ -19,7 +19,7 @@ from bench.results.identity import run_id
 from bench.runs.build import build_data, build_model
 from bench.runtime.console import console
 from bench.training import callbacks, fit
-from models import GenerativeModel
+from models.base import GenerativeModel
 
 Prepare = Callable[[], None]
 

@@ -1,8 +1,14 @@
 """Averaged weights against their definition."""
 
-import torch
+from pathlib import Path
+from typing import Any
 
-from bench.training.callbacks import ema
+import lightning as L
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from bench.training.callbacks import averaged_weights, averages_in_place, ema
 
 
 def test_ema_follows_its_recursion_and_ends_where_weights_rest() -> None:
@@ -16,3 +22,49 @@ def test_ema_follows_its_recursion_and_ends_where_weights_rest() -> None:
     for k in range(60, 400):
         ema(0.9)(average, [weights[0]], k)
     torch.testing.assert_close(average[0], weights[0])
+
+
+class Regression(L.LightningModule):
+    """The least that can be trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 1)
+
+    def training_step(self, batch: Tensor, index: int) -> Tensor:
+        return self.layer(batch).square().mean()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+class Look(L.Callback):
+    """The weights before, in and after the context, and those in a checkpoint, at the last batch."""
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, *_: Any) -> None:
+        self.before = copy(pl_module)
+        with averages_in_place(trainer, pl_module):
+            self.inside = copy(pl_module)
+        self.after = copy(pl_module)
+        trainer.save_checkpoint("all.ckpt")
+
+
+def copy(model: nn.Module) -> list[Tensor]:
+    return [value.clone() for value in model.state_dict().values()]
+
+
+def test_the_averages_are_the_models_weights_in_the_context_and_its_own_come_back(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    look = Look()
+    trainer = L.Trainer(
+        accelerator="cpu", max_epochs=1, callbacks=[averaged_weights(0.9), look], logger=False,
+        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+    )  # fmt: skip
+    trainer.fit(Regression(), DataLoader(torch.randn(12, 3), batch_size=4))
+    kept = torch.load("all.ckpt", weights_only=True)
+    torch.testing.assert_close(look.inside, list(kept["state_dict"].values()), rtol=0, atol=0)
+    torch.testing.assert_close(look.before, list(kept["current_model_state"].values()), rtol=0, atol=0)
+    torch.testing.assert_close(look.after, look.before, rtol=0, atol=0)
+    assert not torch.equal(look.inside[0], look.before[0])

@@ -23,9 +23,9 @@ from bench.runs.build import build_data, build_model
 from bench.training import callbacks, fit, resume
 from bench.training.callbacks import Diverged
 from bench.training.checkpoints import WholeFiles, check, newest_first
-from datamodules import ImageDataModule
-from datamodules.base import split_indices
-from models import MODELS, GenerativeModel
+from datamodules.base import ImageDataModule, split_indices
+from models import MODELS
+from models.base import GenerativeModel
 
 BUDGET = ["preset=smoke", "trainer.accelerator=cpu", "train.images=160", "train.batch=8"]
 POINTS = [40, 80, 120, 160]  # images seen at the points of the curves

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-WIDTH = 0.56  # of a character, in units of the font's size
+WIDTH = 0.62  # of a character, in units of the font's size; few fonts are wider on average
 ANGLES = 16
 REACHES = (13, 19, 27, 37, 50, 66, 84)  # pixels from a dot's centre to its name
 
@@ -46,8 +46,20 @@ def place(dots: Sequence[tuple[float, float]], names: Sequence[str], obstacles: 
     for _ in range(2):
         for k, (dot, name) in enumerate(zip(dots, names, strict=True)):
             others = [*around, *(label.box for j, label in placed.items() if j != k)]
-            placed[k] = min(candidates(dot, name, size), key=lambda one: cost(one, dot, others, obstacles, room))
+            placed[k] = cheapest(dot, name, size, others, obstacles, room)
     return [placed[k] for k in range(len(dots))]
+
+
+def cheapest(
+    dot: tuple[float, float], name: str, size: float, others: Sequence[Box], obstacles: Sequence[Box], room: Box
+) -> Label:
+    """The first candidate of least cost; one that is farther away than the best so far costs is not looked at."""
+    choice, least = None, math.inf
+    for label in candidates(dot, name, size):
+        if distance(label, dot) < least and (total := cost(label, dot, others, obstacles, room)) < least:
+            choice, least = label, total
+    assert choice is not None
+    return choice
 
 
 def candidates(dot: tuple[float, float], name: str, size: float) -> Iterator[Label]:
@@ -67,4 +79,9 @@ def cost(label: Label, dot: tuple[float, float], others: Sequence[Box], obstacle
     covered = sum(label.box.shared(box) for box in others)
     crossed = sum(label.box.shared(box) for box in obstacles)
     outside = label.box.area - label.box.shared(room)
-    return 10 * covered + 4 * crossed + 20 * outside + math.dist(dot, (label.x, label.y - 4))
+    return 10 * covered + 4 * crossed + 20 * outside + distance(label, dot)
+
+
+def distance(label: Label, dot: tuple[float, float]) -> float:
+    """Pixels from a dot's centre to a label's anchor."""
+    return math.dist(dot, (label.x, label.y - 4))

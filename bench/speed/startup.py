@@ -1,0 +1,135 @@
+"""How long do commands that only read take, and `bench train` to its first batch? Beside importing its libraries.
+
+Every side is a fresh process, in a copy of the published results. Time is wall-clock from start to end; memory is the
+most that the process had resident, in 2^20 bytes. `bench train` ends itself as its first batch begins.
+"""
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from bench.speed.answers import Answer, Rounds, Tick, interleave, quartiles, ratios
+
+ROUNDS = 5
+MOST_SECONDS, MOST_MB = 1.0, 150.0  # that a command which only reads should take
+LONGEST_START = 1.3  # of `bench train`, beside importing torch and lightning
+TORCH, LIGHTNING, TRAIN = "import torch", "import torch, lightning", "train, to its first batch"
+READING = (
+    "table",
+    "table --check",
+    "report --check",
+    "show",
+    "compare",
+    "list presets",
+    "list samplers",
+    "list metrics",
+)
+END_AT_FIRST_BATCH = (
+    "import os, sys; from models import GenerativeModel; from bench.cli.main import main; "
+    "GenerativeModel.on_train_batch_start = lambda *_: os._exit(0); sys.exit(main(sys.argv[1:]) or 1)"
+)
+
+
+def commands(results: Path) -> dict[str, list[str]]:
+    """Side -> the arguments of Python; `results` holds records, the table and the page."""
+    first, second = runs(results)
+    words = {"show": [first], "compare": [first, second]}
+    reading = {
+        name: ["-m", "bench", *name.split(), *words.get(name, ()), *([] if "list" in name else [f"results={results}"])]
+        for name in READING
+    }
+    training = ["-c", END_AT_FIRST_BATCH, "train", "model=vae", "preset=smoke", f"results={results / 'new'}"]
+    return {**reading, TRAIN: training, TORCH: ["-c", TORCH], LIGHTNING: ["-c", LIGHTNING]}
+
+
+def runs(results: Path) -> tuple[str, str]:
+    """The first two runs that were trained."""
+    from bench.results.records import read_all
+
+    first, second, *_ = (record.run_id for record in read_all(results) if record.images_seen)
+    return first, second
+
+
+def prepared(folder: Path) -> Path:
+    """A copy of the published results in `folder`, whose table and page are those of this version."""
+    from bench.config.schema import ConfigError
+    from bench.runtime.provenance import HOUSE
+
+    published = HOUSE / "results" / "published"
+    if not published.is_dir():
+        raise ConfigError(f"question=startup: {published} is missing; ask it in a checkout of the repository")
+    results = Path(shutil.copytree(published, folder / "results"))
+    for command in ("table", "report"):
+        process(["-m", "bench", command, f"results={results}"])
+    return results
+
+
+def process(arguments: Sequence[str]) -> tuple[float, float]:
+    """Seconds and peak memory of Python with these arguments; RuntimeError if it fails.
+
+    A small process starts it and measures: the kernel counts what a process had before it became another program, and
+    this one has torch.
+    """
+    command = [sys.executable, "-m", "bench.speed.startup", *arguments]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise RuntimeError(f"python {' '.join(arguments)}: {last}")
+    seconds, memory = map(float, done.stdout.splitlines()[-1].split())
+    return seconds, memory
+
+
+def measure(tick: Tick) -> list[Answer]:
+    """Time and memory of each command, each beside what it is compared with."""
+    memory: Rounds = {}
+
+    def seconds(name: str, arguments: Sequence[str]) -> float:
+        taken, peak = process(arguments)
+        memory.setdefault(name, []).append(peak)
+        return taken
+
+    with tempfile.TemporaryDirectory() as folder:
+        sides: Mapping[str, Callable[[], float]] = {
+            name: partial(seconds, name, arguments) for name, arguments in commands(prepared(Path(folder))).items()
+        }
+        measured = interleave(sides, ROUNDS, tick)
+    memory = {name: peaks[1:] for name, peaks in memory.items()}  # without the round that warms up
+    answers = []
+    for name in READING:
+        answers.append(beside(measured, name, TORCH, "s", most=MOST_SECONDS))
+        answers.append(beside(memory, name, TORCH, "MB", most=MOST_MB))
+    answers.append(beside(measured, TRAIN, LIGHTNING, "s", target=1 / LONGEST_START))
+    answers.append(beside(memory, TRAIN, LIGHTNING, "MB"))
+    return answers
+
+
+def beside(
+    measured: Rounds, name: str, rival: str, unit: str, most: float | None = None, target: float | None = None
+) -> Answer:
+    """The median of the rounds' ratios; `most` is an absolute aim, from which the target follows."""
+    found = ratios(measured, name, rival)
+    ours, theirs, ratio = (
+        statistics.median(measured[name]),
+        statistics.median(measured[rival]),
+        statistics.median(found),
+    )
+    note = f"to be at most {most:g} {unit}" if most else f"{1 / ratio:.2f} times theirs"
+    target = theirs / most if most else target
+    return Answer(f"bench {name}", rival, unit, ours, theirs, ratio, *quartiles(found), target=target, note=note)
+
+
+if __name__ == "__main__":
+    start = time.perf_counter()
+    child = subprocess.Popen([sys.executable, *sys.argv[1:]], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    taken = time.perf_counter() - start
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # ru_maxrss is in bytes on macOS, in units of 2^10 on Linux
+    print(taken, usage.ru_maxrss / unit)
+    sys.exit(os.waitstatus_to_exitcode(status) != 0)

@@ -1,0 +1,86 @@
+"""The chart of quality against speed as TABLE.png: the page's own SVG in light colours, made into pixels by resvg.
+
+Its text is set in the DejaVu Sans that comes with matplotlib, so that no machine's own fonts change the picture.
+"""
+
+import hashlib
+import io
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+from bench.table.build import Table
+from bench.table.chart import chart
+
+WIDTH, HEIGHT, ZOOM = 860, 470, 2
+FONT, FONT_FILE = "DejaVu Sans", "mpl-data/fonts/ttf/DejaVuSans.ttf"
+DIGEST = "Drawing"  # under which the PNG file keeps the digest of what it was made from
+
+
+def environment(*packages: str) -> Environment:
+    """The HTML and SVG templates of packages."""
+    made = Environment(
+        loader=ChoiceLoader([PackageLoader(package) for package in packages]), autoescape=True,
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    made.filters["px"] = lambda number: f"{number:.1f}".removesuffix(".0")
+    return made
+
+
+def source(templates: Environment, name: str) -> str:
+    """The text of a template."""
+    assert templates.loader is not None
+    return templates.loader.get_source(templates, name)[0]
+
+
+def svg(table: Table) -> str:
+    """The chart under a title or the table's stamp, with its style; a sentence where there is nothing to draw."""
+    templates = environment("bench.table")
+    return templates.get_template("picture.svg.j2").render(
+        chart=chart(table, WIDTH, HEIGHT), width=WIDTH, height=HEIGHT, style=light(source(templates, "chart.css")),
+        title=table.stamp or f"Quality against speed on {table.data}",
+    )  # fmt: skip
+
+
+def light(style: str) -> str:
+    """A style sheet in its light colours and with its variables' values in their places: resvg knows neither."""
+    rules = re.sub(r"light-dark\((.+?), .+?\)", r"\1", style)
+    values = dict(re.findall(r"--([\w-]+): (.+?);", rules))
+    return re.sub(r"var\(--([\w-]+)\)", lambda found: values[found[1]], re.sub(r"(?s):root \{.*?\}", "", rules))
+
+
+def png(table: Table) -> bytes:
+    """The picture; equal tables give equal bytes where resvg and Pillow are of one version."""
+    import resvg_py
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    matplotlib = find_spec("matplotlib")  # found, not imported: that takes longer than all else
+    assert matplotlib is not None
+    assert matplotlib.origin is not None
+    drawing = svg(table)
+    font = Path(matplotlib.origin).parent / FONT_FILE
+    pixels = resvg_py.svg_to_bytes(
+        drawing, zoom=ZOOM, skip_system_fonts=True, font_files=[str(font)], font_family=FONT, sans_serif_family=FONT
+    )
+    text, content = PngInfo(), io.BytesIO()
+    text.add_text(DIGEST, digest(drawing))
+    Image.open(io.BytesIO(pixels)).convert("RGB").save(content, "png", pnginfo=text)
+    return content.getvalue()
+
+
+def digest(drawing: str) -> str:
+    return hashlib.sha256(drawing.encode()).hexdigest()
+
+
+def is_of(file: Path, table: Table) -> bool:
+    """Whether a PNG file was made from what would be drawn of a table, by whichever version of resvg."""
+    from PIL import Image
+
+    try:
+        with Image.open(file) as picture:
+            return bool(picture.info.get(DIGEST) == digest(svg(table)))
+    except OSError:  # no picture
+        return False

@@ -1,0 +1,29 @@
+"""What is freed is used again."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="of glibc")
+def test_freed_memory_is_used_again_without_new_pages() -> None:
+    """Batches of a convolution's training, 25 MiB an activation, take a tenth of the new pages that they take else."""
+    code = """
+import resource, sys, torch
+from bench.runtime.allocator import keep_freed
+if sys.argv[1] == "keep":
+    keep_freed()
+net = torch.nn.Sequential(torch.nn.Conv2d(1, 32, 3, padding=1), torch.nn.SiLU(), torch.nn.Conv2d(32, 1, 3, padding=1))
+x = torch.zeros(256, 1, 28, 28)
+for batch in range(20):
+    if batch == 10:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    net(x).sum().backward()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+    def faults(how: str) -> int:
+        return int(subprocess.run([sys.executable, "-c", code, how], capture_output=True, text=True, check=True).stdout)
+
+    assert faults("keep") < faults("default") / 10
