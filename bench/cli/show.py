@@ -84,9 +84,8 @@ def missing(record: "Record") -> dict[str, str]:
         config: Config = check(Config, record.config)
     except ConfigError as error:
         return {"missing": f"unknown, because the configuration is of another version: {error}"}
-    # only the abilities that were measured: the model's class knows the others, and needs torch
-    abilities = {ability.protocol["ability"] for ability in record.abilities.values()}
-    steps = plan(config, record, abilities=abilities)
+    # those that were measured before: which others the model has, only its class could tell, which takes torch
+    steps = plan(config, record, abilities={ability.protocol["ability"] for ability in record.abilities.values()})
     return {"missing": sentence(steps)} if steps else {}
 
 

@@ -1,8 +1,9 @@
 """Benchmark the suite against hardware limits and other libraries.
 
-The questions are startup, training, sampling, evaluation and loop. The answers
-are written to SPEED.json and SPEED.md in the results folder. The other
-libraries: pip install -e ".[speed]"
+Every answer is a ratio, written to SPEED.json and SPEED.md in the results
+folder.
+Questions: startup, training, sampling, evaluation, loop.
+The other libraries: pip install -e ".[speed]"
 """
 
 import argparse

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from bench.config.paths import expand
-    from bench.sweep import Machines, sweep
+    from bench.sweep.sweep import Machines, sweep
 
     machines = Machines(options.executor, options.jobs, options.address, options.gpus)
     return sweep(expand("FILE", options.file), options.overrides, machines)

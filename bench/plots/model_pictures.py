@@ -21,7 +21,7 @@ from models.protocols import Decodes, Denoises, Diffuses, Quantises, Reconstruct
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-BATCH = 250  # images that a model is given at once
+BATCH = 250  # of them in a batch
 
 
 @dataclass(frozen=True)

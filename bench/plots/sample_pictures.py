@@ -21,7 +21,7 @@ PAIRS = 10  # of the evaluation's
 
 
 def draw_row(evaluated: Evaluation, data: ImageDataModule, samples: Path, nearest: Path) -> None:
-    """Write a row's pictures: its samples, and for images the pairs of samples and their nearest training images."""
+    """Write the pictures of a row: its samples, and of images the pairs nearest to training images."""
     if isinstance(data, Mixture):
         save(scatter(evaluated.images, data), samples)
         return

@@ -9,9 +9,9 @@ from typing import Protocol
 class Cell:
     """One `bench train` of a sweep."""
 
-    name: str  # the run_id of its config; names its log
-    words: tuple[str, ...]  # what `bench train` is told, key=value, results= among them
-    run_ids: tuple[str, ...]
+    name: str  # the run_id of its config, numbered where several cells evaluate one run; names its log
+    words: tuple[str, ...]  # the key=value arguments of `bench train`, results= among them
+    run_id: str
     devices: int  # processes it trains on (trainer.devices)
 
 
@@ -22,11 +22,19 @@ class Outcome:
     cell: Cell
     code: int  # exit status; negative: the signal that killed it
     seconds: float
-    log: Path  # all that it said: results/sweeps/logs/NAME.log
+    log: Path
 
 
 class Executor(Protocol):
     """Starts cells without waiting for them; every method returns at once but `stop`."""
+
+    @property
+    def at_once(self) -> int | None:
+        """How many cells run at once; None where that is not known."""
+
+    @property
+    def description(self) -> str:
+        """Where cells run and how many at once, in words."""
 
     def free(self) -> int:
         """Places for cells that may be started now; a cell takes `devices` of them, or all where there are fewer."""
@@ -34,13 +42,13 @@ class Executor(Protocol):
     def start(self, cell: Cell) -> None: ...
 
     def finished(self) -> list[Outcome]:
-        """Those that ended since it was last asked."""
+        """The cells that ended since the last call."""
 
     def running(self) -> list[Cell]:
-        """Those that are really running: a cluster may hold others back."""
+        """The cells at work; a cluster may hold others back."""
 
-    def said(self, cell: Cell) -> str:
-        """Its last line so far, "" if unknown."""
+    def last_line(self, cell: Cell) -> str:
+        """The last line of a cell's output so far, "" if unknown."""
 
     def stop(self) -> None:
-        """End all that runs: first with SIGINT, so that it is saved."""
+        """End all cells: first with SIGTERM, so that they save their state."""

@@ -1,30 +1,17 @@
 """Cells as processes of this machine: one GPU each, or a share of the CPU's cores each."""
 
-import multiprocessing
 import os
 import signal
+import subprocess
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from multiprocessing import forkserver
-from multiprocessing.connection import wait
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-import torch
-
-from bench.sweep import child
+from bench.sweep import worker
 from bench.sweep.executor import Cell, Outcome
-
-PRELOAD = ["bench.runs.run", "bench.cli.main", "bench.sweep.child",
-           "matplotlib.backends.backend_agg", "sklearn.cluster",
-           "sklearn.decomposition", "sklearn.linear_model", "sklearn.neighbors", "sklearn.pipeline"]  # fmt: skip
-# A library that starts threads in the server would leave its forks without them; and colours are no good in a log.
-SERVER = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TERM": "dumb"}
-LONGEST_SAVING = 60.0  # seconds that a run has to save and end in before it is killed
-TAIL = 4096  # bytes
+from bench.sweep.logs import last_lines, log_of
 
 
 @dataclass(frozen=True)
@@ -42,7 +29,7 @@ def places(jobs: int | None, cells: int, gpus: Sequence[str]) -> list[Place]:
     (ae, preset quick) times as many batches a second as one run on both. Places share a core only where `jobs` is
     greater than the number of cores.
     """
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+    cores = worker.own_cores()
     count = jobs or (len(gpus) if gpus else min(len(cores), cells))
     bounds = [number * len(cores) // count for number in range(count + 1)]
     return [
@@ -51,7 +38,7 @@ def places(jobs: int | None, cells: int, gpus: Sequence[str]) -> list[Place]:
     ]
 
 
-def in_words(places: Sequence[Place]) -> str:
+def describe(places: Sequence[Place]) -> str:
     """How many runs at once, and on what."""
     cores = {core for place in places for core in place.cores}
     each = len(places[0].cores)
@@ -67,119 +54,85 @@ def in_words(places: Sequence[Place]) -> str:
 
 def visible_gpus() -> list[str]:
     """The GPUs of this process, as CUDA_VISIBLE_DEVICES names them."""
+    import torch
+
     if not torch.accelerator.is_available():
         return []
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return named.split(",") if named else [str(number) for number in range(torch.accelerator.device_count())]
+    names = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return names.split(",") if names else [str(number) for number in range(torch.accelerator.device_count())]
 
 
-@dataclass
-class Running:
+@dataclass(frozen=True)
+class RunningCell:
     cell: Cell
-    process: ForkServerProcess
+    process: subprocess.Popen[bytes]
     started: float
     log: Path
-    spoken_before: int  # bytes of the log
+    log_begin: int  # bytes of the log that earlier attempts wrote
     places: list[Place]
 
 
 class LocalExecutor:
-    """Forks each cell from one server that has imported the suite, so that a sweep pays for the imports once."""
+    """`Executor` that starts a worker for each cell."""
 
     def __init__(self, places: Sequence[Place], results: Path) -> None:
-        self.places, self.jobs, self.threads = list(places), len(places), len(places[0].cores)
-        self.logs = results / "sweeps" / "logs"
-        self.cells: dict[str, Running] = {}
-        self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(PRELOAD)
-        with environment(SERVER):
-            forkserver.ensure_running()
+        self.places, self.at_once, self.threads = list(places), len(places), len(places[0].cores)
+        self.description = describe(places)
+        self.results = results.absolute()
+        self.cells: dict[str, RunningCell] = {}
 
     def free(self) -> int:
         return len(self.places)
 
     def start(self, cell: Cell) -> None:
-        self.logs.mkdir(parents=True, exist_ok=True)
-        log = (self.logs / f"{cell.name}.log").absolute()
         taken, self.places = self.places[: cell.devices], self.places[cell.devices :]
         cores = [core for place in taken for core in place.cores]
-        surroundings = {"BENCH_JOBS": str(max(1, self.jobs // len(taken)))}
+        variables = {"BENCH_JOBS": str(max(1, self.at_once // len(taken)))}
         if taken[0].gpu is not None:
-            surroundings["CUDA_VISIBLE_DEVICES"] = ",".join(str(place.gpu) for place in taken)
-        arguments = (cell.words, surroundings, cores, max(1, len(cores) // cell.devices), Path.cwd(), log)
-        process = self.context.Process(target=child.run, args=arguments)
-        log.touch()  # here, where a full disk ends in a sentence
-        spoken = log.stat().st_size
-        process.start()
-        self.cells[cell.name] = Running(cell, process, time.monotonic(), log, spoken, taken)
+            variables["CUDA_VISIBLE_DEVICES"] = ",".join(str(place.gpu) for place in taken)
+        log = log_of(self.results, cell.name)
+        begin = log.stat().st_size if log.exists() else 0
+        process = worker.start(cell.words, log, cores, max(1, len(cores) // cell.devices), variables, Path.cwd())
+        self.cells[cell.name] = RunningCell(cell, process, time.monotonic(), log, begin, taken)
 
     def finished(self) -> list[Outcome]:
-        ended = [one for one in self.cells.values() if one.process.exitcode is not None]
-        return [self.settle(one) for one in ended]
+        return [
+            self.settle(running, code)
+            for running in list(self.cells.values())
+            if (code := running.process.poll()) is not None
+        ]
 
-    def settle(self, one: Running) -> Outcome:
-        """Give its places back; ranks that outlived it end with it."""
-        signal_group(one, signal.SIGKILL)
-        del self.cells[one.cell.name]
-        self.places += one.places
-        assert one.process.exitcode is not None
-        return Outcome(one.cell, one.process.exitcode, time.monotonic() - one.started, one.log)
+    def settle(self, running: RunningCell, code: int) -> Outcome:
+        """End the ranks that outlived the cell, and free its places."""
+        worker.signal_group(running.process, signal.SIGKILL)
+        del self.cells[running.cell.name]
+        self.places += running.places
+        return Outcome(running.cell, code, time.monotonic() - running.started, running.log)
 
     def running(self) -> list[Cell]:
-        return [one.cell for one in self.cells.values()]
+        return [running.cell for running in self.cells.values()]
 
-    def said(self, cell: Cell) -> str:
-        one = self.cells[cell.name]
-        lines = last_lines(one.log, 1, one.spoken_before)
-        return lines[0] if lines else ""
+    def last_line(self, cell: Cell) -> str:
+        running = self.cells[cell.name]
+        return "".join(last_lines(running.log, 1, running.log_begin))
 
     def stop(self) -> None:
+        processes = [running.process for running in self.cells.values()]
         try:
-            for one in self.cells.values():
-                signal_group(one, signal.SIGINT)
-            self.wait(LONGEST_SAVING)
-        finally:  # a second Ctrl-C ends the waiting
-            for one in self.cells.values():
-                signal_group(one, signal.SIGKILL)
-            self.wait(LONGEST_SAVING)
-
-    def wait(self, seconds: float) -> None:
-        """Until all have ended, but no longer than that."""
-        end = time.monotonic() + seconds
-        while (left := [one.process.sentinel for one in self.cells.values() if one.process.exitcode is None]) and (
-            time.monotonic() < end
-        ):
-            wait(left, timeout=end - time.monotonic())
+            for process in processes:
+                worker.signal_group(process, signal.SIGTERM)
+            wait(processes, worker.SECONDS_TO_SAVE)
+        finally:  # also after a second Ctrl-C, which interrupts the waiting
+            for process in processes:
+                worker.signal_group(process, signal.SIGKILL)
+            wait(processes, worker.SECONDS_TO_SAVE)
 
 
-def signal_group(one: Running, number: signal.Signals) -> None:
-    """To a cell's process and the ranks that it has started."""
-    assert one.process.pid is not None
-    with suppress(ProcessLookupError):
-        os.killpg(one.process.pid, number)
-        return
-    if one.process.exitcode is None:  # so young that it has no group yet
-        with suppress(ProcessLookupError):
-            os.kill(one.process.pid, number)
-
-
-def last_lines(log: Path, count: int, begin: int = 0) -> list[str]:
-    """The last lines of a log that hold anything, from byte `begin` on."""
-    if not log.exists():
-        return []
-    with log.open("rb") as file:
-        file.seek(max(begin, file.seek(0, os.SEEK_END) - TAIL))
-        lines = file.read().decode(errors="replace").splitlines()
-    return [line.strip() for line in lines if line.strip()][-count:]
-
-
-@contextmanager
-def environment(values: dict[str, str]) -> Iterator[None]:
-    """The process's environment with these values, for the block."""
-    before = dict(os.environ)
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+def wait(processes: Sequence[subprocess.Popen[bytes]], seconds: float) -> None:
+    """Wait until all have ended, but no longer than that in all."""
+    end = time.monotonic() + seconds
+    for process in processes:
+        try:
+            process.wait(max(0.0, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            return

@@ -1,4 +1,4 @@
-"""Cells on a Ray cluster: Ray decides which runs where and when, and runs those of a lost machine again."""
+"""Cells on a Ray cluster: Ray decides which runs where and when, and starts those of a lost machine again."""
 
 import logging
 import os
@@ -13,10 +13,11 @@ from typing import Any
 
 from bench.config.schema import ConfigError
 from bench.runtime.console import console
-from bench.sweep import away
-from bench.sweep.away import Ended, Order
+from bench.sweep import remote
 from bench.sweep.executor import Cell, Outcome
-from bench.sweep.local import LONGEST_SAVING
+from bench.sweep.logs import log_of
+from bench.sweep.remote import RemoteJob, RemoteResult
+from bench.sweep.worker import SECONDS_TO_SAVE, own_cores
 
 try:
     import ray
@@ -36,36 +37,28 @@ class Board:
     def __init__(self) -> None:
         self.lines: dict[str, str] = {}
 
-    def say(self, name: str, line: str) -> None:
+    def write(self, name: str, line: str) -> None:
         self.lines[name] = line
 
     def read(self) -> dict[str, str]:
         return self.lines
 
 
-def train(order: Order, cpus: int, gpus: float, board: Any) -> tuple[Ended, str]:
-    """The task of one cell: how it ended, and the id of the machine that it ended on."""
+def run(job: RemoteJob, cpus: int, gpus: float, board: Any) -> RemoteResult:
+    """The task of one cell."""
     here = ray.get_runtime_context().get_node_id()
     (holds,) = (node["Resources"] for node in ray.nodes() if node["NodeID"] == here)
     jobs = min(holds["CPU"] // cpus, holds.get("GPU", 0) // gpus if gpus else sys.maxsize)
-    spoken = ""
-
-    def say(line: str) -> None:
-        nonlocal spoken
-        if line != spoken:
-            board.say.remote(order.cell.name, line)
-        spoken = line
-
-    return away.train(order, int(jobs), say), here
+    board.write.remote(job.cell.name, f"on {socket.gethostname()}")
+    return remote.run(job, int(jobs), lambda line: board.write.remote(job.cell.name, line))
 
 
 @dataclass(frozen=True)
-class Sent:
-    """A cell that Ray has, and when it got it."""
+class Submitted:
+    """A cell that Ray has, and since when."""
 
-    cell: Cell
-    order: Order
-    at: float
+    job: RemoteJob
+    since: float
 
 
 class RayExecutor:
@@ -75,22 +68,24 @@ class RayExecutor:
     of its processes, since networks of this suite gain little from a second, or its share of a machine with GPUs.
     """
 
+    at_once = None
+    description = "as many at once as the cluster takes"
+
     def __init__(self, address: str | None, gpus: float, results: Path, cpus: int | None = None) -> None:
         if gpus < 0 or (gpus > 1 and gpus != int(gpus)):
             raise ConfigError(f"--gpus={gpus}: for each device of a run; choose 0, a fraction of 1, or a whole number")
         self.gpus, self.cpus, self.home = gpus, cpus, results.absolute()
-        self.token = away.token(self.home)
         connect(address)
         self.starts_machines = address not in (None, "local")  # a cluster may, when more is asked for than it has
         self.explained = False
-        self.sent: dict[Any, Sent] = {}
-        self.train = ray.remote(train)
+        self.tasks: dict[Any, Submitted] = {}
+        self.run = ray.remote(run)
         near = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
         board = ray.remote(Board).options(num_cpus=0, max_restarts=-1, scheduling_strategy=near)
         self.board: Any = board.remote()
 
     def free(self) -> int:
-        return sys.maxsize  # who waits, and for what, is for Ray to decide
+        return sys.maxsize  # which cells wait, and for what, is for Ray to decide
 
     def start(self, cell: Cell) -> None:
         gpus = self.gpus * cell.devices
@@ -98,12 +93,12 @@ class RayExecutor:
             raise ConfigError(f"--gpus={self.gpus}: a run on {cell.devices} devices needs whole ones; choose --gpus=1")
         machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         cpus = self.cpus or cores(machines, gpus, cell.devices)
-        if not any(one.get("CPU", 0) >= cpus and one.get("GPU", 0) >= gpus for one in machines):
+        if not any(machine.get("CPU", 0) >= cpus and machine.get("GPU", 0) >= gpus for machine in machines):
             self.explain_waiting(cell, cpus, gpus)
         threads = max(1, cpus // cell.devices)
-        order = Order(cell, self.home, self.token, Path.cwd(), threads, gpus > 0, away.known(self.home, cell))
-        task = self.train.options(num_cpus=cpus, num_gpus=gpus, max_retries=LOST_MACHINES, name=cell.name)
-        self.sent[task.remote(order, cpus, gpus, self.board)] = Sent(cell, order, time.monotonic())
+        job = RemoteJob(cell, Path.cwd(), threads, gpus > 0, remote.sent(self.home, cell))
+        task = self.run.options(num_cpus=cpus, num_gpus=gpus, max_retries=LOST_MACHINES, name=cell.name)
+        self.tasks[task.remote(job, cpus, gpus, self.board)] = Submitted(job, time.monotonic())
 
     def explain_waiting(self, cell: Cell, cpus: int, gpus: float) -> None:
         """Say once that no machine can hold a run that asks for this; ConfigError where no larger one can join."""
@@ -115,34 +110,32 @@ class RayExecutor:
         self.explained = True
 
     def finished(self) -> list[Outcome]:
-        if not self.sent:
+        if not self.tasks:
             return []
-        done, _ = ray.wait(list(self.sent), num_returns=len(self.sent), timeout=0)
-        return [self.outcome(task, self.sent.pop(task)) for task in done]
+        done, _ = ray.wait(list(self.tasks), num_returns=len(self.tasks), timeout=0)
+        return [self.outcome(task, self.tasks.pop(task)) for task in done]
 
-    def outcome(self, task: Any, sent: Sent) -> Outcome:
-        """Bring home what a task has left; what went wrong on the way is the end of its log."""
-        log = away.log_of(self.home, sent.cell)
+    def outcome(self, task: Any, submitted: Submitted) -> Outcome:
+        """Write the results of a task at home; an error on the way becomes the end of its log."""
+        job, seconds = submitted.job, time.monotonic() - submitted.since
+        log = log_of(self.home, job.cell.name)
         try:
-            ended, machine = ray.get(task)
-            away.bring_home(ended.files, self.home, sent.cell)
+            result: RemoteResult = ray.get(task)
+            remote.bring_home(job, result, self.home)
         except TaskCancelledError:
-            return Outcome(sent.cell, INTERRUPTED, 0.0, log)
-        except (RayError, ConfigError, OSError) as error:
+            return Outcome(job.cell, INTERRUPTED, 0.0, log)
+        except (RayError, OSError) as error:
             with suppress(OSError):
-                away.append(log, f"bench: not run to its end on the cluster: {getattr(error, 'cause', error)}")
-            return Outcome(sent.cell, 1, time.monotonic() - sent.at, log)
-        if ended.files:
-            there = NodeAffinitySchedulingStrategy(machine, soft=False)
-            forget = ray.remote(away.forget).options(num_cpus=0, scheduling_strategy=there)
-            forget.remote(sent.order, ended.code == 0)
-        return Outcome(sent.cell, ended.code, ended.seconds, log)
+                cause = getattr(error, "cause", error)
+                remote.append(log, f"bench: not run to its end on the cluster: {cause}\n".encode())
+            return Outcome(job.cell, 1, seconds, log)
+        return Outcome(job.cell, result.code, result.seconds, log)
 
     def running(self) -> list[Cell]:
         begun = self.lines()
-        return [sent.cell for sent in self.sent.values() if sent.cell.name in begun]
+        return [submitted.job.cell for submitted in self.tasks.values() if submitted.job.cell.name in begun]
 
-    def said(self, cell: Cell) -> str:
+    def last_line(self, cell: Cell) -> str:
         return self.lines().get(cell.name, "")
 
     def lines(self) -> dict[str, str]:
@@ -153,10 +146,10 @@ class RayExecutor:
 
     def stop(self) -> None:
         """Cancel what waits, interrupt what runs, and bring home what that leaves."""
-        for task in self.sent:
+        for task in self.tasks:
             ray.cancel(task)
-        if self.sent:
-            ray.wait(list(self.sent), num_returns=len(self.sent), timeout=LONGEST_SAVING + 10)
+        if self.tasks:
+            ray.wait(list(self.tasks), num_returns=len(self.tasks), timeout=SECONDS_TO_SAVE + 10)
         self.finished()
 
 
@@ -166,7 +159,7 @@ def connect(address: str | None) -> None:
     at_sigterm = signal.getsignal(signal.SIGTERM)  # Ray sets one of its own, which ends the sweep without a word
     try:
         if address in (None, "local"):
-            count = len(away.own_cores())
+            count = len(own_cores())
             ray.init("local", num_cpus=count, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         else:
             knock(str(address))
@@ -190,5 +183,5 @@ def knock(address: str) -> None:
 
 def cores(machines: list[dict[str, float]], gpus: float, devices: int) -> int:
     """How many cores a run gets: one for each of its processes, or as large a share of a machine's as of its GPUs."""
-    shares = [one.get("CPU", 1) * gpus / one["GPU"] for one in machines if gpus and one.get("GPU", 0) >= gpus]
+    shares = [has.get("CPU", 1) * gpus / has["GPU"] for has in machines if gpus and has.get("GPU", 0) >= gpus]
     return max(1, int(min(shares, default=devices)))

@@ -1,4 +1,4 @@
-"""What a sweep comes to: whether one table will hold all of it, the table over seeds, and what has failed."""
+"""The result of a sweep: the table over seeds, the failures, and whether one table may hold all of it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,20 +8,20 @@ from rich.console import Console
 from bench.results.records import RecordError, find, read_all
 from bench.results.selection import TableError, select
 from bench.runtime.console import console
+from bench.sweep.cells import Planned
+from bench.sweep.display import show_failure
 from bench.sweep.executor import Outcome
-from bench.sweep.plan import Planned
-from bench.sweep.view import show_failure
 from bench.table import render, terminal
 from bench.table.build import build
 from bench.tracking.push import push_table
 
 
-def timed_otherwise(recorded: Sequence[Planned], threads: int, now: int) -> str:
-    """A sentence if recorded runs were timed on another share of a machine than those to come; "" if none was.
+def other_timing(recorded: Sequence[Planned], threads: int, now: int) -> str:
+    """A sentence if recorded runs were timed on another share of a machine than the coming ones; "" if none was.
 
     threads, now: of each run to come, and how many of them run at once.
     """
-    found = [record for one in recorded if (record := find(one.results, one.cell.run_ids[0]))]
+    found = [record for cell in recorded if (record := find(cell.results, cell.cell.run_id))]
     shares = {
         (int(result.hardware["threads"]), int(result.hardware.get("jobs", 1)))
         for record in found
@@ -30,16 +30,16 @@ def timed_otherwise(recorded: Sequence[Planned], threads: int, now: int) -> str:
     }
     if not shares - {(threads, now)}:
         return ""
-    told = " and ".join(f"{threads} CPU threads, {jobs} at once" for threads, jobs in sorted(shares))
+    earlier = " and ".join(f"{threads} CPU threads, {jobs} at once" for threads, jobs in sorted(shares))
     alike = f", or --jobs={max(shares)[1]} times them alike" if len(shares) == 1 else ""
     return (
-        f"recorded runs were timed with {told}; those to come will be with {threads}, {now} at once, and the "
+        f"recorded runs were timed with {earlier}; those to come will be with {threads}, {now} at once, and the "
         f"table judges speed only among runs timed alike: results=DIR keeps them apart{alike}"
     )
 
 
 def show_result(planned: Sequence[Planned], failed: Sequence[Outcome], results: Path) -> int:
-    """The exit status that goes with it: 1 if any has failed."""
+    """Print the table and the failures; the exit status: 1 if any cell failed."""
     show_table(planned, results)
     for outcome in failed:
         show_failure(outcome)
@@ -51,22 +51,22 @@ def show_result(planned: Sequence[Planned], failed: Sequence[Outcome], results: 
 def show_table(planned: Sequence[Planned], results: Path) -> None:
     """`bench table` of the sweep's preset and data, if it has one of each."""
     choices = {
-        "preset": sorted({one.config.preset for one in planned}),
-        "data": sorted({one.config.data["name"] for one in planned}),
+        "preset": sorted({cell.config.preset for cell in planned}),
+        "data": sorted({cell.config.data["name"] for cell in planned}),
     }
     if several := {key: values for key, values in choices.items() if len(values) > 1}:
-        told = " ".join(f"{key}={'|'.join(values)}" for key, values in several.items())
-        console.print(f"  the table holds one preset and data set: bench table {told} results={results}")
+        choice = " ".join(f"{key}={'|'.join(values)}" for key, values in several.items())
+        console.print(f"  the table holds one preset and data set: bench table {choice} results={results}")
         return
     try:
         records = select(read_all(results), {key: values[0] for key, values in choices.items()})
-        made = build(records, results)
+        table = build(records, results)
     except (TableError, RecordError) as error:
         console.print(f"[yellow]  no table: {error}[/]")
         return
-    written = render.write(made, results)
-    terminal.show(made, Console(highlight=False))
+    written = render.write(table, results)
+    terminal.show(table, Console(highlight=False))
     console.print(f"written: {', '.join(map(str, written))}", markup=False)
     wandb = planned[0].config.wandb
     if wandb.mode != "disabled":
-        push_table(made, records, results, wandb.project, wandb.mode)
+        push_table(table, records, results, wandb.project, wandb.mode)

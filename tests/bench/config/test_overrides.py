@@ -10,8 +10,8 @@ from bench.config.paths import expand
 from bench.config.schema import ConfigError
 from bench.results.identity import run_id
 from bench.results.selection import table_selection
-from bench.sweep.plan import all_cells
-from bench.sweep.space import read
+from bench.sweep.cells import all_cells
+from bench.sweep.search_space import read
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def strike(home: Path, results: Path, dice: random.Random) -> str:
     moment = float("inf")
     while job.poll() is None and time.monotonic() < moment and (plan.exists() or not word):
         if not word and moment == float("inf") and b"started" in log.read_bytes()[spoken:]:
-            moment = time.monotonic() + dice.uniform(0, 4)
+            moment = time.monotonic() + dice.uniform(0, 12)
         time.sleep(0.02)
     ended, carried_out = job.returncode == 0, bool(word) and not plan.exists()
     kill_all(home)

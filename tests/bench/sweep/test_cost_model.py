@@ -8,10 +8,10 @@ import pytest
 from bench.config.load import load
 from bench.config.schema import Config
 from bench.results import records
-from bench.sweep import estimate
-from bench.sweep.estimate import Costs, evaluation_seconds, makespan
+from bench.sweep import cost_model
+from bench.sweep.cost_model import Costs, makespan
 
-MACHINE = {"gpu": None, "cpu": "abacus", "threads": 2, "jobs": 1}
+MACHINE = {"gpu": None, "cpu": "abacus", "threads": 2}
 
 
 def config(*words: str) -> Config:
@@ -30,7 +30,7 @@ def keep(folder: Path, name: str, of: Config, **costs: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimate, "PUBLISHED", tmp_path / "published")
+    monkeypatch.setattr(cost_model, "PUBLISHED", tmp_path / "published")
 
 
 def test_runs_alike_but_for_their_seed_give_their_mean(tmp_path: Path) -> None:
@@ -64,17 +64,6 @@ def test_own_records_alike_come_before_published_ones_and_those_before_own_ones_
     keep(tmp_path, "own", config("seed=1"), train_seconds=30.0, evaluate_seconds=1.0)
     costs.add("own")
     assert (costs.of(config("seed=5")) or cost).seconds == pytest.approx(31)
-
-
-def test_an_evaluation_that_nobody_timed_is_the_sum_of_its_parts() -> None:
-    timing = {"repeats": 3, "seconds_per_100": 2.0, "images": 50, "latency": 0.5}
-    result = records.Result(protocol={}, hardware={}, seconds={"sampling": 4.0, "fid": 1.0}, timing=timing)
-    floor = records.Result(protocol={}, hardware={}, seconds={"fid": 1.0})
-    record = records.Record(
-        run_id="", family="", config={}, code={}, libraries={}, data_digest="", results={"a": result, "b": floor}
-    )
-    assert evaluation_seconds(record) == pytest.approx(4 + 1 + 3 * (1 + 0.5) + 1)
-    assert evaluation_seconds(record.model_copy(update={"evaluate_seconds": 9.0})) == 9
 
 
 def test_the_queue_ends_when_its_last_run_does() -> None:

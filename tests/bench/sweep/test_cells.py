@@ -10,10 +10,10 @@ from bench.config.load import load
 from bench.config.schema import ConfigError
 from bench.results import records
 from bench.results.identity import run_id
+from bench.sweep.cells import Planned, all_cells, common_folder, missing, probes
 from bench.sweep.executor import Cell
-from bench.sweep.plan import Planned, all_cells, complete, one_folder, probes
-from bench.sweep.result import timed_otherwise
-from bench.sweep.space import SweepFile
+from bench.sweep.result import other_timing
+from bench.sweep.search_space import SweepFile
 
 ARGUMENTS = "${args_no_hyphens}"
 BUDGET = ["preset=smoke", "train.images=640", "train.batch=32", "evaluation.samples=64", "evaluation.timed_images=4"]
@@ -41,7 +41,7 @@ def test_a_cell_knows_its_run_and_where_its_results_go() -> None:
     (one,) = all_cells(asked({"seed": [3]}, "model=vae"), ["trainer.devices=2"])
     (config,) = load(["model=vae", "seed=3", "trainer.devices=2"])
     words = ("model=vae", "seed=3", "trainer.devices=2", "results=results")
-    assert one == Planned(Cell(run_id(config), words, (run_id(config),), 2), config)
+    assert one == Planned(Cell(run_id(config), words, run_id(config), 2), config)
     (other,) = all_cells(asked({"seed": [3]}, "model=vae"), ["results=elsewhere"])
     assert other.cell.words == ("model=vae", "seed=3", "results=elsewhere")
 
@@ -63,14 +63,14 @@ def test_cells_that_only_evaluate_one_run_otherwise_have_names_of_their_own() ->
     made = all_cells(asked({"evaluation.seed": [0, 1, 1]}, "model=vae"), [])
     name = run_id(made[0].config)
     assert [one.cell.name for one in made] == [name, f"{name}.2"]
-    assert {one.cell.run_ids for one in made} == {(name,)}
+    assert {one.cell.run_id for one in made} == {name}
 
 
-def test_cells_of_one_sweep_write_to_one_folder() -> None:
+def test_cells_of_one_sweep_write_to_common_folder() -> None:
     made = all_cells(asked({"preset": ["smoke", "quick"]}, "model=vae"), [])
     with pytest.raises(ConfigError, match="results and results/smoke; name one for all of them with results=DIR"):
-        one_folder(made)
-    assert one_folder(all_cells(asked({"preset": ["smoke", "quick"]}, "model=vae"), ["results=r"])) == Path("r")
+        common_folder(made)
+    assert common_folder(all_cells(asked({"preset": ["smoke", "quick"]}, "model=vae"), ["results=r"])) == Path("r")
 
 
 def test_a_run_over_several_machines_is_no_cell() -> None:
@@ -92,16 +92,16 @@ def test_a_run_is_complete_when_all_of_it_is_recorded_under_these_settings(
 ) -> None:
     fixed = ["model=vae", *BUDGET, *tiny["vae"], "trainer.accelerator=cpu"]
     (one,) = all_cells(asked({"seed": [0]}, *fixed), ["results=r"])
-    assert not complete(one)
+    assert missing(one)
     assert main(["train", *one.cell.words]) == 0
-    assert complete(one)
+    assert not missing(one)
     whole = records.find(Path("r"), one.cell.name)
     assert whole
     ((row, result),) = whole.results.items()
     machine = result.hardware
     threads, jobs = int(machine["threads"]), int(machine["jobs"])
-    assert timed_otherwise([one], threads, jobs) == timed_otherwise([], 99, 99) == ""
-    sentence = timed_otherwise([one], threads, jobs + 1)
+    assert other_timing([one], threads, jobs) == other_timing([], 99, 99) == ""
+    sentence = other_timing([one], threads, jobs + 1)
     assert (
         f"timed with {threads} CPU threads, {jobs} at once; those to come will be with {threads}, {jobs + 1}"
         in sentence
@@ -109,7 +109,7 @@ def test_a_run_is_complete_when_all_of_it_is_recorded_under_these_settings(
     assert f"--jobs={jobs} times them alike" in sentence
     for other in ("evaluation.samples=32", "evaluation.seed=1", "evaluation.chunk=50", "seed=1", "model.latent_dim=3"):
         (changed,) = all_cells(asked({"seed": [0]}, *fixed), ["results=r", other])
-        assert not complete(changed), other
+        assert missing(changed), other
 
     stated = result.protocol
     others = {"samples": 32, "seed": 1, "chunk": 50, "extractor": "inception-v3", "sampler": "ddim-10"}
@@ -131,17 +131,17 @@ def test_a_run_is_complete_when_all_of_it_is_recorded_under_these_settings(
     }
     for what, part in parts.items():
         records.write(part, Path("r"))
-        assert not complete(one), what
+        assert missing(one), what
     records.write(whole, Path("r"))
 
     (again,) = all_cells(asked({"seed": [0]}, *fixed), ["results=r", "evaluation.seed=1"])
     assert main(["train", *again.cell.words]) == 0
-    assert complete(again)
-    assert complete(one)
+    assert not missing(again)
+    assert not missing(one)
     both = records.find(Path("r"), one.cell.name)
     assert both
     last = [key for key, ability in both.abilities.items() if ability.protocol["seed"] == 1][-1]
     rest = {key: ability for key, ability in both.abilities.items() if key != last}
     records.write(both.model_copy(update={"abilities": rest}), Path("r"))
-    assert not complete(again), "a second evaluation stopped before its last ability"
-    assert complete(one)
+    assert missing(again), "a second evaluation stopped before its last ability"
+    assert not missing(one)

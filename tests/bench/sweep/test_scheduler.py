@@ -7,18 +7,22 @@ from typing import Any
 
 import pytest
 
-from bench.sweep import loop as module
-from bench.sweep.estimate import Cost
+from bench.sweep import scheduler as module
+from bench.sweep.cells import Planned
+from bench.sweep.cost_model import Cost
 from bench.sweep.executor import Cell, Outcome
-from bench.sweep.loop import Loop
-from bench.sweep.plan import Planned
+from bench.sweep.scheduler import Scheduler
 
 
 class Pretended:
     """Ends the cell that was started first whenever it is asked; notes what it is told."""
 
-    def __init__(self, places: int, ends: Callable[[str], int] = lambda name: 0, held_back: int = 0) -> None:
-        self.places, self.ends, self.held_back = places, ends, held_back
+    description = ""
+
+    def __init__(
+        self, places: int, ends: Callable[[str], int] = lambda name: 0, held_back: int = 0, at_once: int | None = None
+    ) -> None:
+        self.places, self.ends, self.held_back, self.at_once = places, ends, held_back, at_once
         self.cells: list[Cell] = []
         self.told: list[str] = []
 
@@ -40,7 +44,7 @@ class Pretended:
     def running(self) -> list[Cell]:
         return self.cells[: len(self.cells) - self.held_back]
 
-    def said(self, cell: Cell) -> str:
+    def last_line(self, cell: Cell) -> str:
         return ""
 
     def stop(self) -> None:
@@ -49,23 +53,23 @@ class Pretended:
 
 def planned(name: str, devices: int = 1) -> Planned:
     config: Any = SimpleNamespace(results="r", name=name)
-    return Planned(Cell(name, (), (name,), devices), config)
+    return Planned(Cell(name, (), name, devices), config)
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Loop]:
+def made(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Scheduler]:
     """A loop over cells by name -> seconds that they are expected to take, None for those of which nothing is known."""
     monkeypatch.setattr(module, "SECONDS_BETWEEN_LOOKS", 0)
-    monkeypatch.setattr(module, "complete", lambda one: one.cell.name.startswith("recorded"))
+    monkeypatch.setattr(module, "missing", lambda cell: [] if cell.cell.name.startswith("recorded") else ["training"])
     monkeypatch.setattr(module, "held", lambda results, run_id: run_id.startswith("held"))
 
-    def make(cells: dict[str, float | None], total: int | None = None, **devices: int) -> Loop:
+    def make(cells: dict[str, float | None], total: int | None = None, **devices: int) -> Scheduler:
         costs: Any = SimpleNamespace(
             of=lambda config: Cost(seconds, ()) if (seconds := cells.get(config.name)) is not None else None,
             add=lambda run_id: None,
         )
         missing = [planned(name, devices.get(name, 1)) for name in cells]
-        return Loop("s", missing, len(missing) if total is None else total, 0, costs, planned("typical"))
+        return Scheduler("s", missing, len(missing) if total is None else total, 0, costs, planned("typical"))
 
     return make
 
@@ -74,27 +78,26 @@ def starts(executor: Pretended) -> list[str]:
     return [word[1:] for word in executor.told if word.startswith("+")]
 
 
-def test_the_longest_start_first_and_before_them_those_that_nobody_knows(made: Callable[..., Loop]) -> None:
+def test_the_longest_start_first_and_before_them_those_that_nobody_knows(made: Callable[..., Scheduler]) -> None:
     executor = Pretended(1)
     made({"b": 5, "a": 1, "d": None, "c": 9}).run(executor)
     assert starts(executor) == ["d", "c", "b", "a"]
     assert executor.told.index("-d") < executor.told.index("+c"), "one place"
 
 
-def test_one_by_one_they_start_in_the_files_order(made: Callable[..., Loop]) -> None:
-    executor, one = Pretended(1), made({"b": 5, "a": 1, "d": None, "c": 9})
-    one.places = 1
-    one.run(executor)
+def test_one_by_one_they_start_in_the_files_order(made: Callable[..., Scheduler]) -> None:
+    executor = Pretended(1, at_once=1)
+    made({"b": 5, "a": 1, "d": None, "c": 9}).run(executor)
     assert starts(executor) == ["b", "a", "d", "c"]
 
 
-def test_what_another_process_is_at_work_on_comes_last_but_it_comes(made: Callable[..., Loop]) -> None:
+def test_what_another_process_is_at_work_on_comes_last_but_it_comes(made: Callable[..., Scheduler]) -> None:
     executor = Pretended(1)
     made({"held-1": 9, "a": 2, "held-2": 5, "b": 1}).run(executor)
     assert starts(executor) == ["a", "b", "held-1", "held-2"]
 
 
-def test_a_wide_cell_waits_for_its_places_and_one_too_wide_for_all_of_them(made: Callable[..., Loop]) -> None:
+def test_a_wide_cell_waits_for_its_places_and_one_too_wide_for_all_of_them(made: Callable[..., Scheduler]) -> None:
     executor = Pretended(2)
     made({"a": 9, "wide": 5, "c": 2, "widest": 1}, wide=2, widest=8).run(executor)
     assert starts(executor) == ["a", "wide", "c", "widest"]
@@ -104,7 +107,7 @@ def test_a_wide_cell_waits_for_its_places_and_one_too_wide_for_all_of_them(made:
     assert order.index("-c") < order.index("+widest")
 
 
-def test_a_failed_cell_is_counted_and_the_others_go_on(made: Callable[..., Loop]) -> None:
+def test_a_failed_cell_is_counted_and_the_others_go_on(made: Callable[..., Scheduler]) -> None:
     executor = Pretended(1, ends=lambda name: 2 * (name == "b"))
     one = made({"a": 3, "b": 2, "c": 1})
     one.run(executor)
@@ -114,7 +117,9 @@ def test_a_failed_cell_is_counted_and_the_others_go_on(made: Callable[..., Loop]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
-def test_an_error_stops_what_runs_before_it_is_raised_on(error: type[BaseException], made: Callable[..., Loop]) -> None:
+def test_an_error_stops_what_runs_before_it_is_raised_on(
+    error: type[BaseException], made: Callable[..., Scheduler]
+) -> None:
     executor = Pretended(1)
 
     def fail(cell: Cell) -> None:
@@ -126,7 +131,9 @@ def test_an_error_stops_what_runs_before_it_is_raised_on(error: type[BaseExcepti
     assert executor.told == ["stop"]
 
 
-def test_proposals_are_asked_for_when_there_is_room_and_recorded_ones_are_not_run(made: Callable[..., Loop]) -> None:
+def test_proposals_are_asked_for_when_there_is_room_and_recorded_ones_are_not_run(
+    made: Callable[..., Scheduler],
+) -> None:
     """Each knows what was found before it: the next is asked for only when another place is free."""
     executor = Pretended(1)
     names = iter(["x", "recorded-1", "y"])
@@ -144,7 +151,7 @@ def test_proposals_are_asked_for_when_there_is_room_and_recorded_ones_are_not_ru
     assert (one.state.recorded, one.state.done, one.state.waiting) == (1, 3, 0)
 
 
-def test_nothing_is_proposed_while_a_cluster_holds_cells_back(made: Callable[..., Loop]) -> None:
+def test_nothing_is_proposed_while_a_cluster_holds_cells_back(made: Callable[..., Scheduler]) -> None:
     executor = Pretended(99, held_back=1)
     names = iter("xyz")
     one = made({"a": 1}, total=4)
@@ -157,15 +164,15 @@ def test_nothing_is_proposed_while_a_cluster_holds_cells_back(made: Callable[...
     assert (one.next(lambda: planned(next(names))) or planned("none")).cell.name == "x"
 
 
-def test_the_time_left_is_of_the_queue_and_what_is_not_known_is_said(made: Callable[..., Loop]) -> None:
+def test_the_time_left_is_of_the_queue_and_what_is_not_known_is_said(made: Callable[..., Scheduler]) -> None:
     one = made({"a": 60, "b": 30, "c": 30})
-    assert one.left() == "2:00 one after the other", "nobody knows how many a cluster takes"
-    one.places = 2
-    assert one.left() == "1:00 left"
+    assert one.time_left() == "2:00 one after the other", "nobody knows how many a cluster takes"
+    one.at_once = 2
+    assert one.time_left() == "1:00 left"
     one = made({"a": 60, "b": None})
-    one.places = 1
-    assert one.left() == "1:00 left and unknown for 1 runs"
-    assert made({"a": None, "b": None}).left() == "unknown for 2 runs"
+    one.at_once = 1
+    assert one.time_left() == "1:00 left and unknown for 1 runs"
+    assert made({"a": None, "b": None}).time_left() == "unknown for 2 runs"
     undrawn = made({"typical": 10, "a": 5}, total=4)
-    undrawn.places = 1
-    assert undrawn.left() == "0:35 left", "two more like the typical one"
+    undrawn.at_once = 1
+    assert undrawn.time_left() == "0:35 left", "two more like the typical one"

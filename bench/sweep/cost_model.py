@@ -17,14 +17,14 @@ PUBLISHED = HOUSE / "results" / "published"
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run will take by what others took."""
+    """An estimate of what a run will take."""
 
     seconds: float
-    machines: tuple[str, ...]  # those were measured on
+    machines: tuple[str, ...]  # that it was measured on
 
 
 class Costs:
-    """What is known of runs' costs: from one results folder, and from the published records where that has none."""
+    """Estimates from the records of one results folder, or from the published records where that has none."""
 
     def __init__(self, results: Path) -> None:
         self.results = results
@@ -38,13 +38,13 @@ class Costs:
             self.known.clear()
 
     def of(self, config: Config) -> Cost | None:
-        """Of runs alike but for their seed, or else of the same model and data, for as many images; None if none is."""
-        same = alike(config.model_dump())
-        if same not in self.known:
-            found = [source.alike[same] for source in self.sources if same in source.alike]
-            found += [source.same[named] for source in self.sources if (named := names(config)) in source.same]
-            self.known[same] = cost(found[0], config.train.images) if found else None
-        return self.known[same]
+        """The estimate from runs that differ in their seed alone, or else from runs of the same model and data."""
+        key = alike(config.model_dump())
+        if key not in self.known:
+            found = [source.alike[key] for source in self.sources if key in source.alike]
+            found += [source.same[pair] for source in self.sources if (pair := names(config)) in source.same]
+            self.known[key] = cost(found[0], config.train.images) if found else None
+        return self.known[key]
 
 
 class Past:
@@ -68,18 +68,8 @@ def names(config: Config) -> tuple[str, str]:
 
 def cost(records: Sequence[Record], images: int) -> Cost:
     """Their mean; the training goes with the number of images, the evaluation does not."""
-    seconds = fmean(one.train_seconds / one.images_seen * images + evaluation_seconds(one) for one in records)
-    return Cost(seconds, tuple(sorted({describe(one.hardware) for one in records})))
-
-
-def evaluation_seconds(record: Record) -> float:
-    """As recorded, or for a record before schema 4 what its rows' stages and timings took, which is most of it."""
-    return record.evaluate_seconds or sum(
-        sum(result.seconds.values())
-        + (result.timing["repeats"] * (result.timing["seconds_per_100"] * result.timing["images"] / 100
-           + result.timing["latency"]) if result.timing else 0.0)
-        for result in record.results.values()
-    )  # fmt: skip
+    seconds = fmean(run.train_seconds / run.images_seen * images + run.evaluate_seconds for run in records)
+    return Cost(seconds, tuple(sorted({describe(run.hardware) for run in records})))
 
 
 def makespan(waiting: Sequence[tuple[float, int]], running: Sequence[tuple[float, int]], places: int) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.config.schema import ConfigError
-from bench.sweep.space import Assignment, SweepFile
+from bench.sweep.search_space import Assignment, SweepFile
 
 ENVIRONMENT = re.compile(r"\$\{envvar:([A-Z0-9_]*)\}")
 ARGUMENTS = "${args_no_hyphens}"

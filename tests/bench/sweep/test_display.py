@@ -7,26 +7,25 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench.sweep import view
+from bench.sweep import display
+from bench.sweep.display import Display, State, cause, ending, show_failure
 from bench.sweep.executor import Cell, Outcome
-from bench.sweep.local import last_lines
-from bench.sweep.view import State, View, cause, ending, show_failure
 
-CELLS = [Cell(f"vae-mnist-{k}-0123abcd", (), (), 1) for k in range(3)]
+CELLS = [Cell(f"vae-mnist-{k}-0123abcd", (), "", 1) for k in range(3)]
 
 
 def test_counts_add_up_to_the_total() -> None:
     state = State("s", total=9, recorded=2, done=3, running={"a": 0.0}, failed=[Outcome(CELLS[0], 1, 1, Path())])
-    counts = View(state, lambda: "0:10 left", lambda _: "").counts()
+    counts = Display(state, lambda: "0:10 left", lambda _: "").counts()
     assert counts == "5 of 9 done, 1 running, 1 failed, 2 waiting, 0:10 left"
 
 
-def test_a_terminal_shows_what_each_running_cell_said_last_on_one_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_shows_the_last_line_of_each_running_cell_on_one_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Console(file=io.StringIO(), force_terminal=True, width=70, color_system=None)
-    monkeypatch.setattr(view, "console", screen)
+    monkeypatch.setattr(display, "console", screen)
     now = time.monotonic()
     state = State("families", 9, 2, 3, {CELLS[0].name: now - 75, CELLS[1].name: now - 5})
-    shown = View(state, lambda: "0:10 left", lambda cell: "train vae  76%\n " + "x" * 99)
+    shown = Display(state, lambda: "0:10 left", lambda cell: "train vae  76%\n " + "x" * 99)
     screen.print(shown.frame(CELLS[:2], now))
     lines = screen.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert lines[0].startswith("families ━━━")
@@ -43,7 +42,7 @@ def test_a_failure_is_shown_with_its_cause_its_last_lines_and_its_log(
     file = tmp_path / "log"
     file.write_text("\n".join(f"line {k} [red]" for k in range(9)) + "\n\n  bench: no space left  \n\n")
     screen = Console(file=io.StringIO(), width=200, color_system=None)
-    monkeypatch.setattr(view, "console", screen)
+    monkeypatch.setattr(display, "console", screen)
     outcome = Outcome(CELLS[0], -9, 3.0, file)
     show_failure(outcome)
     text = screen.file.getvalue()  # type: ignore[attr-defined]
@@ -53,14 +52,3 @@ def test_a_failure_is_shown_with_its_cause_its_last_lines_and_its_log(
     ]  # fmt: skip
     assert cause(outcome) == "bench: no space left"
     assert ending(2) == "exit status 2"
-
-
-def test_the_last_lines_of_a_long_log_are_read_from_its_end_and_not_from_before_a_point(tmp_path: Path) -> None:
-    file = tmp_path / "log"
-    assert last_lines(file, 1) == []
-    file.write_bytes(b"an earlier try\n")
-    begin = file.stat().st_size
-    assert last_lines(file, 1, begin) == []
-    file.write_bytes(b"an earlier try\n" + b"x" * 10_000 + b"\n\xff half a letter\nlast\n")
-    assert last_lines(file, 1, begin) == ["last"]
-    assert last_lines(file, 2, begin) == ["� half a letter", "last"]

@@ -1,4 +1,4 @@
-"""How a sweep stands: a live view on a terminal, a line for each event where the output goes to a file."""
+"""The state of a sweep: a live view on a terminal, a line for each event where the output goes to a file."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from rich.text import Text
 
 from bench.runtime.console import clock, console
 from bench.sweep.executor import Cell, Outcome
-from bench.sweep.local import last_lines
+from bench.sweep.logs import last_lines
 
 SECONDS_BETWEEN_FRAMES = 0.5
 
@@ -35,15 +35,15 @@ class State:
         return self.total - self.recorded - self.done - len(self.running) - len(self.failed)
 
 
-class View:
-    """Shows a State from `with` to its end; `left` says the time left in words."""
+class Display:
+    """Shows a State for a `with` block. time_left: in words. last_line: of a cell's output."""
 
-    def __init__(self, state: State, left: Callable[[], str], said: Callable[[Cell], str]) -> None:
-        self.state, self.left, self.said = state, left, said
+    def __init__(self, state: State, time_left: Callable[[], str], last_line: Callable[[Cell], str]) -> None:
+        self.state, self.time_left, self.last_line = state, time_left, last_line
         self.live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
         self.drawn = 0.0
 
-    def __enter__(self) -> "View":
+    def __enter__(self) -> "Display":
         if self.live:
             self.live.start()
         return self
@@ -59,7 +59,7 @@ class View:
             console.print(f"  started  {cell.name}")
 
     def ended(self, outcome: Outcome) -> None:
-        """Said on a terminal too: it stays above the live lines."""
+        """Print the outcome; on a terminal it stays above the live lines."""
         took, name = clock(outcome.seconds), outcome.cell.name
         if outcome.code == 0:
             text = f"  done     {name} in {took}"
@@ -68,10 +68,10 @@ class View:
         console.print(f"{text}" if self.live else f"{text}; {self.counts()}")
 
     def counts(self) -> str:
-        one = self.state
-        words = [f"{one.done + one.recorded} of {one.total} done", f"{len(one.running)} running"]
-        words += [f"{len(one.failed)} failed"] if one.failed else []
-        words += [f"{one.waiting} waiting", self.left()]
+        state = self.state
+        words = [f"{state.done + state.recorded} of {state.total} done", f"{len(state.running)} running"]
+        words += [f"{len(state.failed)} failed"] if state.failed else []
+        words += [f"{state.waiting} waiting", self.time_left()]
         return ", ".join(words)
 
     def show(self, running: Sequence[Cell]) -> None:
@@ -82,13 +82,14 @@ class View:
             self.drawn = now
 
     def frame(self, running: Sequence[Cell], now: float) -> Group:
-        one = self.state
+        state = self.state
         head = Table.grid(padding=(0, 1))
-        head.add_row(Text(one.title, style="bold"), ProgressBar(one.total, one.recorded + one.done, width=28))
+        head.add_row(Text(state.title, style="bold"), ProgressBar(state.total, state.recorded + state.done, width=28))
         lines = [Text(f"  {self.counts()}")]
         for cell in running:
-            line = Text(f"  {cell.name}  {clock(now - one.running[cell.name])}  ", no_wrap=True, overflow="ellipsis")
-            lines.append(line.append(" ".join(self.said(cell).split()), style="dim"))
+            took = clock(now - state.running[cell.name])
+            line = Text(f"  {cell.name}  {took}  ", no_wrap=True, overflow="ellipsis")
+            lines.append(line.append(" ".join(self.last_line(cell).split()), style="dim"))
         return Group(head, *lines)
 
 
@@ -98,8 +99,8 @@ def ending(code: int) -> str:
 
 
 def cause(outcome: Outcome) -> str:
-    """The last line that a cell said."""
-    return "".join(last_lines(outcome.log, 1)) or "it said nothing"
+    """The last line of a cell's log."""
+    return "".join(last_lines(outcome.log, 1)) or "no output"
 
 
 def show_failure(outcome: Outcome, lines: int = 5) -> None:

@@ -1,4 +1,4 @@
-"""Proposals for a bayes sweep: what was drawn is kept, what is recorded of it is told to optuna, which draws the next.
+"""Proposals for a bayes sweep: optuna draws the next cell from the recorded figures of those drawn before.
 
 W&B proposes from a Gaussian process; here it is optuna's tree-structured Parzen estimator, over the same coordinates
 (shares of each parameter's own distribution), so the two propose different runs from the same file.
@@ -13,22 +13,22 @@ from typing import Any
 from bench.config.schema import ConfigError
 from bench.results.records import find
 from bench.runtime.files import write_text
+from bench.sweep.cells import Planned, cell_at
 from bench.sweep.distributions import Choice
-from bench.sweep.plan import Planned, cell_at
-from bench.sweep.space import Coordinates, SweepFile, parameters, seed
+from bench.sweep.search_space import Coordinates, SweepFile, parameters, seed
 from bench.table.summary import check_metric, summary
 
 BAYES_DRAWS = 1  # keeps these seeds apart from those of space.py
 
 
 class Proposals:
-    """The cells of a bayes sweep, in the order that they were drawn in; they survive a stop."""
+    """The cells of a bayes sweep in the order of their draws, which a file keeps over a stop."""
 
     def __init__(self, file: SweepFile, stem: str, overrides: Sequence[str], results: Path) -> None:
         optuna()
         assert file.metric is not None
         check_metric(file.metric.name)
-        self.asked, self.overrides, self.results = file, overrides, results
+        self.file, self.overrides, self.results = file, overrides, results
         self.name = f"{stem}-{digest(file, overrides)}"
         self.kept = results / "sweeps" / f"{self.name}.json"
         self.drawn: list[Coordinates] = []
@@ -40,22 +40,22 @@ class Proposals:
 
     def cells(self) -> list[Planned]:
         """All that was drawn so far."""
-        return [cell_at(self.asked, self.overrides, one, number) for number, one in enumerate(self.drawn, 1)]
+        return [cell_at(self.file, self.overrides, at, number) for number, at in enumerate(self.drawn, 1)]
 
     def next(self) -> Planned | None:
         """Draw and keep another cell, unless there are as many as run_cap allows."""
-        assert self.asked.run_cap is not None
-        if len(self.drawn) >= self.asked.run_cap:
+        assert self.file.run_cap is not None
+        if len(self.drawn) >= self.file.run_cap:
             return None
-        self.drawn.append(propose(self.asked, self.drawn, [self.figure(one) for one in self.cells()]))
+        self.drawn.append(propose(self.file, self.drawn, [self.figure(cell) for cell in self.cells()]))
         write_text(self.kept, json.dumps({"drawn": self.drawn}, indent=1) + "\n")
         return self.cells()[-1]
 
-    def figure(self, one: Planned) -> float | None:
+    def figure(self, cell: Planned) -> float | None:
         """The metric of a cell, None as long as it is not recorded."""
-        assert self.asked.metric is not None
-        record = find(self.results, one.cell.run_ids[0])
-        return summary(record).get(self.asked.metric.name) if record else None
+        assert self.file.metric is not None
+        record = find(self.results, cell.cell.run_id)
+        return summary(record).get(self.file.metric.name) if record else None
 
 
 def digest(file: SweepFile, overrides: Sequence[str]) -> str:
@@ -67,16 +67,15 @@ def digest(file: SweepFile, overrides: Sequence[str]) -> str:
 def propose(file: SweepFile, drawn: Sequence[Coordinates], figures: Sequence[float | None]) -> Coordinates:
     """Where to look next: a function of the file and of what is known of the draws before.
 
-    One without a figure, because it still runs or has failed, is taken for a bad one, so that others keep away.
+    A cell without a figure, because it still runs or has failed, counts as a bad one, so that others keep away.
     """
     library = optuna()
     assert file.metric is not None
-    known = parameters(file.parameters)
     space = {
-        key: library.distributions.CategoricalDistribution(tuple(range(len(one.values))))
-        if isinstance(one, Choice)
+        key: library.distributions.CategoricalDistribution(tuple(range(len(parameter.values))))
+        if isinstance(parameter, Choice)
         else library.distributions.FloatDistribution(0.0, 1.0)
-        for key, one in known.items()
+        for key, parameter in parameters(file.parameters).items()
     }
     start = int(seed(file, BAYES_DRAWS, len(drawn)).generate_state(1)[0])
     study = library.create_study(

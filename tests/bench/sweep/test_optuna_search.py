@@ -12,9 +12,9 @@ import pytest
 from bench.cli.main import main
 from bench.results import records
 from bench.runtime.provenance import HOUSE
-from bench.sweep import bayes
-from bench.sweep.bayes import Proposals, propose
-from bench.sweep.space import Coordinates, SweepFile, place
+from bench.sweep import optuna_search
+from bench.sweep.optuna_search import Proposals, propose
+from bench.sweep.search_space import Coordinates, SweepFile, place
 from bench.table.columns import COST, QUALITY
 from bench.table.summary import KEYS, summary
 
@@ -160,7 +160,7 @@ def test_a_search_runs_to_its_cap_and_is_gone_on_with(
         told.append(list(figures))
         return original(file, drawn, figures)
 
-    monkeypatch.setattr(bayes, "propose", noted)
+    monkeypatch.setattr(optuna_search, "propose", noted)
     rate = {"model.learning_rate": {"distribution": "log_uniform_values", "min": 1e-4, "max": 1e-2}}
     keys = {"method": "bayes", "metric": SEARCH["metric"]}
     for cap, counts in ((1, "1 runs in r: 0 recorded and skipped, 1"), (2, "2 runs in r: 1 recorded and skipped, 1")):

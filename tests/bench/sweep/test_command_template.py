@@ -1,18 +1,16 @@
 """The command of a sweep file is what W&B's own agent would run."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from wandb import wandb_agent
-from wandb.sdk.launch.sweeps.utils import create_sweep_command_args, load_sweep_config
+from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args, load_sweep_config
 
 from bench.config.load import CONFIGS, names
 from bench.config.schema import ConfigError
-from bench.sweep.command import ARGUMENTS, expand, template, words
-from bench.sweep.plan import cell_at, cells
-from bench.sweep.space import Assignment, SweepFile, assignments, drawn, read
+from bench.sweep.cells import cell_at, cells
+from bench.sweep.command_template import ARGUMENTS, expand, template, words
+from bench.sweep.search_space import Assignment, SweepFile, assignments, drawn, read
 
 VALUES = {"a": 3, "b": 1e-05, "c": True, "d": "x y", "e": [8, 8], "f": {"images": 640, "deep": {"on": False}}, "g": 2.0}
 
@@ -21,44 +19,33 @@ def asked(*command: str, program: str = "") -> SweepFile:
     return SweepFile(method="grid", command=list(command), program=program, parameters={"seed": {"values": [0, 1]}})
 
 
-def by_wandb(command: list[Any], program: str, assignment: Assignment, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The command line that W&B's agent would start for one run that its server hands out; nothing is started."""
-    started: list[list[str]] = []
+def by_wandb(command: list[Any], program: str, assignment: Assignment) -> list[str]:
+    """The command line that W&B's agent makes of one assignment, by the two functions that the agent calls for it.
 
-    class Noted:
-        def __init__(self, command: list[str], **rest: Any) -> None:
-            started.append(command)
-
-    monkeypatch.setattr(wandb_agent, "AgentProcess", Noted)
-    monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")
-    monkeypatch.setenv("WANDB_RUN_ID", "")
-    monkeypatch.setenv("WANDB_SWEEP_PARAM_PATH", "")
-    agent = wandb_agent.Agent.__new__(wandb_agent.Agent)
-    agent._in_jupyter, agent._function, agent._forward_signals = False, None, False
-    agent._sweep_command, agent._run_processes = list(command), {}
-    told = {key: {"value": value} for key, value in assignment.items()}
-    agent._command_run({"run_id": "run", "program": program, "args": told})
-    return started[0]
+    The agent itself fills in the macros ${env}, ${program} and ${args_no_hyphens}.
+    """
+    macros: dict[str, list[str]] = {"${env}": ["/usr/bin/env"], "${program}": [program], ARGUMENTS: by_args(assignment)}
+    return [word for part in create_sweep_command(list(command)) for word in macros.get(part, [part])]
 
 
-@pytest.fixture(autouse=True)
-def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # where the agent keeps a run's settings
+def by_args(assignment: Assignment) -> list[str]:
+    values = {key: {"value": value} for key, value in assignment.items()}
+    arguments: list[str] = create_sweep_command_args({"args": values})["args_no_hyphens"]
+    return arguments
 
 
 def test_values_are_written_as_wandb_writes_them() -> None:
-    theirs = create_sweep_command_args({"args": {key: {"value": value} for key, value in VALUES.items()}})
-    assert words(VALUES) == theirs["args_no_hyphens"]
+    assert words(VALUES) == by_args(VALUES)
 
 
 @pytest.mark.parametrize("name", names("sweep"))
-def test_the_shipped_files_run_the_same_under_wandbs_agent(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_shipped_files_run_the_same_under_wandbs_agent(name: str) -> None:
     content = load_sweep_config(str(CONFIGS / "sweep" / f"{name}.yaml"))
     assert content == yaml.safe_load((CONFIGS / "sweep" / f"{name}.yaml").read_text())
     file = read(name)
     some = list(assignments(file)) if file.method == "grid" else [{"model": "gan", "model.learning_rate": 0.001}]
     for assignment in some:
-        theirs = by_wandb(content["command"], content["program"], assignment, monkeypatch)
+        theirs = by_wandb(content["command"], content["program"], assignment)
         assert theirs == ["/usr/bin/env", "bench", "train", *expand(template(file), assignment)]
 
 
@@ -66,7 +53,7 @@ def test_an_environment_macro_is_filled_in_as_wandb_does(monkeypatch: pytest.Mon
     command = ["${env}", "bench", "train", "data.root=${envvar:DIGITS}/a-${envvar:NOWHERE}", ARGUMENTS]
     monkeypatch.setenv("DIGITS", "/data")
     monkeypatch.delenv("NOWHERE", raising=False)
-    theirs = by_wandb(command, "", {"seed": 1}, monkeypatch)
+    theirs = by_wandb(command, "", {"seed": 1})
     assert [*expand(template(asked(*command)), {"seed": 1})] == theirs[3:] == ["data.root=/data/a-NOWHERE", "seed=1"]
 
 

@@ -6,12 +6,10 @@ from typing import Any
 
 import pytest
 import yaml
-from scipy import special
 
 from bench.config.load import load
 from bench.config.schema import ConfigError
-from bench.sweep.distributions import Choice, Range, parameter
-from bench.sweep.space import SweepFile, assignments, drawn, place, read
+from bench.sweep.search_space import SweepFile, assignments, drawn, place, read
 
 COMMAND = ["bench", "train", "${args_no_hyphens}"]
 SHARES = [0.001, 0.2, 0.5, 0.77, 0.999]
@@ -19,12 +17,6 @@ SHARES = [0.001, 0.2, 0.5, 0.77, 0.999]
 
 def asked(method: str = "grid", **keys: Any) -> SweepFile:
     return SweepFile(**{"method": method, "command": COMMAND, "parameters": {"seed": {"values": [0]}}, **keys})
-
-
-def number(**given: Any) -> Range:
-    made = parameter("parameters.x", given)
-    assert isinstance(made, Range)
-    return made
 
 
 def test_a_grid_is_the_product_in_the_files_order_and_its_last_parameter_changes_first() -> None:
@@ -63,41 +55,6 @@ def test_draws_are_spread_evenly_over_the_shares_of_the_distribution() -> None:
     shares = sorted(drawn(file, k)["x"] for k in range(2000))
     distance = max(abs(share - (k + 0.5) / 2000) for k, share in enumerate(shares))
     assert distance < 1.63 / math.sqrt(2000), "Kolmogorov-Smirnov at 1%"
-
-
-@pytest.mark.parametrize("u", SHARES)
-def test_values_are_the_distributions_closed_forms_at_a_share_u_of_the_draws(u: float) -> None:
-    near = pytest.approx
-    assert number(min=2.0, max=5).at(u) == near(2 + 3 * u)
-    assert number(distribution="log_uniform_values", min=0.01, max=10.0).at(u) == near(0.01 * 1000**u)
-    assert number(distribution="log_uniform", min=-2.0, max=1.0).at(u) == near(math.exp(-2 + 3 * u))
-    # X with log(1/X) uniform over the bounds: a share u of the X lies below where 1 - u of log(1/X) does
-    assert math.log(1 / number(distribution="inv_log_uniform", min=-2.0, max=1.0).at(u)) == near(1 - 3 * u)
-    assert number(distribution="inv_log_uniform_values", min=0.01, max=10.0).at(u) == near(0.01 * 1000**u)
-    normal = 1.5 + 2 * special.ndtri(u)
-    assert number(distribution="normal", mu=1.5, sigma=2.0).at(u) == near(normal)
-    assert number(distribution="log_normal", mu=1.5, sigma=2.0).at(u) == near(math.exp(normal))
-    x = number(distribution="beta", a=2, b=2).at(u)
-    assert 3 * x**2 - 2 * x**3 == near(u)
-
-
-@pytest.mark.parametrize("u", SHARES)
-@pytest.mark.parametrize("kind", ["uniform", "log_uniform", "log_uniform_values", "normal", "log_normal", "beta"])
-def test_a_quantised_value_is_the_multiple_of_q_nearest_to_the_plain_one(kind: str, u: float) -> None:
-    given = {} if kind in ("normal", "log_normal", "beta") else {"min": 0.5, "max": 3.0}
-    plain = number(distribution=kind, **given).at(u)
-    for q in (0.25, 1):
-        value = number(distribution=f"q_{kind}", q=q, **given).at(u)
-        assert value == round(plain / q) * q
-        assert isinstance(value, type(q)), "whole steps give whole numbers, for settings that must be"
-
-
-def test_a_choice_has_its_share_of_the_draws() -> None:
-    one = parameter("parameters.x", {"values": ["a", "b", "c"], "probabilities": [0.5, 0.0, 0.5]})
-    assert isinstance(one, Choice)
-    assert [one.at(one.coordinate(u)) for u in (0.0, 0.499, 0.5, 0.999)] == ["a", "a", "c", "c"]
-    whole = parameter("parameters.x", {"min": -1, "max": 2})
-    assert [whole.at(whole.coordinate((k + 0.5) / 4)) for k in range(4)] == [-1, 0, 1, 2]
 
 
 def test_lists_are_values_like_any_other() -> None:
