@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from bench.cli.main import main
+from bench.config.schema import Config
+from bench.results.identity import run_id
+from bench.results.records import read_all
 from bench.speed import report
 from bench.speed.command import QUESTIONS
 
@@ -51,6 +54,13 @@ def test_a_changed_digit_is_found_and_named_and_nothing_is_written(
 def test_the_committed_page_is_what_the_committed_records_give(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "--check", f"results={PUBLISHED}"]) == 0
     assert capsys.readouterr().err == f"{PUBLISHED / 'report.html'}: the page is what the records give\n"
+
+
+def test_published_runs_keep_their_identity() -> None:
+    runs = [record for record in read_all(PUBLISHED) if record.images_seen]
+    assert runs
+    for record in runs:
+        assert run_id(Config(**record.config)) == record.run_id
 
 
 def test_the_committed_speeds_are_what_their_record_gives() -> None:

@@ -1,6 +1,6 @@
-"""Run by test_distributed.py, once a rank: evaluate alone, then in a gloo group, and write both results.
+"""Run by test_distributed.py: two ranks, each of which evaluates alone, then in a gloo group, and writes both results.
 
-Arguments: rank, world size, folder with assets/ and split.pt.
+Argument: a folder with assets/ and split.pt.
 """
 
 import json
@@ -19,6 +19,7 @@ from bench.evaluation.features.registry import load_extractor
 from bench.evaluation.keys import seeded
 from bench.evaluation.protocol import Protocol
 from bench.evaluation.scoring import ReferenceSet
+from tests.forks import all_succeeded, forked
 
 
 def noise(n: int, generator: torch.Generator) -> Tensor:
@@ -32,7 +33,6 @@ def partly_nan(n: int, generator: torch.Generator) -> Tensor:
 
 
 def main(rank: int, world_size: int, folder: Path) -> None:
-    torch.set_num_threads(1)  # so that sums are added in the same order alone and together
     pretrained.ASSETS = folder / "assets"
     extractor = load_extractor("mnist-cnn")
     split = torch.load(folder / "split.pt")
@@ -71,4 +71,6 @@ def main(rank: int, world_size: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    torch.set_num_threads(1)  # so that sums are added in the same order alone and together, and no fork loses a thread
+    ranks = [forked(lambda rank=rank: main(rank, 2, Path(sys.argv[1]))) for rank in (0, 1)]  # type: ignore[misc]
+    sys.exit(not all_succeeded(ranks))

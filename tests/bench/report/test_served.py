@@ -23,9 +23,9 @@ RUNNING = Running(
 
 
 @pytest.fixture
-def folder(published: Path) -> Path:
+def folder(results: Path) -> Path:
     """A small results folder: points only."""
-    return published / "grid_25"
+    return results / "grid_25"
 
 
 @pytest.fixture

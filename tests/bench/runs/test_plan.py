@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -134,10 +135,6 @@ def test_an_ability_that_is_not_registered_is_named_where_a_record_holds_it() ->
         list(entries("ddpm", {}, Ability(protocol={"ability": "denoises"}, figures={})))
 
 
-TINY = ["preset=smoke", "trainer.accelerator=cpu", "train.images=64", "train.batch=32", "model.width=4",
-        "evaluation.samples=64", "evaluation.timed_images=4", "results=r"]  # fmt: skip
-
-
 def files(kind: str) -> dict[str, Any]:
     """The record whose name begins with a kind, and those of real images."""
     (file,) = Path("r/records").glob(f"{kind}-*.json")
@@ -145,10 +142,13 @@ def files(kind: str) -> dict[str, Any]:
 
 
 def test_a_metric_added_later_reaches_a_recorded_run_and_its_baseline(
-    small_mnist: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    finished: Callable[..., Path],
+    tiny_run: Callable[..., list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    train = ["train", "model=gan", *TINY]
-    assert main(train) == 0
+    train = tiny_run("gan")
+    finished("gan")
     before, floor = files("gan"), files("held-out")
     ((key, row),) = before["results"].items()
     assert row["versions"] == VERSIONS
