@@ -21,7 +21,8 @@ FAMILIES = {
     "ae": "autoencoder", "dae": "autoencoder", "ddpm": "diffusion", "gan": "gan",
     "pixel_ar": "autoregressive-vae", "vae": "autoregressive-vae", "vqvae": "autoregressive-vae",
 }  # fmt: skip
-IMAGE_ROWS = {  # model -> sampler -> FID, precision, recall, coverage, seconds for 100 images, NFE
+# model -> sampler -> FID, precision, recall, coverage, seconds for 100 images, NFE
+IMAGE_ROWS: dict[str, dict[str, tuple[Any, ...]]] = {
     "ae": {"default": (25.0, 0.60, 0.30, 0.35, 0.03, 1)},
     "dae": {"chain-20": (4.5, 0.87, 0.51, 0.82, 1.1, 20)},
     "ddpm": {
@@ -33,7 +34,7 @@ IMAGE_ROWS = {  # model -> sampler -> FID, precision, recall, coverage, seconds 
     "vae": {"default": (9.0, 0.65, 0.860, 0.55, 0.012, 1)},
     "vqvae": {"default": (3.5, 0.78, 0.84, 0.72, 0.5, 50)},
 }  # fmt: skip
-POINT_ROWS = {
+POINT_ROWS: dict[str, dict[str, tuple[Any, ...]]] = {
     "ddpm": {"ancestral-200": (0.004, 0.95, 0.97, 0.94, 0.3, 200)},
     "gan": {"default": (0.09, 0.64, 0.98, 0.24, 0.0006, 1)},
     "vae": {"default": (0.02, 0.39, 0.87, 0.55, 0.0004, 1)},

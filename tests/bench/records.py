@@ -11,7 +11,7 @@ MACHINE = {"device": "cpu", "gpu": None, "cpu": "Some CPU", "cores": 2, "threads
 
 
 def protocol(**changes: Any) -> Protocol:
-    known = {
+    known: dict[str, Any] = {
         "data": "mnist",
         "extractor": "mnist-cnn",
         "extractor_digest": "e",
@@ -82,7 +82,7 @@ def over_two_seeds(records: Sequence[Record]) -> list[Record]:
 
 
 def ability(name: str, measured: dict[str, Any], **changes: Any) -> dict[str, Ability]:
-    known = {
+    known: dict[str, Any] = {
         "data": "mnist",
         "test_digest": "t",
         "train_digest": "",

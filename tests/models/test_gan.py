@@ -130,12 +130,12 @@ def test_r1_weighs_half_of_gamma_on_the_average_batch(
 
     model.manual_backward = spy  # type: ignore[method-assign]
     fit(model, batches, Referee(lambda player, batch: None))
-    fake = model.generator(torch.randn(4, LATENT, generator=torch.Generator().manual_seed(NOISE_SEED)))
+    fake: Tensor = model.generator(torch.randn(4, LATENT, generator=torch.Generator().manual_seed(NOISE_SEED)))
     plain = torch.stack(
         [F.softplus(-model.discriminator(x)).mean() + F.softplus(model.discriminator(fake)).mean() for x, _ in batches]
     )
     added = torch.stack(minimised[::2]) - plain.detach()
-    assert added.mean().item() == pytest.approx(gamma / 2 * w.square().sum().item(), rel=1e-4, abs=1e-6)
+    assert added.mean().item() == pytest.approx(gamma / 2 * float((w**2).sum()), rel=1e-4, abs=1e-6)
     penalised = [batch for batch, extra in enumerate(added) if abs(extra) > 1e-4]
     assert penalised == ([0, 16] if gamma else [])
 

@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +98,13 @@ def rank(number: int, folder: Path) -> None:
     dist.destroy_process_group()
 
 
+def by_itself(folder: Path) -> None:
+    torch.save(train_all(0, 1), folder / "alone.pt")
+
+
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     prepare()
-    ranks = [forked(lambda number=number: rank(number, folder)) for number in (0, 1)]  # type: ignore[misc]
-    alone = forked(lambda: torch.save(train_all(0, 1), folder / "alone.pt"))
+    ranks = [forked(partial(rank, number, folder)) for number in (0, 1)]
+    alone = forked(partial(by_itself, folder))
     sys.exit(not all_succeeded([*ranks, alone]))

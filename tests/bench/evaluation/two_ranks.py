@@ -5,6 +5,7 @@ Argument: a folder with assets/ and split.pt.
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -59,6 +60,8 @@ def main(rank: int, world_size: int, folder: Path) -> None:
     except EvaluationError as error:
         refusal = str(error)
     dist.destroy_process_group()
+    assert alone.closest is not None
+    assert together.closest is not None
     result = {
         "alone": [alone.metrics, alone.intervals, alone.fid_by_count],
         "together": [together.metrics, together.intervals, together.fid_by_count],
@@ -72,5 +75,5 @@ def main(rank: int, world_size: int, folder: Path) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)  # so that sums are added in the same order alone and together, and no fork loses a thread
-    ranks = [forked(lambda rank=rank: main(rank, 2, Path(sys.argv[1]))) for rank in (0, 1)]  # type: ignore[misc]
+    ranks = [forked(partial(main, rank, 2, Path(sys.argv[1]))) for rank in (0, 1)]
     sys.exit(not all_succeeded(ranks))

@@ -50,6 +50,7 @@ def test_what_cannot_share_a_table_gets_one_of_its_own_with_the_references(
     assert all(one.table for one in made)
     homes = [one for one in made if any(record.run_id == run for record in one.records)]
     assert len(homes) == 1
+    assert homes[0].table
     held_out = [row.name for row in homes[0].table.rows if row.family == "data"]
     assert held_out == ([] if edit is setting else list(BASELINES.values()))
     assert made[0].table == before[0].table
@@ -75,6 +76,7 @@ def test_a_result_without_timing_stays_with_its_own_run(results: Path, change: C
     change("ddpm-*.json", "ddpm-mnist-0-00000000", edit)
     made = collect(results).comparisons
     assert len(made) == 4
+    assert made[0].table
     assert len([row for row in made[0].table.rows if row.model == "ddpm"]) == 3
 
 

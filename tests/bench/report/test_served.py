@@ -39,7 +39,7 @@ def served(folder: Path) -> Iterator[Server]:
 
 
 def get(server: Server, path: str, host: str | None = None) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(*server.server_address[:2])
+    connection = http.client.HTTPConnection(str(server.server_address[0]), server.server_address[1])
     connection.request("GET", path, headers={"Host": host} if host else {})
     answer = connection.getresponse()
     text = answer.read().decode()

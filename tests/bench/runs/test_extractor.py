@@ -12,7 +12,7 @@ from bench.evaluation.features import weights as pretrained
 from bench.evaluation.features.classifier import accuracy
 from bench.evaluation.features.registry import known_extractors, load_extractor
 from bench.evaluation.features.weights import ASSETS, cache_folder, read_classifier
-from datamodules import DATAMODULES
+from datamodules import DATAMODULES, ImageDataModule
 from datamodules.base import Split
 
 FOLDER = Path("generative-trilemma") / "extractors"
@@ -108,7 +108,7 @@ def test_the_classifier_that_ships_is_right_on_mnists_held_out_digits(few_digits
 @pytest.mark.slow  # 10,000 images
 def test_a_shipped_classifier_is_as_good_as_it_says(name: str, root: Path | None, share: float) -> None:
     model, about = read_classifier(ASSETS / f"{name}-cnn.pt")
-    data = DATAMODULES[name](root=root) if root else DATAMODULES[name]()
+    data = DATAMODULES[name](root=str(root)) if root else DATAMODULES[name]()
     data.setup()
     assert accuracy(model, data.test_images, data.test_labels) == pytest.approx(about["accuracy"], abs=2e-4)
     assert about["accuracy"] >= share
@@ -119,9 +119,9 @@ def test_images_without_classes_are_refused(
 ) -> None:
     build = DATAMODULES["mnist"].setup
 
-    def unlabelled(self: object, stage: str | None = None) -> None:
+    def unlabelled(self: ImageDataModule, stage: str | None = None) -> None:
         build(self, stage)
-        self.train_labels.zero_()  # type: ignore[attr-defined]
+        self.train_labels.zero_()
 
     monkeypatch.setattr(DATAMODULES["mnist"], "setup", unlabelled)
     assert main(["extractor", "data=mnist"]) == 2

@@ -37,7 +37,13 @@ def result(sampler: str, config: Config, **changes: Any) -> Result:
         "sampler": sampler, "sampler_settings": config.samplers[sampler], "samples": settings.samples,
         "seed": settings.seed, "chunk": settings.chunk, "extractor": settings.extractor,
     }  # fmt: skip
-    whole = {"protocol": protocol, "metrics": {"fid": 1.0}, "versions": VERSIONS, "timing": {"nfe": 10}, "hardware": {}}
+    whole: dict[str, Any] = {
+        "protocol": protocol,
+        "metrics": {"fid": 1.0},
+        "versions": VERSIONS,
+        "timing": {"nfe": 10},
+        "hardware": {},
+    }
     return Result(**whole | changes)
 
 

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 import torch
+from lightning import Trainer
 
 from bench.config.load import load
 from bench.config.schema import Config
 from bench.runtime import console as progress
 from bench.speed import loop, pipeline, turns
 from bench.speed.bare import BareLoop
+from bench.training.fit import SECONDS_BETWEEN_CHECKPOINTS
 from models import MODELS, GenerativeModel
 from models.base import LOG_EVERY
 
@@ -56,8 +58,8 @@ def test_the_bare_loop_ends_with_the_weights_and_the_loss_of_lightnings(model: s
 
 def test_each_sides_turn_is_timed_without_the_others(configured: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a clock that stands still but for two ticks a batch of Lightning's, one of the bare one's, ten a save."""
-    clock = SimpleNamespace(now=0.0, perf_counter=lambda: clock.now)
-    begin, turn, save = GenerativeModel.on_train_batch_start, BareLoop.turn, turns.L.Trainer.save_checkpoint
+    clock: Any = SimpleNamespace(now=0.0, perf_counter=lambda: clock.now)
+    begin, turn, save = GenerativeModel.on_train_batch_start, BareLoop.turn, Trainer.save_checkpoint
 
     def two_ticks(self: GenerativeModel, *batch: Any) -> None:
         begin(self, *batch)
@@ -73,7 +75,7 @@ def test_each_sides_turn_is_timed_without_the_others(configured: Tiny, monkeypat
 
     monkeypatch.setattr(GenerativeModel, "on_train_batch_start", two_ticks)
     monkeypatch.setattr(BareLoop, "turn", a_tick_each)
-    monkeypatch.setattr(turns.L.Trainer, "save_checkpoint", ten_ticks)
+    monkeypatch.setattr(Trainer, "save_checkpoint", ten_ticks)
     monkeypatch.setattr(turns, "time", clock)
     seen: list[int] = []
     config = configured("vae")
@@ -88,7 +90,7 @@ def test_each_sides_turn_is_timed_without_the_others(configured: Tiny, monkeypat
 
 def test_the_ratio_has_its_share_of_checkpoints_and_leaves_out_single_disturbed_turns() -> None:
     pairs = [(0.2, 0.19)] * 18 + [(20.0, 0.19), (0.2, 19.0)]
-    speeds = turns.Speeds(32, pairs, checkpoint=0.05 * turns.SECONDS_BETWEEN_CHECKPOINTS)
+    speeds = turns.Speeds(32, pairs, checkpoint=0.05 * SECONDS_BETWEEN_CHECKPOINTS)
     assert turns.trimmed_mean(speeds.ratios()) == pytest.approx(0.19 / 0.2 / 1.05)
     assert speeds.images_per_second() == pytest.approx((1 / 0.2 / 1.05, 1 / 0.19))
     assert speeds.overhead() == pytest.approx(32 * (0.2 * 1.05 - 0.19))
@@ -104,7 +106,7 @@ def test_a_stop_by_the_user_gives_no_figures(configured: Tiny) -> None:
 
 
 def test_a_pass_is_timed_from_its_first_batch_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = SimpleNamespace(now=0.0, perf_counter=lambda: clock.now)
+    clock: Any = SimpleNamespace(now=0.0, perf_counter=lambda: clock.now)
     monkeypatch.setattr(pipeline, "time", clock)
 
     def batches() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
