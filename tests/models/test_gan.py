@@ -119,7 +119,7 @@ def test_r1_weighs_half_of_gamma_on_the_average_batch(
     """A discriminator w.x that no step moves has the penalty |w|^2: over 32 batches its mean weight is gamma / 2."""
     model = small(r1_gamma=gamma, learning_rate=0.0)
     model.discriminator = nn.Sequential(nn.Flatten(), nn.Linear(9 * 6, 1), nn.Flatten(0))  # type: ignore[assignment]
-    w = model.discriminator[1].weight
+    w = model.discriminator.get_parameter("1.weight")
     batches = toy_batches(SHAPE, count=32)
     minimised: list[Tensor] = []
     backward = model.manual_backward

@@ -87,7 +87,7 @@ def prepare() -> None:
     torch.set_default_dtype(torch.float64)
     torch.Tensor.float = torch.Tensor.double  # type: ignore[assignment, method-assign]
     argmin = torch.Tensor.argmin
-    torch.Tensor.argmin = lambda x, dim: argmin(x.round(decimals=9), dim)  # type: ignore[assignment, method-assign]
+    torch.Tensor.argmin = lambda x, dim: argmin(x.round(decimals=9), dim)  # type: ignore[assignment, method-assign, misc]
     base.LOG_EVERY = 2
 
 
