@@ -135,7 +135,7 @@ def test_r1_weighs_half_of_gamma_on_the_average_batch(
         [F.softplus(-model.discriminator(x)).mean() + F.softplus(model.discriminator(fake)).mean() for x, _ in batches]
     )
     added = torch.stack(minimised[::2]) - plain.detach()
-    assert added.mean().item() == pytest.approx(gamma / 2 * float((w**2).sum()), rel=1e-4, abs=1e-6)
+    assert added.mean().item() == pytest.approx(gamma / 2 * float((w.detach() ** 2).sum()), rel=1e-4, abs=1e-6)
     penalised = [batch for batch, extra in enumerate(added) if abs(extra) > 1e-4]
     assert penalised == ([0, 16] if gamma else [])
 
