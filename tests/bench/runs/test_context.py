@@ -18,7 +18,7 @@ def test_classes_are_modes_only_where_the_classifier_was_taught_them(small_mnist
     extractor = load_extractor("mnist-cnn")
     found = modes(data, "mnist", extractor)
     assert found is not None
-    assert found.name == "10 evaluation mnist-cnn, right on 99.66% of held-out images"
+    assert found.name == "10 by mnist-cnn, right on 99.66% of held-out images"
     expected = torch.bincount(data.train_labels, minlength=10).double() / len(data.train_labels)
     torch.testing.assert_close(found.probabilities, expected)
     features, logits = extractor.outputs(data.test_images)
@@ -50,7 +50,7 @@ def test_three_digits_are_one_of_a_thousand_modes() -> None:
     extractor = load_extractor("stacked-mnist-cnn")
     found = modes(data, "stacked_mnist", extractor)
     assert found is not None
-    assert found.name.startswith("1,000 evaluation stacked-mnist-cnn")
+    assert found.name.startswith("1,000 by stacked-mnist-cnn")
     part = data.test_images[:300]
     right = (found.assign(*extractor.outputs(part)) == data.test_labels[:300]).double().mean()
     assert right > 0.96  # three digits, each right in 99.66%
@@ -69,7 +69,7 @@ def test_the_protocol_states_all_that_rows_are_measured_with(small_mnist: Path) 
         "uint8",
         "bfloat16",
     )  # type: ignore[union-attr]
-    assert evaluation.reference_set.held_out.apart
+    assert evaluation.reference_set.held_out.disjoint
 
 
 def test_a_classifier_of_colour_images_tells_its_classes_and_not_their_cubes() -> None:

@@ -178,8 +178,11 @@ def test_memory_is_bounded_whatever_the_number_of_samples() -> None:
     """Of 8,000 points 512 MB of distances and of kernel values, but a few blocks of 32 MiB resident at once."""
     code = """
 import torch
-from bench.evaluation import METRICS, Protocol, groups, peak_memory, reset_peak_memory
-from bench.evaluation.feature_sets import FeatureSets
+from bench.evaluation.metrics.feature_sets import FeatureSets
+from bench.evaluation.metrics.intervals import groups
+from bench.evaluation.metrics.registry import METRICS
+from bench.evaluation.protocol import Protocol
+from bench.evaluation.timing import peak_memory, reset_peak_memory
 cpu = torch.device("cpu")
 y, x = torch.randn(2, 8000, 16, generator=torch.Generator().manual_seed(0))
 protocol = Protocol(data="mnist", extractor="-", extractor_digest="0", reference_digest="0", samples=8000, seed=0,
