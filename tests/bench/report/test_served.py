@@ -63,8 +63,8 @@ def test_the_page_is_made_anew_when_a_record_or_a_picture_has_changed_and_not_ot
     served: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = []
-    kept = served.state.made
-    monkeypatch.setattr(served.state, "made", lambda version: made.append(version) or kept(version))
+    kept = served.state.render_version
+    monkeypatch.setattr(served.state, "render_version", lambda version: made.append(version) or kept(version))
     first = get(served, "/")[1]
     assert get(served, "/")[1] == first
     assert len(made) == 1

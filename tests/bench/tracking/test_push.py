@@ -71,7 +71,7 @@ def test_each_record_is_a_run_once_and_the_table_comes_from_them(
     assert fids == [row.figures["fid"].value if "fid" in row.figures else None for row in made.rows]
     for rule, cells in made.lecture.items():
         for model, cell in cells.items():
-            assert table.summary[f"marks/{rule}/{model}"] == cell.shown
+            assert table.summary[f"marks/{rule}/{model}"] == cell.label
     (files,) = server.kind("table")
     assert {name: content.decode() for name, content in files.files.items()} == texts(made)
     assert {one.name for one in server.kind("record") if table_run in one.used_by} == {

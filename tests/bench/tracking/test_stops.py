@@ -216,7 +216,7 @@ def test_a_recorded_run_of_an_agents_sweep_is_told_again_under_the_sweeps_id(
     assert list(server.runs) == ["x7q2"]
     assert "quality/high_quality" in server.runs["x7q2"].summary
     assert main(["train", "preset=smoke"]) == 2
-    assert "`wandb agent` makes one run at a time" in capsys.readouterr().err
+    assert "`wandb agent` runs one model at a time" in capsys.readouterr().err
 
 
 def test_offline_files_of_two_sessions_begun_within_a_second_are_one_set_in_the_end(tmp_path: Path) -> None:
