@@ -1,12 +1,17 @@
 """What the tests of the whole pipeline share."""
 
-from collections.abc import Iterator
+import functools
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
+from bench.cli.main import main
 from bench.evaluation.features import weights as pretrained
+from bench.runtime.console import console
 from datamodules import mnist
 from datamodules.base import Split
 from models import MODELS
@@ -20,6 +25,12 @@ TINY = {  # overrides that make a model cheap
     "gan": ["model.width=4"],
     "ddpm": ["model.channels=[8,8]", "model.T=20", "samplers=[ddim-10]"],
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Batches here are small: threads would mostly wait for each other, the longer the busier the machine."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -49,16 +60,80 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def small_mnist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """MNIST cut to 512 + 256 images, caches in the test's own folder, which is returned and is the working folder."""
-    whole = mnist.Mnist.load
+@pytest.fixture(scope="session")
+def few_digits() -> tuple[Split, Split]:
+    """512 training and 256 test images of MNIST; not to be changed."""
+    train, test = mnist.Mnist().load()
+    return Split(train.images[:512], train.labels[:512]), Split(test.images[:256], test.labels[:256])
+
+
+@pytest.fixture(scope="session")
+def feature_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where reference features are kept, by content, for all tests of a session."""
+    return tmp_path_factory.mktemp("features")
+
+
+def use_few_digits(patched: pytest.MonkeyPatch, digits: tuple[Split, Split], cache: Path) -> None:
+    """Let MNIST be copies of a few digits, and reference features be kept in `cache`."""
 
     def load(self: mnist.Mnist) -> tuple[Split, Split]:
-        train, test = whole(self)
-        return Split(train.images[:512], train.labels[:512]), Split(test.images[:256], test.labels[:256])
+        train, test = (Split(split.images.clone(), split.labels.clone()) for split in digits)
+        return train, test
 
-    monkeypatch.setattr(mnist.Mnist, "load", load)
-    monkeypatch.setattr("bench.runs.context.CACHE", tmp_path / "cache")
+    patched.setattr(mnist.Mnist, "load", load)
+    patched.setattr("bench.runs.context.CACHE", cache)
+
+
+@pytest.fixture
+def small_mnist(
+    few_digits: tuple[Split, Split], feature_cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Path:
+    """MNIST cut to 512 + 256 images; the test's own folder, which is returned, is the working folder."""
+    use_few_digits(monkeypatch, few_digits, feature_cache)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny: dict[str, list[str]]) -> Callable[..., list[str]]:
+    """A function: a model and further words -> the words of the cheapest run of `bench train`, into the folder r."""
+
+    def words(model: str, *more: str) -> list[str]:
+        return [
+            "train", f"model={model}", "preset=smoke", "trainer.accelerator=cpu", "results=r", "train.images=64",
+            "train.batch=32", "evaluation.samples=64", "evaluation.timed_images=4", *tiny[model], *more,
+        ]  # fmt: skip
+
+    return words
+
+
+@pytest.fixture(scope="session")
+def finished_run(
+    few_digits: tuple[Split, Split],
+    feature_cache: Path,
+    tiny_run: Callable[..., list[str]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[..., Path]:
+    """A function: a model and further words -> the results folder of this tiny run, made once; not to be changed."""
+
+    @functools.cache
+    def run(model: str, *more: str) -> Path:
+        folder = tmp_path_factory.mktemp(model)
+        with pytest.MonkeyPatch.context() as patched:
+            use_few_digits(patched, few_digits, feature_cache)
+            patched.chdir(folder)
+            patched.setattr(console, "quiet", True)
+            assert main(tiny_run(model, *more)) == 0
+        return folder / "r"
+
+    return run
+
+
+@pytest.fixture
+def finished(finished_run: Callable[..., Path], small_mnist: Path) -> Callable[..., Path]:
+    """A function: a model and further words -> the folder r of the test, with all that this tiny run has left."""
+
+    def copied(model: str, *more: str) -> Path:
+        return Path(shutil.copytree(finished_run(model, *more), small_mnist / "r", dirs_exist_ok=True))
+
+    return copied

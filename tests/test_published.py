@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from bench.cli.main import main
+from bench.config.schema import Config
 from bench.evaluation.protocol import Protocol
 from bench.evaluation.tasks.protocol import AbilityProtocol
+from bench.results.identity import run_id
+from bench.results.records import read_all
 from bench.speed import report
 from bench.speed.command import QUESTIONS
 
@@ -71,6 +74,13 @@ def test_the_committed_results_are_kept_under_their_protocols_fingerprints() -> 
         record = json.loads(file.read_text())
         for kind, parts in ((Protocol, record["results"]), (AbilityProtocol, record["abilities"])):
             assert [kind.from_dict(part["protocol"]).fingerprint() for part in parts.values()] == list(parts), file
+
+
+def test_published_runs_keep_their_identity() -> None:
+    runs = [record for record in read_all(PUBLISHED) if record.images_seen]
+    assert runs
+    for record in runs:
+        assert run_id(Config(**record.config)) == record.run_id
 
 
 def test_the_committed_speeds_are_what_their_record_gives() -> None:

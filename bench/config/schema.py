@@ -12,7 +12,15 @@ Seed = Annotated[int, Ge(0), Lt(2**32)]  # the seeds that torch, numpy and Light
 
 
 class ConfigError(ValueError):
-    """A user's mistake in a configuration; the message is one sentence with key, value and choices."""
+    """A user's mistake in a configuration; the message is one sentence that names key, value and choices.
+
+    key, value, choices: of the setting that is wrong, where the mistake is one of a single setting; choices also holds
+    the keys that are known where an unknown one was given.
+    """
+
+    def __init__(self, message: str, *, key: str = "", value: object = None, choices: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.key, self.value, self.choices = key, value, tuple(choices)
 
 
 class Section(BaseModel):
@@ -77,7 +85,8 @@ def check_name(kind: str, name: object, known: Iterable[str]) -> str:
     known = list(known)
     if isinstance(name, str) and name in known:
         return name
-    raise ConfigError(f"{kind}={name}: unknown{_nearest(str(name), known)}; choose from {', '.join(known)}")
+    sentence = f"{kind}={name}: unknown{_nearest(str(name), known)}; choose from {', '.join(known)}"
+    raise ConfigError(sentence, key=kind, value=name, choices=known)
 
 
 def check(schema: type[BaseModel], values: dict[str, Any], prefix: str = "", sign: str = "=") -> Any:
@@ -93,10 +102,11 @@ def check(schema: type[BaseModel], values: dict[str, Any], prefix: str = "", sig
         if first["type"] == "extra_forbidden":
             known = _keys_beside(schema, first["loc"])
             hint = _nearest(str(first["loc"][-1]), known)
-            raise ConfigError(f"{key}: unknown key{hint}; known here: {', '.join(known) or 'none'}") from None
+            sentence = f"{key}: unknown key{hint}; known here: {', '.join(known) or 'none'}"
+            raise ConfigError(sentence, key=key, value=first["input"], choices=known) from None
         if first["type"] == "missing":
-            raise ConfigError(f"{key}: missing; give it as {key}{sign}VALUE") from None
-        raise ConfigError(f"{key}={first['input']}: {first['msg'].lower()}") from None
+            raise ConfigError(f"{key}: missing; give it as {key}{sign}VALUE", key=key) from None
+        raise ConfigError(f"{key}={first['input']}: {first['msg'].lower()}", key=key, value=first["input"]) from None
 
 
 def arguments(function: Callable[..., Any], supplied: Iterable[str] = ()) -> type[BaseModel]:

@@ -32,7 +32,7 @@ READING = (
     "list metrics",
 )
 END_AT_FIRST_BATCH = (
-    "import os, sys; from models import GenerativeModel; from bench.cli.main import main; "
+    "import os, sys; from models.base import GenerativeModel; from bench.cli.main import main; "
     "GenerativeModel.on_train_batch_start = lambda *_: os._exit(0); sys.exit(main(sys.argv[1:]) or 1)"
 )
 

@@ -1,19 +1,15 @@
-"""What tests below share: what was published once, whatever is published now."""
+"""What tests below share: a results folder of made-up records."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-PUBLISHED = Path(__file__).resolve().parents[2] / "results" / "published"
+from tests.bench.example_results import write_example
 
 
 @pytest.fixture(scope="session")
-def one_seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The committed records and pictures of MNIST's first seed and of the plane; not to be changed."""
-    return Path(
-        shutil.copytree(
-            PUBLISHED, tmp_path_factory.mktemp("one") / "published",
-            ignore=shutil.ignore_patterns("report.html", "*-[1-9]-*", "fashion_mnist", "stacked_mnist"),
-        )
-    )  # fmt: skip
+def example_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The records and pictures of tests/bench/example_results.py; not to be changed."""
+    folder = tmp_path_factory.mktemp("example") / "results"
+    write_example(folder)
+    return folder

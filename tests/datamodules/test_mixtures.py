@@ -93,7 +93,7 @@ def test_the_largest_normal_number_is_drawn_where_the_polar_methods_points_come_
     # u = 2 (a 2^26 + b) / 2^53 - 1 from the upper 27 bits of one word and the upper 26 of the next: 0, then 2^-52.
     words = [1 << 31, 0, 1 << 31, 1 << 6]
     rng = np.random.RandomState()
-    rng.set_state(("MT19937", np.array([untempered(word) for word in words] + [0] * 620, dtype=np.uint32), 0))
+    rng.set_state(("MT19937", np.array([untempered(word) for word in words] + [0] * 620, dtype=np.uint32), 0, 0, 0.0))
     assert rng.standard_normal() == pytest.approx(LARGEST_DRAW, rel=1e-12)
 
 

@@ -19,7 +19,8 @@ both = pytest.mark.parametrize("architecture", ["conv", "linear"])
 
 def small(architecture: str = "conv", **changes: Any) -> Autoencoder:
     """An autoencoder of random weights that are large enough for the latents to differ."""
-    model = Autoencoder(SHAPE, **({"latent_dim": 3, "width": 4, "hidden": 16, "architecture": architecture} | changes))
+    settings: dict[str, Any] = {"latent_dim": 3, "width": 4, "hidden": 16, "architecture": architecture}
+    model = Autoencoder(SHAPE, **(settings | changes))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))

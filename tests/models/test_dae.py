@@ -20,7 +20,8 @@ every_kind = pytest.mark.parametrize("kind", CORRUPTIONS)
 
 
 def small(shape: tuple[int, int, int] = SHAPE, **changes: Any) -> DAE:
-    return DAE(shape, **({"corruption": "gaussian", "latent_dim": 5, "width": 4, "hidden": 16} | changes))
+    settings: dict[str, Any] = {"corruption": "gaussian", "latent_dim": 5, "width": 4, "hidden": 16}
+    return DAE(shape, **(settings | changes))
 
 
 def images(n: int, shape: tuple[int, int, int] = SHAPE) -> Tensor:
@@ -52,11 +53,11 @@ def test_a_gaussians_exact_posterior_makes_a_chain_that_ends_at_that_gaussian(
 
 @pytest.mark.parametrize("corrupt", [salt_and_pepper, masking])
 def test_two_points_exact_posterior_makes_a_chain_that_ends_at_their_frequencies(
-    corrupt: Callable[[Tensor, float], Tensor],
+    corrupt: Callable[..., Tensor],
 ) -> None:
     """x is 1 with probability 0.2, else -1; all chains start at -1."""
     p, level = 0.2, 0.5
-    flip = {salt_and_pepper: (level / 2, level / 2), masking: (level, 0.0)}[corrupt]  # 1 -> -1, and -1 -> 1
+    flip = (level / 2, level / 2) if corrupt is salt_and_pepper else (level, 0.0)  # 1 -> -1, and -1 -> 1
 
     def draw(noisy: Tensor) -> Tensor:
         likelihood_of_1 = torch.where(noisy > 0, 1 - flip[0], flip[0])

@@ -21,7 +21,8 @@ SHAPE = (1, 6, 5)
 
 
 def small(**changes: Any) -> DDPM:
-    return DDPM(SHAPE, **({"T": 12, "channels": [16], "warmup": 1} | changes))
+    settings: dict[str, Any] = {"T": 12, "channels": [16], "warmup": 1}
+    return DDPM(SHAPE, **(settings | changes))
 
 
 class Oracle(nn.Module):
@@ -140,7 +141,7 @@ def test_the_check_of_a_sampler_assumes_what_sampling_does() -> None:
 @pytest.mark.parametrize("method", ["ancestral", "ddim"])
 def test_a_method_is_its_sampler_from_the_generators_first_noise(method: str, steps: int) -> None:
     model = small()
-    nn.init.normal_(model.denoiser.out.weight, std=0.3)
+    nn.init.normal_(model.denoiser.get_parameter("out.weight"), std=0.3)
     model.eval()
     drawn = model.sample(3, torch.Generator().manual_seed(4), method=method, steps=steps)  # type: ignore[arg-type]
     generator = torch.Generator().manual_seed(4)
@@ -241,7 +242,7 @@ def levels(n: int) -> Tensor:
 
 def shaken(**changes: Any) -> DDPM:
     model = small(**changes)
-    nn.init.normal_(model.denoiser.out.weight, std=0.3)
+    nn.init.normal_(model.denoiser.get_parameter("out.weight"), std=0.3)
     return model
 
 

@@ -119,7 +119,7 @@ def test_r1_weighs_half_of_gamma_on_the_average_batch(
     """A discriminator w.x that no step moves has the penalty |w|^2: over 32 batches its mean weight is gamma / 2."""
     model = small(r1_gamma=gamma, learning_rate=0.0)
     model.discriminator = nn.Sequential(nn.Flatten(), nn.Linear(9 * 6, 1), nn.Flatten(0))  # type: ignore[assignment]
-    w = model.discriminator[1].weight
+    w = model.discriminator.get_parameter("1.weight")
     batches = toy_batches(SHAPE, count=32)
     minimised: list[Tensor] = []
     backward = model.manual_backward
@@ -130,12 +130,12 @@ def test_r1_weighs_half_of_gamma_on_the_average_batch(
 
     model.manual_backward = spy  # type: ignore[method-assign]
     fit(model, batches, Referee(lambda player, batch: None))
-    fake = model.generator(torch.randn(4, LATENT, generator=torch.Generator().manual_seed(NOISE_SEED)))
+    fake: Tensor = model.generator(torch.randn(4, LATENT, generator=torch.Generator().manual_seed(NOISE_SEED)))
     plain = torch.stack(
         [F.softplus(-model.discriminator(x)).mean() + F.softplus(model.discriminator(fake)).mean() for x, _ in batches]
     )
     added = torch.stack(minimised[::2]) - plain.detach()
-    assert added.mean().item() == pytest.approx(gamma / 2 * w.square().sum().item(), rel=1e-4, abs=1e-6)
+    assert added.mean().item() == pytest.approx(gamma / 2 * float((w.detach() ** 2).sum()), rel=1e-4, abs=1e-6)
     penalised = [batch for batch, extra in enumerate(added) if abs(extra) > 1e-4]
     assert penalised == ([0, 16] if gamma else [])
 

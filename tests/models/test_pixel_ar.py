@@ -170,7 +170,8 @@ def test_without_knowledge_a_value_takes_eight_bits(shape: ImageShape, patch: in
 
 
 def test_the_loss_is_the_mean_of_the_nats_of_images() -> None:
-    model, x, logged = shaken((1, 7, 6), 4), images(5, (1, 7, 6)), {}
+    model, x = shaken((1, 7, 6), 4), images(5, (1, 7, 6))
+    logged: dict[str, Any] = {}
     model.log_losses = logged.update  # type: ignore[method-assign]
     loss = model.training_step((x, torch.zeros(5)), 0)
     assert logged["loss"] is loss

@@ -1,6 +1,6 @@
-"""Run by test_ranks.py, once a rank: train every model on this rank's share of the batches; rank 0 then also alone.
+"""Run by test_ranks.py: two ranks train every model on their share of the batches, and a third process does it alone.
 
-Arguments: rank, world size, folder for rank-R.pt and alone.pt: by model and case, what `Kept` keeps of its training.
+Argument: a folder for rank-R.pt and alone.pt: by model and case, what `Kept` keeps of its training.
 
 All numbers are float64, `Tensor.float` included, and of codes at one place the first is the nearest, so that nothing
 but a mistake tells two ranks from one.
@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ import lightning as L
 import torch
 import torch.distributed as dist
 from lightning.pytorch.strategies import DDPStrategy
-from test_contract import ODD, TRAINED, Case, build
 from torch.utils.data import DataLoader
 
 from bench.training.callbacks import averaged_weights
 from models import MODELS, base
 from models.vqvae import VQVAE
+from tests.forks import all_succeeded, forked
+from tests.models.cases import ODD, TRAINED, Case, build
 
 BATCHES, SIZE = 6, 8
 SEEN_BEFORE = 2**25 + 1  # which float32 does not have
@@ -78,23 +80,31 @@ def train_all(rank: int, world_size: int) -> dict[str, dict[str, Any]]:
     }
 
 
-def main(rank: int, world_size: int, folder: Path) -> None:
+def prepare() -> None:
     warnings.filterwarnings("ignore")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # no pool of threads that a fork would lose
     torch.set_default_dtype(torch.float64)
     torch.Tensor.float = torch.Tensor.double  # type: ignore[assignment, method-assign]
     argmin = torch.Tensor.argmin
-    torch.Tensor.argmin = lambda x, dim: argmin(x.round(decimals=9), dim)  # type: ignore[assignment, method-assign]
+    torch.Tensor.argmin = lambda x, dim: argmin(x.round(decimals=9), dim)  # type: ignore[assignment, method-assign, misc]
     base.LOG_EVERY = 2
-    os.environ["LOCAL_RANK"] = str(rank)  # by which Lightning knows that it need not start the other one
-    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=world_size)
-    torch.save(train_all(rank, world_size), folder / f"rank-{rank}.pt")
+
+
+def rank(number: int, folder: Path) -> None:
+    os.environ["LOCAL_RANK"] = str(number)  # by which Lightning knows that it need not start the other one
+    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=number, world_size=2)
+    torch.save(train_all(number, 2), folder / f"rank-{number}.pt")
     dist.destroy_process_group()
-    if rank == 0:
-        del os.environ["LOCAL_RANK"]
-        torch.save(train_all(0, 1), folder / "alone.pt")
+
+
+def by_itself(folder: Path) -> None:
+    torch.save(train_all(0, 1), folder / "alone.pt")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    folder = Path(sys.argv[1])
+    prepare()
+    ranks = [forked(partial(rank, number, folder)) for number in (0, 1)]
+    alone = forked(partial(by_itself, folder))
+    sys.exit(not all_succeeded([*ranks, alone]))

@@ -8,9 +8,9 @@ import pytest
 from bench.cli.main import main
 from bench.cli.show import BARS, POINTS, sparkline
 from bench.results.records import Failure, write_failure
+from tests.bench.example_results import run_id
 
-PUBLISHED = Path(__file__).resolve().parents[3] / "results" / "published"
-RUN = "ddpm-mnist-0-c711f576"
+RUN = run_id("ddpm")
 
 
 @pytest.fixture(autouse=True)
@@ -18,10 +18,10 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
 
 
-def test_every_row_is_shown_with_the_tables_figures(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["show", RUN, f"results={PUBLISHED}"]) == 0
+def test_every_row_is_shown_with_the_tables_figures(example_results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", RUN, f"results={example_results}"]) == 0
     said = capsys.readouterr().out
-    record = json.loads((PUBLISHED / "records" / f"{RUN}.json").read_text())
+    record = json.loads((example_results / "records" / f"{RUN}.json").read_text())
     assert record["code"]["commit"][:12] in said
     assert f"{record['images_seen']:,} images in batches of {record['config']['train']['batch']}" in said
     for result in record["results"].values():
@@ -58,14 +58,16 @@ def test_a_run_that_failed_says_its_cause(tmp_path: Path, capsys: pytest.Capture
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["show", "ddpm"], "run=ddpm: unknown; choose from ae-mnist-0-2ffb9ee9, ae-mnist-1-"),
+        (["show", "ddpm"], "run=ddpm: unknown; choose from ae-mnist-0-00000000, class-missing-"),
         (["show", RUN, "seed=1"], "seed: `bench show` takes results=DIR only"),
         (["compare", RUN, RUN + "4"], f"run={RUN}4: unknown (did you mean {RUN}?); choose from ae-mnist-0"),
         (["compare", RUN, RUN, "preset=quick"], "preset: `bench compare` takes results=DIR only"),
     ],
 )
-def test_mistakes_end_in_one_sentence(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*words, f"results={PUBLISHED}"]) == 2
+def test_mistakes_end_in_one_sentence(
+    words: list[str], said: str, example_results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, f"results={example_results}"]) == 2
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.startswith(f"bench: {said}")

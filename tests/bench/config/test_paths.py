@@ -34,8 +34,8 @@ COMMANDS = {
     "train": ["train", "model=vae", "preset=smoke"],
     "sweep": ["sweep", "families", "preset=smoke"],
     "table": ["table"],
-    "show": ["show", "vae-mnist-0-1744cb0c"],
-    "evaluate": ["evaluate", "vae-mnist-0-1744cb0c"],
+    "show": ["show", "vae-mnist-0-00000000"],
+    "evaluate": ["evaluate", "vae-mnist-0-00000000"],
     "images": ["evaluate", "--images", "."],
 }
 

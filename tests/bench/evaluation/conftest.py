@@ -1,6 +1,6 @@
 """A classifier with random weights in place of the trained one, and images with some structure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,15 +24,6 @@ def blobs(n: int, seed: int, channels: int = 1) -> Tensor:
     square = (grid[:, None] - y) ** 2 + (grid[None, :] - x) ** 2
     spots = torch.exp(-square / (0.01 + 0.1 * width)) + 0.1 * torch.rand(n, channels, 28, 28, generator=g)
     return (spots * 230).to(torch.uint8)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Batches here are small: threads would mostly wait for each other, the longer the busier the machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,11 @@
-"""Run by test_distributed.py, once a rank: evaluate alone, then in a gloo group, and write both results.
+"""Run by test_distributed.py: two ranks, each of which evaluates alone, then in a gloo group, and writes both results.
 
-Arguments: rank, world size, folder with assets/ and split.pt.
+Argument: a folder with assets/ and split.pt.
 """
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,6 +20,7 @@ from bench.evaluation.features.registry import load_extractor
 from bench.evaluation.keys import seeded
 from bench.evaluation.protocol import Protocol
 from bench.evaluation.scoring import ReferenceSet
+from tests.forks import all_succeeded, forked
 
 
 def noise(n: int, generator: torch.Generator) -> Tensor:
@@ -32,7 +34,6 @@ def partly_nan(n: int, generator: torch.Generator) -> Tensor:
 
 
 def main(rank: int, world_size: int, folder: Path) -> None:
-    torch.set_num_threads(1)  # so that sums are added in the same order alone and together
     pretrained.ASSETS = folder / "assets"
     extractor = load_extractor("mnist-cnn")
     split = torch.load(folder / "split.pt")
@@ -59,6 +60,8 @@ def main(rank: int, world_size: int, folder: Path) -> None:
     except EvaluationError as error:
         refusal = str(error)
     dist.destroy_process_group()
+    assert alone.closest is not None
+    assert together.closest is not None
     result = {
         "alone": [alone.metrics, alone.intervals, alone.fid_by_count],
         "together": [together.metrics, together.intervals, together.fid_by_count],
@@ -71,4 +74,6 @@ def main(rank: int, world_size: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    torch.set_num_threads(1)  # so that sums are added in the same order alone and together, and no fork loses a thread
+    ranks = [forked(partial(main, rank, 2, Path(sys.argv[1]))) for rank in (0, 1)]
+    sys.exit(not all_succeeded(ranks))

@@ -47,8 +47,8 @@ def test_labels_leave_every_pixel_as_it_is(shape: tuple[int, int, int], tmp_path
     sheet = Sheet(in_rows(images(6, shape), 3), ["upper", "lower row"], ["a", "b", "t = 1000"], {1}, {1, 2})
     save(sheet, tmp_path / "a.png")
     page = read(tmp_path / "a.png")[:3]
-    inner = enlarge(pixels(sheet), -(-CELL // shape[2]))
-    inner = torch.from_numpy(inner).view(*inner.shape[:2], -1).permute(2, 0, 1).expand(3, -1, -1)
+    enlarged = enlarge(pixels(sheet), -(-CELL // shape[2]))
+    inner = torch.from_numpy(enlarged).view(*enlarged.shape[:2], -1).permute(2, 0, 1).expand(3, -1, -1)
     (_, height, width), (_, H, W) = inner.shape, page.shape
     places = [
         (top, left)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -247,7 +248,8 @@ def test_the_film_runs_from_noise_to_samples_in_steps_that_the_model_has(T: int,
 
 def test_denoised_images_stand_beneath_the_noisy_ones_of_their_level() -> None:
     given = held_out(10)
-    sheet = pictures.denoising(Denoiser(), given)
+    denoiser: Any = Denoiser()
+    sheet = pictures.denoising(denoiser, given)
     assert list(sheet.rows) == ["clean", "noise 0.25", "denoised", "noise 0.5", "denoised"]
     x = given.x[:8]
     expected = [x, x + 0.25, -(x + 0.25).clamp(-1, 1), x + 0.5, -(x + 0.5).clamp(-1, 1)]

@@ -32,9 +32,9 @@ def test_the_scatter_counts_the_modes_that_its_points_are_in(name: str, tmp_path
     figure = scatter(points, data)
     (axes,) = figure.axes
     assert f"7 samples: 5 of {len(data.centres)} modes" in axes.get_title()
-    rings, elsewhere, inside = (collection.get_offsets() for collection in axes.collections)
+    rings, elsewhere, inside = (np.asarray(collection.get_offsets()) for collection in axes.collections)
     np.testing.assert_allclose(rings, data.centres)
-    np.testing.assert_allclose(elsewhere, [[0.5, 0.05]])
+    np.testing.assert_allclose(elsewhere, np.array([[0.5, 0.05]]))
     np.testing.assert_allclose(inside, points[:6].flatten(1))
     draw_row(Evaluation(points, {}, {}, {}, (), {}, None, {}), data, *row_files(tmp_path, "ddim-50"))
     first = (tmp_path / "samples-ddim-50.png").read_bytes()

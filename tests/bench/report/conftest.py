@@ -85,17 +85,17 @@ def parse() -> Callable[[str], Node]:
 
 
 @pytest.fixture
-def published(one_seed: Path, tmp_path: Path) -> Path:
+def results(example_results: Path, tmp_path: Path) -> Path:
     """A copy of these records and pictures that a test may change."""
-    return Path(shutil.copytree(one_seed, tmp_path / "published"))
+    return Path(shutil.copytree(example_results, tmp_path / "results"))
 
 
 @pytest.fixture
-def change(published: Path) -> Callable[..., str]:
+def change(results: Path) -> Callable[..., str]:
     """A function that writes a changed copy of the first record of such a name, and returns its run id."""
 
     def changed(pattern: str, run_id: str, edit: Callable[[dict[str, Any]], None], folder: str = ".") -> str:
-        file = min((published / folder / "records").glob(pattern))
+        file = min((results / folder / "records").glob(pattern))
         record = json.loads(file.read_text())
         record["run_id"] = run_id
         edit(record)
@@ -106,10 +106,10 @@ def change(published: Path) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def page_file(one_seed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def page_file(example_results: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of these records."""
     file = tmp_path_factory.mktemp("page") / "report.html"
-    file.write_text(render(one_seed))
+    file.write_text(render(example_results))
     return file
 
 

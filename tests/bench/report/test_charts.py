@@ -25,11 +25,18 @@ def scale(texts: list[Any], place: str, log: bool) -> Callable[[float], float]:
 )
 @pytest.mark.parametrize("kind", ["wide", "narrow"])
 def test_dots_and_intervals_and_floor_invert_to_the_figures(
-    id: str, place: str, key: str, log: bool, kind: str, one_seed: Path, page_file: Path, parse: Callable[[str], Any]
+    id: str,
+    place: str,
+    key: str,
+    log: bool,
+    kind: str,
+    example_results: Path,
+    page_file: Path,
+    parse: Callable[[str], Any],
 ) -> None:
     (section,) = parse(page_file.read_text()).all("section", id=id)
     (figure,) = section.all("figure", class_=kind)
-    rows = build(read_all(one_seed / place), one_seed / place).rows
+    rows = build(read_all(example_results / place), example_results / place).rows
     x, y = scale(figure.all("text", class_="x"), "x", True), scale(figure.all("text", class_="y"), "y", log)
     shift = 12 * 0.35  # a tick's words stand below its line
     dots = figure.all("g", class_="dot")

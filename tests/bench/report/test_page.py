@@ -18,26 +18,28 @@ from bench.table.literature import LINK
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&{{ 7*7 }}</style>"
 
 
-def test_equal_records_give_equal_bytes_wherever_they_lie(published: Path, one_seed: Path, page_file: Path) -> None:
-    assert render(published) == page_file.read_text()
-    assert str(one_seed.parent) not in page_file.read_text()
+def test_equal_records_give_equal_bytes_wherever_they_lie(
+    results: Path, example_results: Path, page_file: Path
+) -> None:
+    assert render(results) == page_file.read_text()
+    assert str(example_results.parent) not in page_file.read_text()
 
 
 def test_a_written_page_is_checked_against_the_records(
-    published: Path, change: Callable[..., str], capsys: pytest.CaptureFixture[str]
+    results: Path, change: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    page = published / "report.html"
-    assert main(["report", "--check", f"results={published}"]) == 1
+    page = results / "report.html"
+    assert main(["report", "--check", f"results={results}"]) == 1
     assert capsys.readouterr().err == f"{page}: missing\n"
-    assert main(["report", f"results={published}"]) == 0
+    assert main(["report", f"results={results}"]) == 0
     said = capsys.readouterr().err
     assert said.startswith(f"written: {page} (")
     assert f"open it in a browser: {page.as_uri()}" in said
     written = page.read_bytes()
-    assert main(["report", "--check", f"results={published}"]) == 0
+    assert main(["report", "--check", f"results={results}"]) == 0
     assert capsys.readouterr().err == f"{page}: the page is what the records give\n"
-    change("gan-*.json", "gan-mnist-0-b149754e", lambda record: record.update(images_seen=1))
-    assert main(["report", "--check", f"results={published}"]) == 1
+    change("gan-*.json", "gan-mnist-0-00000000", lambda record: record.update(images_seen=1))
+    assert main(["report", "--check", f"results={results}"]) == 1
     assert "not what the records give; write it anew with `bench report" in capsys.readouterr().err
     assert page.read_bytes() == written
 
@@ -59,10 +61,10 @@ def test_nothing_but_the_page_itself_is_fetched(page_file: Path, parse: Callable
 
 
 def test_every_picture_has_its_words_and_is_there_once(
-    one_seed: Path, page_file: Path, parse: Callable[[str], Any]
+    example_results: Path, page_file: Path, parse: Callable[[str], Any]
 ) -> None:
     images = parse(page_file.read_text()).all("img")
-    assert len(images) == len(list(one_seed.rglob("pictures/*/*.png")))
+    assert len(images) == len(list(example_results.rglob("pictures/*/*.png")))
     said = [image.attributes["alt"] for image in images]
     for caption in CAPTIONS.values():
         assert any(one.endswith(caption) for one in said), caption
@@ -70,7 +72,7 @@ def test_every_picture_has_its_words_and_is_there_once(
 
 
 def test_a_hostile_record_is_text_and_nothing_else(
-    published: Path, change: Callable[..., str], parse: Callable[[str], Any], page_file: Path
+    results: Path, change: Callable[..., str], parse: Callable[[str], Any], page_file: Path
 ) -> None:
     def edit(record: dict[str, Any]) -> None:
         record["config"]["model"]["name"] = HOSTILE
@@ -82,7 +84,7 @@ def test_a_hostile_record_is_text_and_nothing_else(
             result["flags"] = [HOSTILE]
 
     change("gan-*.json", "gan-mnist-9-00000000", edit)
-    text = render(published)
+    text = render(results)
     document, usual = parse(text), parse(page_file.read_text())
     assert len(document.all("script")) == len(usual.all("script")) == 2
     assert len(document.all("style")) == 1
@@ -102,30 +104,30 @@ def png(file: Path, size: int) -> None:
 
 
 def test_what_does_not_fit_is_named_and_the_more_important_kinds_stay(
-    published: Path, parse: Callable[[str], Any]
+    results: Path, parse: Callable[[str], Any]
 ) -> None:
-    for file in published.rglob("pictures/*/*.png"):
+    for file in results.rglob("pictures/*/*.png"):
         png(file, 400_000)
-    text = render(published)
+    text = render(results)
     assert 0.9 * LIMIT < len(text.encode()) <= LIMIT < 10_000_000
     document = parse(text)
     left_out = [one.all("code")[0].text for one in document.all("p", class_="left-out")]
-    files = {file.relative_to(published).as_posix() for file in published.rglob("pictures/*/*.png")}
+    files = {file.relative_to(results).as_posix() for file in results.rglob("pictures/*/*.png")}
     assert len(left_out) + len(document.all("img")) == len(files)
     assert set(left_out) <= files
     assert not [path for path in left_out if "/samples" in path]
     assert [path for path in left_out if path.endswith("traversals.png")]
 
 
-def test_a_file_that_is_no_picture_is_named(published: Path) -> None:
-    (published / "pictures" / "gan-mnist-0-b149754e" / "samples.png").write_bytes(b"half")
-    assert "Not a picture that can be read: <code>pictures/gan-mnist-0-b149754e/samples.png</code>" in " ".join(
-        render(published).split()
+def test_a_file_that_is_no_picture_is_named(results: Path) -> None:
+    (results / "pictures" / "gan-mnist-0-00000000" / "samples.png").write_bytes(b"half")
+    assert "Not a picture that can be read: <code>pictures/gan-mnist-0-00000000/samples.png</code>" in " ".join(
+        render(results).split()
     )
 
 
 def test_of_several_seeds_the_first_ones_pictures_are_shown_and_say_so(
-    published: Path, change: Callable[..., str]
+    results: Path, change: Callable[..., str]
 ) -> None:
     for seed in (3, 2):
         run = change(
@@ -133,12 +135,12 @@ def test_of_several_seeds_the_first_ones_pictures_are_shown_and_say_so(
             f"vqvae-mnist-{seed}-0000000{seed}",
             lambda one, seed=seed: one["config"].update(seed=seed),
         )
-        folder = published / "pictures" / run
+        folder = results / "pictures" / run
         folder.mkdir()
         for kind in ("samples", "nearest", "codebook-usage"):
             png(folder / f"{kind}.png", 100)
-    (published / "records" / "vqvae-mnist-0-d3bee798.json").unlink()
-    text = " ".join(render(published).split())
+    (results / "records" / "vqvae-mnist-0-00000000.json").unlink()
+    text = " ".join(render(results).split())
     assert text.count("<figcaption>vqvae, seed 2 of several</figcaption>") == 3
     assert "vqvae, seed 3" not in text
 

@@ -42,8 +42,10 @@ def figure(document: Any, details: str, key: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("id", PLACES)
-def test_every_figure_is_the_tables_as_shown_and_at_full_precision(one_seed: Path, id: str, document: Any) -> None:
-    table, here = table_of(one_seed / PLACES[id]), part(document, id)
+def test_every_figure_is_the_tables_as_shown_and_at_full_precision(
+    example_results: Path, id: str, document: Any
+) -> None:
+    table, here = table_of(example_results / PLACES[id]), part(document, id)
     expected = {
         (f"{id}-row{k}", column.key): (
             column.show(row.figures[column.key]), row.figures[column.key].value
@@ -68,19 +70,19 @@ def test_every_figure_is_the_tables_as_shown_and_at_full_precision(one_seed: Pat
 
 
 @pytest.mark.parametrize("id", PLACES)
-def test_rows_stand_in_the_tables_order_under_the_tables_names(one_seed: Path, id: str, document: Any) -> None:
+def test_rows_stand_in_the_tables_order_under_the_tables_names(example_results: Path, id: str, document: Any) -> None:
     block = part(document, id).all("table", class_="figures")[0]
     (body,) = block.all("tbody")
-    rows = [row for row in table_of(one_seed / PLACES[id]).rows if "precision" in row.figures]
+    rows = [row for row in table_of(example_results / PLACES[id]).rows if "precision" in row.figures]
     assert [line.all("th")[0].text for line in body.all("tr")] == [row_label(row) for row in rows]
     assert [line.attributes["data-family"] for line in body.all("tr")] == [row.family for row in rows]
 
 
 @pytest.mark.parametrize("id", PLACES)
 def test_every_mark_is_the_tables_with_its_word_for_readers_and_the_lectures(
-    one_seed: Path, id: str, document: Any
+    example_results: Path, id: str, document: Any
 ) -> None:
-    table, here = table_of(one_seed / PLACES[id]), part(document, id)
+    table, here = table_of(example_results / PLACES[id]), part(document, id)
     (block,) = here.all("table", class_="lecture")
     lines = [line for line in block.all("tr") if line.all("td")]
     spoken = {"✓": "yes", "×": "no", "≈": "cannot be told", "–": "no mark"}
@@ -95,8 +97,8 @@ def test_every_mark_is_the_tables_with_its_word_for_readers_and_the_lectures(
     assert here.all("p", class_="caption")[0].text == caption(table)
 
 
-def test_a_marks_button_leads_to_the_figure_that_the_mark_was_made_of(one_seed: Path, document: Any) -> None:
-    here, table = part(document, "c0"), table_of(one_seed)
+def test_a_marks_button_leads_to_the_figure_that_the_mark_was_made_of(example_results: Path, document: Any) -> None:
+    here, table = part(document, "c0"), table_of(example_results)
     (block,) = here.all("table", class_="lecture")
     for button in block.all("button"):
         row = table.rows[int(button.attributes["data-details"].removeprefix("c0-row"))]
@@ -110,7 +112,7 @@ def details(text: str, parse: Callable[[str], Any]) -> dict[str, Any]:
 
 
 def test_details_name_run_protocol_and_figures_of_every_seed(
-    published: Path, change: Callable[..., str], parse: Callable[[str], Any]
+    results: Path, change: Callable[..., str], parse: Callable[[str], Any]
 ) -> None:
     def reseeded(seed: int) -> Callable[[dict[str, Any]], None]:
         def edit(record: dict[str, Any]) -> None:
@@ -120,10 +122,10 @@ def test_details_name_run_protocol_and_figures_of_every_seed(
 
         return edit  # fmt: skip
 
-    runs = ["gan-mnist-0-b149754e"]
+    runs = ["gan-mnist-0-00000000"]
     runs += [change(f"{runs[0]}.json", f"gan-mnist-{seed}-00000000", reseeded(seed)) for seed in (1, 2)]
-    text = render(published)
-    table = build(read_all(published), published)
+    text = render(results)
+    table = build(read_all(results), results)
     number = next(k for k, row in enumerate(table.rows) if row.model == "gan")
     data = details(text, parse)
     told = data["details"][f"c0-row{number}"]
@@ -142,12 +144,12 @@ def test_details_name_run_protocol_and_figures_of_every_seed(
 
 
 def test_each_protocol_is_told_field_by_field_under_its_own_fingerprint(
-    one_seed: Path, page_file: Path, parse: Callable[[str], Any]
+    example_results: Path, page_file: Path, parse: Callable[[str], Any]
 ) -> None:
     data = details(page_file.read_text(), parse)
     known = {}
     for place in PLACES.values():
-        for record in read_all(one_seed / place):
+        for record in read_all(example_results / place):
             for result in record.results.values():
                 protocol = Protocol.from_dict(result.protocol)
                 known[protocol.fingerprint()] = protocol
@@ -158,10 +160,10 @@ def test_each_protocol_is_told_field_by_field_under_its_own_fingerprint(
         assert set(told) - {"in words"} == {name.replace("_", " ") for name in protocol.to_dict()}
 
 
-def test_every_line_of_every_table_has_sources_for_each_of_its_figures(one_seed: Path) -> None:
+def test_every_line_of_every_table_has_sources_for_each_of_its_figures(example_results: Path) -> None:
     from bench.report.details import result_rows, sources_of_line, sources_of_row
 
-    for comparison in collect(one_seed).comparisons:
+    for comparison in collect(example_results).comparisons:
         assert comparison.table
         each = result_rows(comparison)
         for row in comparison.table.rows:

@@ -63,12 +63,13 @@ def test_the_protocol_states_all_that_rows_are_measured_with(small_mnist: Path) 
     evaluation = evaluation_context(config, data, "bf16-mixed")
     stated = protocol(config, evaluation, weights="raw")
     assert evaluation.reference_set.held_out is not None
+    assert evaluation.reference_set.modes is not None
     assert stated.held_out_digest == evaluation.reference_set.held_out.digest
     assert (stated.modes, stated.quantisation, evaluation.precision) == (
         evaluation.reference_set.modes.name,
         "uint8",
         "bfloat16",
-    )  # type: ignore[union-attr]
+    )
     assert evaluation.reference_set.held_out.disjoint
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -129,7 +130,7 @@ def test_a_folder_without_lossless_images_says_what_it_holds(
 def stated(at: Path) -> Path:
     """A protocol as a file beside the images' folder."""
     file = at.parent / "protocol.json"
-    fields = {
+    fields: dict[str, Any] = {
         "data": "mnist", "extractor": "mnist-cnn", "extractor_digest": "ab", "reference_digest": "cd", "samples": 64,
         "seed": 0, "chunk": 25, "quantisation": "uint8", "weights": "none", "sampler": "images",
     }  # fmt: skip

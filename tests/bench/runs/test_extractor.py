@@ -13,6 +13,7 @@ from bench.evaluation.features.classifier import accuracy
 from bench.evaluation.features.registry import known_extractors, load_extractor
 from bench.evaluation.features.weights import ASSETS, cache_folder, read_classifier
 from datamodules import DATAMODULES
+from datamodules.base import ImageDataModule, Split
 
 FOLDER = Path("generative-trilemma") / "extractors"
 FASHION = Path(os.environ.get("FASHION_MNIST_ROOT", "data/fashion_mnist"))
@@ -88,6 +89,12 @@ def test_a_cache_that_cannot_be_written_is_refused_before_the_training(
     assert "set XDG_CACHE_HOME" in said
 
 
+def test_the_classifier_that_ships_is_right_on_mnists_held_out_digits(few_digits: tuple[Split, Split]) -> None:
+    model, about = read_classifier(ASSETS / "mnist-cnn.pt")
+    assert accuracy(model, few_digits[1].images, few_digits[1].labels) == pytest.approx(about["accuracy"], abs=0.01)
+    assert about["accuracy"] >= 0.993
+
+
 @pytest.mark.parametrize(
     ("name", "root", "share"),
     [
@@ -98,9 +105,10 @@ def test_a_cache_that_cannot_be_written_is_refused_before_the_training(
         ),
     ],
 )  # fmt: skip
+@pytest.mark.slow  # 10,000 images
 def test_a_shipped_classifier_is_as_good_as_it_says(name: str, root: Path | None, share: float) -> None:
     model, about = read_classifier(ASSETS / f"{name}-cnn.pt")
-    data = DATAMODULES[name](root=root) if root else DATAMODULES[name]()
+    data = DATAMODULES[name](root=str(root)) if root else DATAMODULES[name]()
     data.setup()
     assert accuracy(model, data.test_images, data.test_labels) == pytest.approx(about["accuracy"], abs=2e-4)
     assert about["accuracy"] >= share
@@ -111,9 +119,9 @@ def test_images_without_classes_are_refused(
 ) -> None:
     build = DATAMODULES["mnist"].setup
 
-    def unlabelled(self: object, stage: str | None = None) -> None:
+    def unlabelled(self: ImageDataModule, stage: str | None = None) -> None:
         build(self, stage)
-        self.train_labels.zero_()  # type: ignore[attr-defined]
+        self.train_labels.zero_()
 
     monkeypatch.setattr(DATAMODULES["mnist"], "setup", unlabelled)
     assert main(["extractor", "data=mnist"]) == 2

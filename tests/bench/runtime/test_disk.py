@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,38 +28,38 @@ def disk(small_mnist: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(disk)], check=True)
 
 
-def command(results: Path, tiny: dict[str, list[str]]) -> list[str]:
-    return [
-        "train", "model=vae", f"results={results}", "trainer.accelerator=cpu", "preset=smoke", "train.images=640",
-        "train.batch=32", "evaluation.samples=64", "evaluation.timed_images=4", *tiny["vae"],
-    ]  # fmt: skip
+def command(results: Path, tiny_run: Callable[..., list[str]]) -> list[str]:
+    return tiny_run("vae", f"results={results}", "train.images=640")
 
 
-@pytest.mark.parametrize("left", [0, 20, 60, 150], ids=lambda left: f"{left} kB left")
-def test_a_full_disk_ends_in_one_sentence_and_is_gone_on_from(
-    left: int, disk: Path, tiny: dict[str, list[str]], capsys: pytest.CaptureFixture[str]
+def test_a_disk_that_fills_at_each_kind_of_file_ends_in_one_sentence_and_is_gone_on_from(
+    disk: Path, tiny_run: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The disk fills at another file each time: lock, floor, final weights, pictures."""
-    free = subprocess.run(["df", "--output=avail", "-k", str(disk)], capture_output=True, text=True, check=True)
-    filler = disk / "filler"
-    filler.write_bytes(bytes(1024 * (int(free.stdout.split()[-1]) - left)))
-    results = disk / "results"
-    assert main(command(results, tiny)) == 2
-    said = capsys.readouterr().err
-    assert "No space left on device" in said.splitlines()[-1]
-    assert not [file for file in results.rglob(".*") if file.is_file()], "nothing half-written is left"
-    for file in results.rglob("*.json"):
-        json.loads(file.read_text())
+    """The same command again and again, each time with a little more room, until it comes to its end."""
+    filler, results = disk / "filler", disk / "results"
+    reached = []
+    for left in (0, 20, 60, 150):  # kB
+        filler.unlink(missing_ok=True)
+        free = subprocess.run(["df", "--output=avail", "-k", str(disk)], capture_output=True, text=True, check=True)
+        filler.write_bytes(bytes(1024 * (int(free.stdout.split()[-1]) - left)))
+        assert main(command(results, tiny_run)) == 2, left
+        said = capsys.readouterr().err
+        assert "No space left on device" in said.splitlines()[-1], left
+        assert not [file for file in results.rglob(".*") if file.is_file()], "nothing half-written is left"
+        for file in results.rglob("*.json"):
+            json.loads(file.read_text())
+        reached.append({kind for kind in ("locks", "records", "runs", "pictures") if any(results.glob(f"{kind}/*"))})
+    assert [len(kinds) for kinds in reached] == [1, 2, 3, 4], "at a lock, a baseline, the final weights, a picture"
     filler.unlink()
-    assert main(command(results, tiny)) == 0
+    assert main(command(results, tiny_run)) == 0
     (file,) = (results / "records").glob("vae-*.json")
     assert json.loads(file.read_text())["images_seen"] == 640
 
 
 def test_a_read_only_folder_ends_in_one_sentence(
-    disk: Path, tiny: dict[str, list[str]], capsys: pytest.CaptureFixture[str]
+    disk: Path, tiny_run: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert mounted("-o", "remount,ro", str(disk))
-    assert main(command(disk / "results", tiny)) == 2
+    assert main(command(disk / "results", tiny_run)) == 2
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith(f"bench: results={disk / 'results'}: {disk} cannot be written to")

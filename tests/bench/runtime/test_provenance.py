@@ -31,9 +31,9 @@ def git(folder: Path, *words: str) -> str:
 
 def suite(house: Path) -> Path:
     """A suite of two files."""
-    (house / "bench").mkdir(parents=True)
+    (house / "bench" / "runtime").mkdir(parents=True)
     (house / "models").mkdir()
-    (house / "bench" / "provenance.py").write_text("HOUSE = 1\n")
+    (house / "bench" / "runtime" / "provenance.py").write_text("HOUSE = 1\n")
     (house / "models" / "vae.py").write_text("WIDTH = 1\n")
     return house
 

@@ -15,10 +15,10 @@ FILES = {"TABLE.md", "TABLE.csv", "TABLE.beside.csv", "TABLE.json", "TABLE.tex",
 
 
 @pytest.fixture
-def results(one_seed: Path, tmp_path: Path) -> Path:
+def results(example_results: Path, tmp_path: Path) -> Path:
     """A results folder with the records of some runs, and no table."""
     (tmp_path / "r" / "records").mkdir(parents=True)
-    for file in (one_seed / "records").glob("[dv]*-mnist-0-*.json"):
+    for file in (example_results / "records").glob("[dv]*-mnist-0-*.json"):
         shutil.copy(file, tmp_path / "r" / "records")
     return tmp_path / "r"
 

@@ -11,7 +11,7 @@ from bench.results import records
 from bench.sweep import cost_model
 from bench.sweep.cost_model import Costs, makespan
 
-MACHINE = {"gpu": None, "cpu": "abacus", "threads": 2}
+MACHINE = {"gpu": None, "cpu": "abacus", "threads": 2, "jobs": 1}
 
 
 def config(*words: str) -> Config:

@@ -7,7 +7,7 @@ import pytest
 from bench.table.agreement import agreement_grid, agreements
 from bench.table.build import build
 from bench.table.rules import FAMILIES, LECTURE
-from tests.bench.table.test_build import baseline, figures, over_two_seeds, record
+from tests.bench.records import baseline, figures, over_two_seeds, record
 
 HERE = Path("results")
 BASELINES = [baseline("class-missing", {"coverage": 0.6}), baseline("one-in-ten-spoiled", {"precision": 0.96})]

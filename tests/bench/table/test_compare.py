@@ -21,8 +21,11 @@ from bench.table.figure import Figure
 from bench.table.rules import UNSURE
 from bench.table.text import heading
 
-PUBLISHED = Path(__file__).resolve().parents[3] / "results" / "published"
-RECORDS = {record.config["model"]["name"]: record for record in read_all(PUBLISHED)}
+
+@pytest.fixture(scope="module")
+def records(example_results: Path) -> dict[str, Record]:
+    """Model -> its run."""
+    return {record.config["model"]["name"]: record for record in read_all(example_results)}
 
 
 def figures(a: Record, b: Record) -> dict[str, dict[str, list[str]]]:
@@ -31,20 +34,22 @@ def figures(a: Record, b: Record) -> dict[str, dict[str, list[str]]]:
 
 
 @pytest.mark.parametrize("model", ["vae", "ddpm", "pixel_ar"])
-def test_a_run_does_not_differ_from_itself(model: str, capsys: pytest.CaptureFixture[str]) -> None:
-    record = RECORDS[model]
+def test_a_run_does_not_differ_from_itself(
+    model: str, example_results: Path, records: dict[str, Record], capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = records[model]
     made = figures(record, record)
     assert len([title for title in made if title.startswith(model)]) >= len(record.results)
     for lines in made.values():
         for name, (a, b, apart, better) in lines.items():
             assert a == b, name
             assert (better == "=" and float(apart) == 0) or a == "–", name
-    assert main(["compare", record.run_id, record.run_id, f"results={PUBLISHED}"]) == 0
+    assert main(["compare", record.run_id, record.run_id, f"results={example_results}"]) == 0
     assert "All settings are equal." in capsys.readouterr().out
 
 
-def test_turned_round_every_difference_is_the_negative() -> None:
-    a, b = RECORDS["vae"], RECORDS["gan"]
+def test_turned_round_every_difference_is_the_negative(records: dict[str, Record]) -> None:
+    a, b = records["vae"], records["gan"]
     forth, back = figures(a, b), figures(b, a)
     (one,) = (lines for title, lines in forth.items() if title == "vae vs gan")
     (other,) = (lines for title, lines in back.items() if title == "gan vs vae")
@@ -68,16 +73,14 @@ def test_which_is_better_asks_for_more_than_both_intervals_together(better: str,
     assert verdict(column, one, None) == ("–", "")
 
 
-def test_models_without_a_sampler_in_common_stand_beside_each_of_the_others_rows() -> None:
-    vae, ddpm = RECORDS["vae"], RECORDS["ddpm"]
+def test_models_without_a_sampler_in_common_stand_beside_each_of_the_others_rows(records: dict[str, Record]) -> None:
+    vae, ddpm = records["vae"], records["ddpm"]
     titles = [title for title, _ in blocks(vae, ddpm)]
     assert sorted(titles) == sorted(f"vae vs ddpm, {result.protocol['sampler']}" for result in ddpm.results.values())
 
 
-def test_figures_of_two_protocols_or_two_machines_are_not_put_side_by_side(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    vae = RECORDS["vae"]
+def test_figures_of_two_protocols_or_two_machines_are_not_put_side_by_side(records: dict[str, Record]) -> None:
+    vae = records["vae"]
     ((key, result),) = vae.results.items()
     fewer = result.model_copy(update={"protocol": result.protocol | {"samples": 1000}})
     other = vae.model_copy(update={"results": {"other": fewer}})
@@ -100,8 +103,8 @@ def test_settings_differ_by_their_leaves() -> None:
     assert differing_settings(flat(a), flat(b)) == [["model.width", "32", "–"], ["seed", "0", "1"], ["new", "–", "[]"]]
 
 
-def test_figures_of_two_versions_of_a_metric_are_not_put_side_by_side() -> None:
-    vae = RECORDS["vae"]
+def test_figures_of_two_versions_of_a_metric_are_not_put_side_by_side(records: dict[str, Record]) -> None:
+    vae = records["vae"]
     ((key, result),) = vae.results.items()
     newer = vae.model_copy(update={"results": {key: result.model_copy(update={"versions": {"fid": 2}})}})
     ((_, before),) = blocks(vae, vae)

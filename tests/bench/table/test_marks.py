@@ -13,7 +13,7 @@ from bench.table import text as grids
 from bench.table.agreement import agreement_grid
 from bench.table.build import Table, build
 from bench.table.rules import RULES, SPEED
-from tests.bench.table.test_build import MACHINE, baseline, figures, lecture, over_two_seeds, protocol, record
+from tests.bench.records import MACHINE, baseline, figures, lecture, over_two_seeds, protocol, record
 
 HERE = Path("results")
 

@@ -12,7 +12,7 @@ from bench.results.selection import TableError
 from bench.table.build import Table, build
 from bench.table.columns import QUALITY
 from bench.table.reproduction import compare_tables
-from tests.bench.table.test_build import figures, record
+from tests.bench.records import figures, record
 
 HERE = Path("results")
 

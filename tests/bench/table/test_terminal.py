@@ -9,7 +9,7 @@ from rich.console import Console
 from bench.table import terminal
 from bench.table import text as grids
 from bench.table.build import Table, build
-from tests.bench.table.test_build import figures, lecture, record, skilled
+from tests.bench.records import figures, lecture, record, skilled
 
 HERE = Path("results")
 

@@ -14,6 +14,7 @@ import wandb
 from bench.cli.main import main
 from bench.config.load import load
 from bench.plots.model_pictures import PICTURES
+from bench.results.identity import run_id
 from bench.results.records import Record, read
 from bench.runs.build import build_data, build_model
 from bench.table.columns import COLUMNS
@@ -168,9 +169,9 @@ def test_without_an_account_online_is_offline_and_says_so(
 def test_an_agents_run_keeps_the_id_of_its_sweep_and_is_online(monkeypatch: pytest.MonkeyPatch) -> None:
     (config,) = load(["model=vae", "preset=smoke"])
     assert tracking.mode(config) == "disabled"
-    assert tracking.identity(config).id == tracking.run_id(config)
+    assert tracking.identity(config).id == run_id(config)
     monkeypatch.setenv("WANDB_RUN_ID", "abc123")
-    assert tracking.identity(config).id == tracking.run_id(config)
+    assert tracking.identity(config).id == run_id(config)
     monkeypatch.setenv("WANDB_SWEEP_ID", "s1")
     monkeypatch.delenv("WANDB_MODE", raising=False)
     assert (tracking.mode(config), tracking.identity(config).id) == ("online", "abc123")

@@ -16,11 +16,11 @@ from bench.table.render import markdown
 
 
 @pytest.fixture
-def results(one_seed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Three of the published runs with what they are compared with, in a folder that may be written to."""
+def results(example_results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three runs with their baselines, in a folder that may be written to."""
     others = shutil.ignore_patterns("ae-*", "dae-*", "pixel*", "vqvae-*")
     for part in ("records", "pictures"):
-        shutil.copytree(one_seed / part, tmp_path / "r" / part, ignore=others)
+        shutil.copytree(example_results / part, tmp_path / "r" / part, ignore=others)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "r"
 

@@ -8,7 +8,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -39,7 +41,7 @@ def at_images(count: int, number: signal.Signals) -> Prepare:
     def prepare() -> None:
         start = GenerativeModel.on_train_batch_start
 
-        def signalled(self: GenerativeModel, batch: object, batch_idx: int) -> None:
+        def signalled(self: GenerativeModel, batch: Any, batch_idx: int) -> None:
             start(self, batch, batch_idx)
             if self.images_seen == count:
                 os.kill(os.getpid(), number)
@@ -60,7 +62,7 @@ def in_the_midst_of_writing(name: str) -> Prepare:
                 os.kill(os.getpid(), signal.SIGKILL)
             replace(source, target)
 
-        os.replace = kill
+        os.replace = kill  # type: ignore[assignment]
 
     return prepare
 
@@ -71,7 +73,7 @@ def on_a_full_disk() -> None:
     def refuse(source: str, target: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
 
-    os.replace = refuse
+    os.replace = refuse  # type: ignore[assignment]
 
 
 def undisturbed() -> None:
@@ -89,7 +91,7 @@ def forked(work: Callable[[], None]) -> int:
     except fit.Interrupted:
         status = 130
     except OSError as error:
-        status = error.errno
+        status = error.errno or 1
     finally:
         os._exit(status)
 
@@ -110,7 +112,7 @@ def two_ranks(words: list[str], results: Path, *prepare: Prepare) -> list[int]:
         train([*words, "trainer.devices=2"], results, prepare[number])
         dist.destroy_process_group()
 
-    return [ended(pid) for pid in [forked(lambda number=number: rank(number)) for number in (0, 1)]]
+    return [ended(pid) for pid in [forked(partial(rank, number)) for number in (0, 1)]]
 
 
 if __name__ == "__main__":
@@ -118,7 +120,8 @@ if __name__ == "__main__":
     torch.set_num_threads(1)  # no pool of threads that a fork would lose
     DATA = build_data(load(words)[0])
     fit.SECONDS_BETWEEN_CHECKPOINTS = 0
-    models.base.LOG_EVERY = callbacks.LOG_EVERY = fit.LOG_EVERY = 5
+    for module in (models.base, callbacks, fit):
+        setattr(module, "LOG_EVERY", 5)  # noqa: B010 - a constant that each of them has imported
     assert ended(forked(lambda: train(words, folder / "whole", undisturbed))) == 0
     for moment in (
         at_images(40, signal.SIGKILL),
@@ -127,7 +130,7 @@ if __name__ == "__main__":
         in_the_midst_of_writing("final.ckpt"),
         in_the_midst_of_writing("records/*.json"),
     ):
-        assert ended(forked(lambda moment=moment: train(words, folder / "killed", moment))) == -signal.SIGKILL
+        assert ended(forked(partial(train, words, folder / "killed", moment))) == -signal.SIGKILL
     assert ended(forked(lambda: train(words, folder / "killed", undisturbed))) == 0
 
     both = undisturbed, undisturbed

@@ -6,7 +6,7 @@ from typing import Any
 import lightning as L
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, TensorDataset
 
 from bench.training.callbacks import averaged_weights, averages_in_place, ema
 
@@ -31,8 +31,8 @@ class Regression(L.LightningModule):
         super().__init__()
         self.layer = nn.Linear(3, 1)
 
-    def training_step(self, batch: Tensor, index: int) -> Tensor:
-        return self.layer(batch).square().mean()
+    def training_step(self, batch: list[Tensor], index: int) -> Tensor:
+        return self.layer(batch[0]).square().mean()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), lr=0.1)
@@ -62,7 +62,7 @@ def test_the_averages_are_the_models_weights_in_the_context_and_its_own_come_bac
         accelerator="cpu", max_epochs=1, callbacks=[averaged_weights(0.9), look], logger=False,
         enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
     )  # fmt: skip
-    trainer.fit(Regression(), DataLoader(torch.randn(12, 3), batch_size=4))
+    trainer.fit(Regression(), DataLoader(TensorDataset(torch.randn(12, 3)), batch_size=4))
     kept = torch.load("all.ckpt", weights_only=True)
     torch.testing.assert_close(look.inside, list(kept["state_dict"].values()), rtol=0, atol=0)
     torch.testing.assert_close(look.before, list(kept["current_model_state"].values()), rtol=0, atol=0)

@@ -118,6 +118,7 @@ def test_two_ranks_judge_the_same_weights_to_the_same_bits(
         assert (home / "two" / picture).read_bytes() == (home / "one" / picture).read_bytes(), picture
 
 
+@pytest.mark.slow  # five processes that import torch
 def test_two_torchrun_agents_are_two_nodes_and_train_like_one_process(
     home: Path, words: Words, alone: Callable[[list[str]], None]
 ) -> None:
@@ -143,7 +144,7 @@ def test_two_torchrun_agents_are_two_nodes_and_train_like_one_process(
         assert figures(home / "nodes", "vqvae")[0][name] == pytest.approx(value, rel=0.02, abs=0.02), name
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_a_killed_rank_ends_the_job_within_a_minute(home: Path, words: Words, rank: int) -> None:
     job = start(home, *BENCH, *words("gan", f"killed-{rank}", "trainer.devices=2", "train.images=3200000"))
     assert job.stdout
@@ -165,6 +166,7 @@ def test_a_killed_rank_ends_the_job_within_a_minute(home: Path, words: Words, ra
     assert not list((home / f"killed-{rank}").glob("records/gan-*"))
 
 
+@pytest.mark.slow  # two processes that import torch; tests/bench/runs/test_run.py has the same of two threads
 def test_two_commands_at_the_same_run_train_it_once(home: Path, words: Words) -> None:
     jobs = [start(home, *BENCH, *words("ae", "both", "train.images=6400")) for _ in range(2)]
     said = [finish(job) for job in jobs]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -348,7 +349,7 @@ def test_a_diverged_training_is_recorded_as_failed_and_not_resumed(
     train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fit, "SECONDS_BETWEEN_CHECKPOINTS", 0)
-    step = MODELS["vae"].training_step
+    step: Callable[..., Any] = MODELS["vae"].training_step
     monkeypatch.setattr(
         MODELS["vae"], "training_step",
         lambda self, *batch: step(self, *batch) * (float("nan") if self.images_seen > 88 else 1),

@@ -44,5 +44,6 @@ def test_a_place_of_the_grid_stands_where_its_pixels_are() -> None:
 def test_a_residual_block_adds_to_what_it_is_given() -> None:
     block, x = ResidualBlock(5), torch.randn(2, 5, 4, 4)
     torch.nn.init.zeros_(block.conv_2.weight)
+    assert block.conv_2.bias is not None
     torch.nn.init.zeros_(block.conv_2.bias)
     assert torch.equal(block(x), x)

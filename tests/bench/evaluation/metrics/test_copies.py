@@ -177,7 +177,7 @@ def test_held_out_images_are_aligned_once_and_are_not_the_floors(
     assert first is not None
     assert len(first.held_out) == 400  # four for each sample, of the 500 that the floor leaves
     assert (first.held_out_exact, first.held_out_total) == (0, 600)
-    monkeypatch.setattr(module.Aligner, "__call__", lambda *_: pytest.fail("aligned again"))
+    monkeypatch.setattr("bench.evaluation.metrics.copies.Aligner.__call__", lambda *_: pytest.fail("aligned again"))
     second = training_pixels(training, others, against.reference, against.held_out, **arguments)
     assert second is not None
     assert torch.equal(first.held_out, second.held_out)

@@ -53,9 +53,11 @@ def test_figures_are_torchmetrics_whatever_is_compared_at_once(
     x, y = a / 255, b / 255
     found = image_quality(a, b)
     each = [float(peak_signal_noise_ratio(p, q, data_range=1.0)) for p, q in zip(x, y, strict=True)]
+    similarity = structural_similarity_index_measure(x, y, data_range=1.0)
+    assert isinstance(similarity, Tensor)
     assert found["mse"] == pytest.approx(float((x - y).square().mean()), rel=1e-5)
     assert found["psnr"] == pytest.approx(sum(each) / 9, rel=1e-5)
-    assert found["ssim"] == pytest.approx(float(structural_similarity_index_measure(x, y, data_range=1.0)), abs=1e-5)
+    assert found["ssim"] == pytest.approx(float(similarity), abs=1e-5)
     monkeypatch.setattr(abilities, "QUALITY_CHUNK", 4)
     assert image_quality(a, b) == pytest.approx(found, rel=1e-6)
 

@@ -23,9 +23,9 @@ RUNNING = Running(
 
 
 @pytest.fixture
-def folder(published: Path) -> Path:
+def folder(results: Path) -> Path:
     """A small results folder: points only."""
-    return published / "grid_25"
+    return results / "grid_25"
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def served(folder: Path) -> Iterator[Server]:
 
 
 def get(server: Server, path: str, host: str | None = None) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(*server.server_address[:2])
+    connection = http.client.HTTPConnection(str(server.server_address[0]), server.server_address[1])
     connection.request("GET", path, headers={"Host": host} if host else {})
     answer = connection.getresponse()
     text = answer.read().decode()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,30 +10,29 @@ from typing import Any
 
 import pytest
 import torch
+from lightning import Trainer
 
 from bench.config.load import load
 from bench.config.schema import Config
 from bench.runtime import console as progress
 from bench.speed import loop, turns
 from bench.speed.bare import BareLoop
+from bench.training.fit import SECONDS_BETWEEN_CHECKPOINTS
 from models import MODELS
 from models.base import LOG_EVERY, GenerativeModel
 
-TINY = {
-    "vae": ["model.width=4", "model.hidden=16"],
-    "vqvae": ["model.width=4", "model.codebook_size=8", "model.prior_dim=8", "model.prior_depth=1"],
-    "pixel_ar": ["model.patch=4", "model.dim=16", "model.depth=1", "model.heads=2", "model.hidden=8"],
-    "ae": ["model.width=4", "model.hidden=16"],
-    "dae": ["model.width=4", "model.hidden=16"],
-    "gan": ["model.width=4"],
-    "ddpm": ["model.channels=[8,8]", "model.T=20", "model.warmup=10"],
-}
+Tiny = Callable[[str], Config]
 
 
-def tiny(model: str, folder: Path) -> Config:
-    """A cheap version of a family, whose rate falls visibly in the batches of these tests."""
-    budget = ["train.batch=16", f"train.images={16 * 64}", "trainer.accelerator=cpu", f"results={folder}"]
-    (config,) = load([f"model={model}", *budget, *TINY[model]])
+@pytest.fixture
+def configured(small_mnist: Path, tiny: dict[str, list[str]]) -> Tiny:
+    """A function: a cheap version of a family, whose rate falls visibly in the batches of these tests."""
+
+    def config(model: str) -> Config:
+        budget = ["train.batch=16", f"train.images={16 * 64}", "trainer.accelerator=cpu", f"results={small_mnist}"]
+        more = {"ddpm": ["model.warmup=10"], "pixel_ar": ["model.patch=4"]}
+        return load([f"model={model}", *budget, *tiny[model], *more.get(model, [])])[0]
+
     return config
 
 
@@ -42,9 +42,9 @@ def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_the_bare_loop_ends_with_the_weights_and_the_loss_of_lightnings(model: str, small_mnist: Path) -> None:
+def test_the_bare_loop_ends_with_the_weights_and_the_loss_of_lightnings(model: str, configured: Tiny) -> None:
     """Bit for bit, averaged weights and buffers too, while both take turns of a batch each."""
-    config = tiny(model, small_mnist)
+    config = configured(model)
     speeds, trained, bare = turns.compare(config, partial(loop.bare_loop, config), seconds=0.0, turns=LOG_EVERY)
     assert isinstance(bare, BareLoop)
     assert bare.done == LOG_EVERY + 1  # the first turn does not count
@@ -56,10 +56,10 @@ def test_the_bare_loop_ends_with_the_weights_and_the_loss_of_lightnings(model: s
     assert bare.curve == [float(trained.trainer.logged_metrics["train/loss"])]
 
 
-def test_each_sides_turn_is_timed_without_the_others(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_sides_turn_is_timed_without_the_others(configured: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a clock that stands still but for two ticks a batch of Lightning's, one of the bare one's, ten a save."""
-    clock = SimpleNamespace(now=0.0, perf_counter=lambda: clock.now)
-    begin, turn, save = GenerativeModel.on_train_batch_start, BareLoop.turn, turns.L.Trainer.save_checkpoint
+    clock: Any = SimpleNamespace(now=0.0, perf_counter=lambda: clock.now)
+    begin, turn, save = GenerativeModel.on_train_batch_start, BareLoop.turn, Trainer.save_checkpoint
 
     def two_ticks(self: GenerativeModel, *batch: Any) -> None:
         begin(self, *batch)
@@ -75,10 +75,10 @@ def test_each_sides_turn_is_timed_without_the_others(small_mnist: Path, monkeypa
 
     monkeypatch.setattr(GenerativeModel, "on_train_batch_start", two_ticks)
     monkeypatch.setattr(BareLoop, "turn", a_tick_each)
-    monkeypatch.setattr(turns.L.Trainer, "save_checkpoint", ten_ticks)
+    monkeypatch.setattr(Trainer, "save_checkpoint", ten_ticks)
     monkeypatch.setattr(turns, "time", clock)
     seen: list[int] = []
-    config = tiny("vae", small_mnist)
+    config = configured("vae")
     speeds, _, bare = turns.compare(
         config, partial(loop.bare_loop, config), seconds=5.0, turns=4, after_turn=lambda: seen.append(1)
     )
@@ -90,15 +90,15 @@ def test_each_sides_turn_is_timed_without_the_others(small_mnist: Path, monkeypa
 
 def test_the_ratio_has_its_share_of_checkpoints_and_leaves_out_single_disturbed_turns() -> None:
     pairs = [(0.2, 0.19)] * 18 + [(20.0, 0.19), (0.2, 19.0)]
-    speeds = turns.Speeds(32, pairs, checkpoint=0.05 * turns.SECONDS_BETWEEN_CHECKPOINTS)
+    speeds = turns.Speeds(32, pairs, checkpoint=0.05 * SECONDS_BETWEEN_CHECKPOINTS)
     assert turns.trimmed_mean(speeds.ratios()) == pytest.approx(0.19 / 0.2 / 1.05)
     assert speeds.images_per_second() == pytest.approx((1 / 0.2 / 1.05, 1 / 0.19))
     assert speeds.overhead() == pytest.approx(32 * (0.2 * 1.05 - 0.19))
 
 
-def test_a_stop_by_the_user_gives_no_figures(small_mnist: Path) -> None:
+def test_a_stop_by_the_user_gives_no_figures(configured: Tiny) -> None:
     presses = iter([lambda: os.kill(os.getpid(), signal.SIGINT)])
-    config = tiny("vae", small_mnist)
+    config = configured("vae")
     with pytest.raises(KeyboardInterrupt):
         turns.compare(
             config,

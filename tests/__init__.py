@@ -1,0 +1,1 @@
+"""A package, so that `tests.bench.records` is this one and not another distribution's `tests`."""

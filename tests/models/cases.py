@@ -1,0 +1,60 @@
+"""A small member of every family, for the tests of what all models promise; a new model adds its line to CASES."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from models import MODELS
+from models.base import GenerativeModel, ImageShape
+
+
+@dataclass(frozen=True)
+class Case:
+    """A small member of a family: constructor arguments, arguments of `sample`, and the passes a sample takes."""
+
+    model: str
+    arguments: dict[str, Any]
+    sampler: dict[str, Any] = field(default_factory=dict)
+    passes: int | Callable[[ImageShape], int] = 1
+    warmup: int = 0
+
+
+TINY_DDPM = {"T": 20, "channels": [16, 32], "warmup": 3, "learning_rate": 0.01}
+CASES = {
+    "vae": Case("vae", {"latent_dim": 3, "width": 4, "hidden": 16}),
+    "vae-linear": Case("vae", {"latent_dim": 3, "hidden": 16, "architecture": "linear"}),
+    "vqvae": Case(
+        "vqvae",
+        {"codebook_size": 8, "code_dim": 4, "width": 8, "prior_dim": 16, "prior_depth": 1},
+        passes=lambda shape: math.prod(-(-side // 4) for side in shape[1:]) + 1,
+    ),
+    "pixel_ar": Case(
+        "pixel_ar",
+        {"patch": 4, "dim": 16, "depth": 1, "heads": 2, "hidden": 8, "warmup": 3},
+        passes=lambda shape: math.prod(-(-side // 4) for side in shape[1:]) * (1 + 16 * shape[0]),
+        warmup=3,
+    ),
+    "ae": Case("ae", {"latent_dim": 3, "width": 4, "hidden": 16}),
+    "ae-linear": Case("ae", {"latent_dim": 3, "hidden": 16, "architecture": "linear"}),
+    "dae": Case("dae", {"latent_dim": 6, "width": 4, "hidden": 16}, {"steps": 3}, passes=3),
+    "dae-gaussian": Case(
+        "dae", {"latent_dim": 6, "width": 4, "hidden": 16, "corruption": "gaussian"}, {"steps": 2}, passes=2
+    ),
+    "gan": Case("gan", {"latent_dim": 5, "width": 16}),
+    "gan-linear": Case("gan", {"latent_dim": 5, "hidden": 16, "architecture": "linear"}),
+    "ddpm": Case("ddpm", TINY_DDPM, {"steps": 3}, passes=3, warmup=3),
+    "ddpm-attention": Case("ddpm", TINY_DDPM | {"attention": True, "patch": 1}, {"steps": 2}, passes=2, warmup=3),
+    "ddpm-linear": Case(
+        "ddpm", TINY_DDPM | {"architecture": "linear", "hidden": 32, "blocks": 2}, {"steps": 3}, passes=3, warmup=3
+    ),
+    "ddpm-ddim": Case("ddpm", TINY_DDPM, {"steps": 4, "method": "ddim"}, passes=4, warmup=3),
+}
+TRAINED = {name: case for name, case in CASES.items() if name != "ddpm-ddim"}  # which trains as "ddpm" does
+SHAPES = [(1, 28, 28), (3, 32, 32), (1, 29, 27)]
+ODD = (1, 13, 11)  # small, and divided by nothing: for what trains
+POINT = (2, 1, 1)  # a vector of the plane as an image
+
+
+def build(case: Case, shape: ImageShape) -> GenerativeModel:
+    return MODELS[case.model](shape, **case.arguments)
