@@ -7,7 +7,7 @@ from bench.evaluation.protocol import Protocol
 from bench.evaluation.tasks.protocol import AbilityProtocol
 from bench.results.records import Ability, Record, Result
 
-MACHINE = {"device": "cpu", "gpu": None, "cpu": "Some CPU", "cores": 2, "threads": 2}
+MACHINE = {"device": "cpu", "gpu": None, "cpu": "Some CPU", "cores": 2, "threads": 2, "jobs": 1}
 
 
 def protocol(**changes: Any) -> Protocol:
@@ -32,7 +32,7 @@ def record(
         seconds = figures.pop("seconds_per_100", None)
         timing = {} if seconds is None else {
             "nfe": figures.pop("nfe", 1), "seconds_per_100": seconds, "images_per_second": 100 / seconds,
-            "latency": 0.01, "peak_memory_mb": 900.0,
+            "latency": 0.01, "peak_memory_mb": 900.0, "images": 100, "repeats": 2,
         }  # fmt: skip
         results[stated.fingerprint()] = Result(
             protocol=stated.to_dict(), metrics=figures, timing=timing, hardware=MACHINE

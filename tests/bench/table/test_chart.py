@@ -19,8 +19,10 @@ def published(folder: Path) -> Table:
 
 @pytest.mark.parametrize("size", [(860, 470), (372, 440)])
 @pytest.mark.parametrize("place", ["", "grid_25", "ring_8"])
-def test_no_name_covers_another_or_a_dot_or_leaves_the_chart(size: tuple[int, int], place: str, one_seed: Path) -> None:
-    made = chart(published(one_seed / place), *size)
+def test_no_name_covers_another_or_a_dot_or_leaves_the_chart(
+    size: tuple[int, int], place: str, example_results: Path
+) -> None:
+    made = chart(published(example_results / place), *size)
     assert made
     left, top, right, bottom = made.sides
     for a, b in combinations(made.dots, 2):
@@ -37,8 +39,10 @@ def test_no_name_covers_another_or_a_dot_or_leaves_the_chart(size: tuple[int, in
 
 
 @pytest.mark.parametrize("width", [860, 372])
-def test_the_legend_names_every_family_that_is_drawn_and_no_entry_covers_another(width: int, one_seed: Path) -> None:
-    table = published(one_seed)
+def test_the_legend_names_every_family_that_is_drawn_and_no_entry_covers_another(
+    width: int, example_results: Path
+) -> None:
+    table = published(example_results)
     made = chart(table, width, 440)
     assert made
     drawn = {dot.family: dot.symbol for dot in made.dots}
@@ -59,8 +63,8 @@ def test_the_lectures_families_have_shapes_of_their_own() -> None:
     assert len({*SYMBOLS.values(), OTHER_SYMBOL}) == len(SYMBOLS) + 1
 
 
-def test_a_dot_says_its_family_and_one_without_coverage_is_in_the_legend(one_seed: Path) -> None:
-    table = published(one_seed)
+def test_a_dot_says_its_family_and_one_without_coverage_is_in_the_legend(example_results: Path) -> None:
+    table = published(example_results)
     gan = next(row for row in table.rows if row.family == "gan")
     del gan.figures["coverage"]
     made = chart(table, 860, 470)

@@ -19,8 +19,8 @@ from bench.table.picture import FONT_FILE, HEIGHT, WIDTH, ZOOM, environment, is_
 
 
 @pytest.fixture(scope="module")
-def table(one_seed: Path) -> Table:
-    return build(read_all(one_seed), one_seed)
+def table(example_results: Path) -> Table:
+    return build(read_all(example_results), example_results)
 
 
 def test_equal_tables_give_equal_bytes_and_the_file_knows_its_table(table: Table, tmp_path: Path) -> None:
