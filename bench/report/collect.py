@@ -47,7 +47,7 @@ def collect(results: Path) -> Collection:
         unplaced += [
             f"{failure.run_id} failed: {failure.cause}" for failure in failures(folder) if failure.run_id not in named
         ]
-        unplaced += [f"{run.run_id} is trained and not evaluated yet" for run in read_all(folder) if unevaluated(run)]
+        unplaced += [f"{run.run_id} is trained but not evaluated yet" for run in read_all(folder) if unevaluated(run)]
     if not comparisons and not unplaced:
         raise TableError(
             f"{results}: no records here or in a folder below; run `bench train` first, or name another results=DIR"

@@ -16,7 +16,7 @@ from bench.table.tasks import Line, entries
 
 Facts = list[tuple[str, str]]  # name, text
 
-BETTER = {"lower": "lower is better", "higher": "higher is better", "": "neither way is better"}
+BETTER = {"lower": "lower is better", "higher": "higher is better", "": "neither direction is better"}
 
 
 @dataclass(frozen=True)

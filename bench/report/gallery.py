@@ -19,12 +19,12 @@ from bench.table.rows import Row
 OF_ROWS = {"samples": "Samples", "nearest": "Nearest training neighbours"}
 ALTS = {
     "samples": "Samples of {}.",
-    "nearest": "Samples of {} in the upper row, and beneath each of them the training image that it is nearest to.",
+    "nearest": "Samples of {} in the upper row, each above its nearest training image.",
 }
 ABOUT = {
-    "samples": "Samples of each row, not chosen, all rows drawn with the same seeds.",
-    "nearest": "The samples that lie nearest to training images in feature space, above those images, with the "
-    "distance between them; by aligned pixels where a flag says that these show copies, with the gap on top.",
+    "samples": "Uncurated samples of each row; all rows use the same seeds.",
+    "nearest": "The samples nearest to training images in feature space, above those images, with their distances; by "
+    "aligned pixels, with their gaps, where a flag reports copies by these.",
 }
 # Kinds of pictures by importance, for a page that cannot hold all; others follow in the order of their names.
 IMPORTANCE = (

@@ -39,13 +39,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.headers.get("Host", "").rpartition(":")[0] not in NAMES and self.headers.get("Host") not in NAMES:
-            self.answer(403, "text/plain", "This page is for this machine's own browser only.")
+            self.answer(403, "text/plain", "Only browsers on this machine may read this page.")
         elif self.path == "/":
             self.answer(200, "text/html", self.server.state.page())
         elif self.path == "/state":
             self.answer(200, "application/json", json.dumps(self.server.state.now()))
         else:
-            self.answer(404, "text/plain", "There is / and nothing else.")
+            self.answer(404, "text/plain", "Not found: this server has / only.")
 
     def answer(self, status: int, kind: str, text: str) -> None:
         body = text.encode()
@@ -71,14 +71,14 @@ def serve(results: Path, port: int) -> int:
     except (OSError, OverflowError) as error:
         if isinstance(error, OSError) and error.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise
-        reason = "no port" if isinstance(error, OverflowError) else "taken or not allowed"
+        reason = "not a port" if isinstance(error, OverflowError) else "in use or not permitted"
         raise ConfigError(
-            f"port {port}: {reason}; choose another with --port N, or --port 0 for any that is free"
+            f"port {port}: {reason}; choose another with --port N, or --port 0 for any free port"
         ) from None
-    console.print(f"{results}, live: {server.address} (Ctrl-C ends it)", markup=False)
+    console.print(f"{results}, live: {server.address} (Ctrl-C to stop)", markup=False)
     with server:
         try:
             server.serve_forever(poll_interval=0.2)
         except KeyboardInterrupt:
-            console.print("ended; the records stay as they are")
+            console.print("stopped; the records are unchanged")
     return 0

@@ -63,7 +63,7 @@ class State:
             runs = [describe_run(run) for folder in places(self.results) for run in running(folder)]
             sentence = ""
         except OSError as error:
-            runs, sentence = [], f"What runs cannot be read: {error.strerror}"
+            runs, sentence = [], f"The running trainings cannot be read: {error.strerror}"
         words = {"runs": runs, "sentence": sentence, "panel_size": (curves.WIDTH, curves.HEIGHT)}
         html = templates().get_template("running.html.j2").render(words)
         return {"version": fingerprint(self.results), "now": html}

@@ -10,7 +10,7 @@ from bench.table.figure import Figures
 from bench.table.rules import UNSURE
 from bench.table.text import contenders, figures_grids, heading, parts, sections
 
-SPEECH = {"✓": ("yes", "yes"), "×": ("no", "no"), UNSURE: ("cannot be told", "unsure"), NONE: ("no mark", "none")}
+SPEECH = {"✓": ("yes", "yes"), "×": ("no", "no"), UNSURE: ("undecided", "unsure"), NONE: ("no mark", "none")}
 SEPARATOR = "\n"
 ARROWS = {"lower": "lower is better", "higher": "higher is better", "": ""}
 

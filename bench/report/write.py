@@ -32,7 +32,7 @@ def check(overrides: Sequence[str]) -> int:
     results = results_of("report", overrides)
     page, target = render(results), results / NAME
     message = problem(target, page)
-    console.print(message or f"{target}: the page is what the records give", markup=False)
+    console.print(message or f"{target}: the page is up to date", markup=False)
     return 1 if message else 0
 
 
@@ -42,7 +42,7 @@ def problem(target: Path, page: str) -> str:
         return f"{target}: missing"
     if target.read_bytes() == page.encode():
         return ""
-    return f"{target}: not what the records give; write it anew with `bench report results={target.parent}`"
+    return f"{target}: out of date; update it with `bench report results={target.parent}`"
 
 
 def look(overrides: Sequence[str], port: int) -> int:

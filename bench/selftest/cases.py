@@ -74,9 +74,9 @@ def missing_modes(count: int) -> list[Case]:
         share_of_baseline(about, "recall", REAL, remaining / 10, 0.05),
         share_of_baseline(about, "coverage", REAL, remaining / 10, 0.05),
         Case(
-            about, "precision", f"not below the floor, ± {WIDTHS} half widths",
+            about, "precision", f"not below the baseline, ± {WIDTHS} half widths",
             partial(precision_and_baseline, about=about),
-            lambda value, baseline, half: value >= baseline - WIDTHS * half, "{:.3g}, floor {:.3g} ± {:.2g}",
+            lambda value, baseline, half: value >= baseline - WIDTHS * half, "{:.3g}, baseline {:.3g} ± {:.2g}",
         ),
         near(about, "class_entropy", math.log(remaining), 0.02, f"ln {remaining} = {math.log(remaining):.4g} ± 0.02"),
         Case(
@@ -170,7 +170,7 @@ CASES = [
     *(exactly(MEAN, figure, 0) for figure in ("precision", "recall", "density", "coverage", "class_entropy")),
     exactly(MEAN, "modes", 1),
     near(MEAN, "vendi", 1, 1e-9, "1 ± 1e-9"),
-    Case(MEAN, "fid / floor", "above 100", fid_over_baseline, lambda value: value > 100),
+    Case(MEAN, "fid / baseline", "above 100", fid_over_baseline, lambda value: value > 100),
     flags(MEAN, f"only 1 of {SAMPLES:,} samples are distinct"),
     near(GAUSS, "fid", frechet(), 1e-5 * frechet(), f"closed form {frechet():.6g}, relative 1e-5"),
     *(on_average(figure, 0, "", partial(draw_figures, plus=figure)) for figure in ("fid_infinity", "kid")),

@@ -105,7 +105,7 @@ def share_of_baseline(about: str, figure: str, baseline: str, share: float, tole
         return (inputs[about].metrics[figure] / inputs[baseline].metrics[figure],)
 
     words = f"{share:g} ± {tolerance:g}"
-    return Case(about, f"{figure} / floor", words, measure, lambda value: abs(value - share) <= tolerance)
+    return Case(about, f"{figure} / baseline", words, measure, lambda value: abs(value - share) <= tolerance)
 
 
 def equal_kl(about: str, modes: int, n: int) -> Case:

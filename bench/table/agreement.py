@@ -13,10 +13,10 @@ from bench.table.text import Grid
 
 TITLE = "The lecture's nine cells"
 ABOUT = (
-    "A family stands by the one of its models whose headline row does best in the question; the marks of its others "
-    "stand last"
+    "Each family is represented by its best model for the criterion, by that model's headline row; its other models' "
+    "marks follow"
 )
-WORDS = {True: "yes", False: "no", None: "cannot be told"}
+WORDS = {True: "yes", False: "no", None: "undecided"}
 ONE_SEED = "one seed"
 
 
@@ -71,4 +71,4 @@ def agreement_grid(table: Table) -> Grid:
         ]
         for entry in agreements(table)
     ]  # fmt: skip
-    return [["question", "family", "lecture", "ours", "figure", "agree", "its other models"], *lines]
+    return [["criterion", "family", "lecture", "measured", "figure", "agreement", "other models"], *lines]

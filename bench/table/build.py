@@ -143,9 +143,7 @@ def without_outdated(row: Row, latest: Mapping[str, int]) -> Row:
     outdated = [key for key, version in row.versions.items() if version < latest[key]]
     if not outdated:
         return row
-    sentence = (
-        f"{', '.join(outdated)}: of an earlier version than other rows' (`bench train` of its runs computes it again)"
-    )
+    sentence = f"{', '.join(outdated)}: an earlier version than in other rows (`bench train` of its runs updates it)"
     figures = {key: figure for key, figure in row.figures.items() if key not in outdated}
     return replace(row, figures=figures, missing=(*row.missing, sentence))
 

@@ -48,7 +48,7 @@ class Dot:
 class LegendEntry:
     """A symbol at (x, y) with its text `indent` pixels to its right."""
 
-    kind: str  # "coverage", "interval", "floor", "unmeasured", or a family
+    kind: str  # "coverage", "interval", "baseline", "unmeasured", or a family
     text: str
     symbol: str
     x: float
@@ -119,7 +119,7 @@ def legend(rows: Sequence[Row], baseline: str, width: int) -> list[LegendEntry]:
     families = list(dict.fromkeys(row.family for row in rows))
     meanings = [("coverage", "filled by coverage, 0 to 1", 60), ("interval", "95% interval", 10)]
     if baseline:
-        meanings.append(("floor", baseline, 22))
+        meanings.append(("baseline", baseline, 22))
     if any("coverage" not in row.figures for row in rows):
         meanings.append(("unmeasured", "coverage not measured", 14))
     entries: list[LegendEntry] = []

@@ -102,7 +102,7 @@ COST = (
     ),
     Column(
         "peak_memory_mb", "sampling peak, MB", ",.0f", "lower", POSITIVE,
-        about="greatest memory while sampling, in units of 2^20 bytes", group="cost", machine="sampling",
+        about="peak memory while sampling, in units of 2^20 bytes", group="cost", machine="sampling",
     ),
     Column(
         "parameters", "weights, M", ".2f", "", POSITIVE, Fraction(1, 10**6),
@@ -110,11 +110,11 @@ COST = (
     ),
     Column(
         "images_seen", "images seen, k", ",.0f", "", POSITIVE, Fraction(1, 1000),
-        about="the training's budget, in thousands of images", group="cost", varies=False,
+        about="the budget of the training, in thousands of images", group="cost", varies=False,
     ),
     Column(
         "train_minutes", "training, min", ".1f", "", POSITIVE, Fraction(1, 60),
-        about="wall-clock of the training alone, in minutes", group="cost", machine="training",
+        about="wall-clock time of the training alone, in minutes", group="cost", machine="training",
     ),
 )  # fmt: skip
 BIAS = (
@@ -150,8 +150,8 @@ SECTIONS = (
             Column("knn", "5-NN", ".3f", "higher", SHARE),
             Column("features", "features", ",.0f", "", POSITIVE, varies=False),
         ),
-        "Held-out images through the model and back, pixels in [0, 1]; the share of held-out images whose class a "
-        "logistic regression and the five nearest training images find from the model's frozen features",
+        "Reconstructions of held-out images, pixels in [0, 1]; accuracy of a logistic regression and of the five "
+        "nearest training images on the model's frozen features, for held-out images",
     ),
     Section(
         "likelihood", "Bits/dim", "model: bound",
@@ -159,7 +159,7 @@ SECTIONS = (
             Column("bits_per_dim", "bits/dim", ".3f", "lower", POSITIVE),
             Column("standard_error", "standard error", ".3f", "", POSITIVE, varies=False),
         ),
-        "Upper bounds on -log2 p(x) a dimension of held-out 8-bit images; an exact likelihood is its own bound",
+        "Upper bounds on -log2 p(x) per dimension of held-out 8-bit images; an exact likelihood is its own bound",
     ),
     Section(
         "denoising", "Denoising", "model: noise",
@@ -169,7 +169,7 @@ SECTIONS = (
             Column("ssim_noisy", "SSIM before", ".3f", "", (-1.0, 1.0), varies=False),
             Column("ssim", "SSIM after", ".3f", "higher", (-1.0, 1.0)),
         ),
-        "Held-out images with noise, before and after the model took it away",
+        "Held-out images with noise, before and after denoising by the model",
     ),
 )  # fmt: skip
 EVERY = {column.key: column for columns in (COLUMNS, *(section.columns for section in SECTIONS)) for column in columns}

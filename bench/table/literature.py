@@ -13,7 +13,7 @@ SOURCE = "Xiao, Kreis and Vahdat 2022, Tackling the Generative Learning Trilemma
 LINK = "https://arxiv.org/abs/2112.07804"
 VERIFICATION = (
     "Compared with three transcriptions of the paper's table; the FIDs of NVAE, NCSN, Score SDE, StyleGAN2 and LSGM "
-    "also with later papers' tables. NVAE's recall and time and NCSN's time could not be checked, and stand empty"
+    "also with later papers' tables. NVAE's recall and time and NCSN's time could not be checked and are left empty"
 )
 
 

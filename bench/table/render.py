@@ -133,7 +133,7 @@ def file_problems(table: Table, folder: Path) -> list[str]:
     if not picture.exists():
         problems.append(f"{picture}: missing")
     elif not is_drawn_from(picture, table):
-        problems.append(f"{picture}: not drawn from what the records give")
+        problems.append(f"{picture}: not drawn from these records")
     return problems
 
 

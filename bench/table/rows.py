@@ -146,7 +146,7 @@ def comparable_metrics(group: Group) -> tuple[dict[str, int], list[str]]:
             for (record, _), version in zip(group, versions_of_seeds, strict=True)
             if version < max(versions_of_seeds)
         ]
-        gaps[f"of {len(group) - len(outdated)} of {len(group)} seeds only; `bench train` again computes it for "
+        gaps[f"of {len(group) - len(outdated)} of {len(group)} seeds only; `bench train` again completes "
                 + ", ".join(outdated)].append(name)  # fmt: skip
     return versions, [f"{', '.join(metrics)} {end}" for end, metrics in gaps.items()]
 

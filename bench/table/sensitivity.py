@@ -6,7 +6,8 @@ from bench.table.text import Grid
 
 TITLE = "Marks at other bars"
 ABOUT = (
-    "Each model's mark if its bar were another: speed at other factors, the rest around the bar; the rule's own in bold"
+    "Each model's mark with another bar: for speed with other factors, otherwise with the bar scaled; the rule's own "
+    "bar is in bold"
 )
 
 

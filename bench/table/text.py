@@ -23,10 +23,10 @@ def caption(table: Table) -> str:
     rules = "; ".join(rule_text(table, rule) for rule in table.rules)
     protocol = table.protocol[0].upper() + table.protocol[1:]
     sentences = [
-        f"Marks by rule: {rules}; {UNSURE} where the 95% interval of the difference from that bar (Welch's) holds 0"
-        f"{', or two figures disagree' if any(len(rule.keys) > 1 for rule in table.rules) else ''}",
+        f"Marks by rule: {rules}; {UNSURE} where the 95% interval of the difference from that bar (Welch's) contains 0"
+        f"{', or the figures disagree' if any(len(rule.keys) > 1 for rule in table.rules) else ''}",
         one_seed_text(table),
-        "A line's cells are all of one row, that of the sampler which its configuration names as headline",
+        "All cells of a line are from one row, that of the model's headline sampler",
         intervals_text(table),
         protocol,
         f"Timings on {table.hardware}",
@@ -58,8 +58,9 @@ def one_seed_text(table: Table) -> str:
     if not any(cell.label != cell.mark for cell in cells):
         return ""
     return (
-        "(✓) and (×) rest on one training seed, of the model or of the one that sets the bar: the interval is over "
-        "samples or timings alone and lacks the chance of a training, so the lecture is not judged by them"
+        "(✓) and (×) are based on one training seed, of the model or of the model that sets the bar: the interval "
+        "covers samples or timings only, not the variance of training, so these marks neither support nor contradict "
+        "the lecture"
     )
 
 
@@ -67,8 +68,8 @@ def intervals_text(table: Table) -> str:
     several = any(row.seeds > 1 for row in table.rows)
     source = "over training seeds where a row has several, otherwise over samples" if several else "over samples"
     return (
-        f"± is half a 95% interval {source}; (low – high) are its ends where it is not symmetric; figures without it "
-        "are taken as they are"
+        f"± is half a 95% interval {source}; (low – high) are the ends of an asymmetric interval; figures without an "
+        "interval are taken as exact"
     )
 
 
@@ -76,11 +77,11 @@ def notes(table: Table) -> list[str]:
     """Name what is doubtful, excluded or missing."""
     elsewhere = [f"{row.name} ({row.machine})" for row in table.rows if row.machine and row.machine != table.machine]
     return [
-        f"Timed on other hardware, so without a mark in speed: {'; '.join(elsewhere)}" if elsewhere else "",
+        f"Timed on other hardware, without a mark for speed: {'; '.join(elsewhere)}" if elsewhere else "",
         *(f"† {row.name}: {'; '.join(row.flags)}" for row in table.rows if row.flags),
         *(f"{row.name} has no mean of {'; '.join(row.missing)}" for row in table.rows if row.missing),
-        f"Left out, because measured otherwise: {'; '.join(table.left_out)}" if table.left_out else "",
-        f"Diverged, so without figures: {'; '.join(table.failed)}" if table.failed else "",
+        f"Excluded (different protocol): {'; '.join(table.left_out)}" if table.left_out else "",
+        f"Diverged, without figures: {'; '.join(table.failed)}" if table.failed else "",
     ]
 
 

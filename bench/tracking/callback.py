@@ -53,8 +53,8 @@ class WandbCallback(Untimed):
         """Warn if a training starts from the beginning although W&B has points of this run."""
         if self.session.images_sent:
             self.session.say(
-                f"has this run up to {self.session.images_sent:,.0f} images already, and keeps its points up to there; "
-                "if what is trained now is not the same, delete the run in W&B"
+                f"already has points of this run up to {self.session.images_sent:,.0f} images, and keeps them; "
+                "if this training differs, delete the run in W&B"
             )
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:

@@ -43,7 +43,7 @@ def blocks(table: Table, entity: str, project: str, group: tuple[str, str], pict
         wr.H2("The same seeds, over the training and at its end"),
         grid([media("over the training", [SAMPLES])], 1, 12, every_run),
         grid([media(name, [f"pictures/{name}"]) for name in samples], 2, 12, every_run),
-        wr.H2("What else the models do"),
+        wr.H2("Tasks beside sampling"),
         grid([media(name, [f"pictures/{name}"]) for name in others], 2, 12, every_run),
         wr.H2("Every row, at full precision"),
         grid([wr.WeavePanelSummaryTable(table_name=TABLE)], 1, 14, runs("the table", "table", grouped=False)),

@@ -44,7 +44,7 @@ def push(overrides: Sequence[str]) -> int:
         record for record in select(read_all(results), filters) if record.family in REFERENCES or record.finished
     ]
     if not records:
-        raise ConfigError(f"{results}/records: no finished runs of what was asked for; run `bench train` first")
+        raise ConfigError(f"{results}/records: no finished runs of this selection; run `bench train` first")
     mode = account(settings.mode)
     remote = remote_runs(settings.project, [record.run_id for record in records]) if mode == "online" else {}
     missing = [record for record in records if not is_sent(record, results, mode, remote)]
@@ -58,7 +58,7 @@ def push(overrides: Sequence[str]) -> int:
             bar.advance()
     console.print(
         f"{len(missing) - len(failed)} of {len(records)} runs {'sent' if mode == 'online' else 'kept offline'}, "
-        f"{len(records) - len(missing)} were there"
+        f"{len(records) - len(missing)} were up to date"
     )
     try:
         selected = select(read_all(results), filters)
@@ -68,7 +68,7 @@ def push(overrides: Sequence[str]) -> int:
     except TableError as error:
         console.print(f"[yellow]no table: {error}[/]")
     for name, trouble in failed.items():
-        console.print(f"{name}: not whole: {trouble}", style="red", markup=False)
+        console.print(f"{name}: incomplete: {trouble}", style="red", markup=False)
     if mode == "offline":
         console.print(f"send them with: wandb sync {results}/runs/*/wandb/offline-run-*")
     return 1 if failed else 0
@@ -99,7 +99,7 @@ def account(mode: Mode) -> Mode:
 
         wandb.setup(wandb.Settings(silent=True))
         if not wandb.login(prompt=False, verify=False):
-            console.print("[yellow]no W&B account (`wandb login` makes one known), so all is kept offline[/]")
+            console.print("[yellow]no W&B account (`wandb login` sets one); all is kept offline[/]")
             return "offline"
     return mode
 

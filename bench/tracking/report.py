@@ -44,8 +44,8 @@ def publish(overrides: Sequence[str]) -> int:
             table, settings.project, (data, preset), sorted(pictures), saved_id(id_file, settings.project)
         )
     except Exception as error:
-        message = f"W&B took no report of wandb.project={settings.project} ({first_line(error)})"
-        raise ConfigError(f"{message}; its runs must be there first: `bench wandb push`") from error
+        message = f"W&B did not accept the report of wandb.project={settings.project} ({first_line(error)})"
+        raise ConfigError(f"{message}; send its runs first: `bench wandb push`") from error
     write_text(id_file, json.dumps({"project": settings.project, "id": report.id}) + "\n")
     console.print(f"W&B: {report.url}", markup=False)
     return 0

@@ -83,7 +83,7 @@ class Session:
         place = Path(self.run.dir).parent
         if not self.whole:
             # not `wandb sync`, which would append what W&B has already
-            self.say(f"not all of {self.identity.id} has reached W&B; `bench wandb push` sends the rest")
+            self.say(f"the upload of {self.identity.id} is incomplete; `bench wandb push` sends the rest")
         elif self.mode == "offline" and settle(place, self.identity.id, self.digest, self.images_sent):
             self.say(f"kept offline; send it with: wandb sync {place}")
 
@@ -100,7 +100,7 @@ class Session:
         """Keep the first error, and print it."""
         if not self.trouble:
             self.trouble = first_line(error)
-            self.say(f"not all was logged: {self.trouble}")
+            self.say(f"logging failed in part: {self.trouble}")
 
     def _work(self) -> None:
         """Open the run, do the jobs, end it; the target of the thread."""
@@ -128,11 +128,11 @@ class Session:
             try:
                 if wandb.login(prompt=False, verify=False):
                     return self._resumed(self._init("online"))
-                self.say("no account (`wandb login` makes one known), so kept offline")
+                self.say("no account (`wandb login` sets one); kept offline")
             except Exception as error:
                 if self.interactive:
                     raise
-                self.say(f"no answer ({first_line(error)}), so kept offline")
+                self.say(f"no answer ({first_line(error)}); kept offline")
                 wandb.teardown()  # otherwise the run counts as being in use
             self.mode = "offline"
         return self._init("offline")

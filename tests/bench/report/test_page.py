@@ -37,10 +37,10 @@ def test_a_written_page_is_checked_against_the_records(
     assert f"open it in a browser: {page.as_uri()}" in said
     written = page.read_bytes()
     assert main(["report", "--check", f"results={results}"]) == 0
-    assert capsys.readouterr().err == f"{page}: the page is what the records give\n"
+    assert capsys.readouterr().err == f"{page}: the page is up to date\n"
     change("gan-*.json", "gan-mnist-0-00000000", lambda record: record.update(images_seen=1))
     assert main(["report", "--check", f"results={results}"]) == 1
-    assert "not what the records give; write it anew with `bench report" in capsys.readouterr().err
+    assert "out of date; update it with `bench report" in capsys.readouterr().err
     assert page.read_bytes() == written
 
 

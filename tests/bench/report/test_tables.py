@@ -85,13 +85,13 @@ def test_every_mark_is_the_tables_with_its_word_for_readers_and_the_lectures(
     table, here = table_of(example_results / PLACES[id]), part(document, id)
     (block,) = here.all("table", class_="lecture")
     lines = [line for line in block.all("tr") if line.all("td")]
-    spoken = {"✓": "yes", "×": "no", "≈": "cannot be told", "–": "no mark"}
+    spoken = {"✓": "yes", "×": "no", "≈": "undecided", "–": "no mark"}
     for line, model in zip(lines, [*table.contenders, *table.others], strict=True):
         for cell, judged in zip(line.all("td"), (cells[model] for cells in table.lecture.values()), strict=True):
             assert cell.all("span", class_="mark")[0].text == judged.label
             once = ", from one seed" if judged.label != judged.mark else ""
             assert cell.all("span", class_="spoken")[0].text == spoken[judged.mark] + once
-            said = [words.text for words in cell.all("span", class_="beside")]
+            said = [words.text for words in cell.all("span", class_="comparison-with-lecture")]
             assert said == parts(judged)[1:]
             assert [button.text for button in cell.all("button")] == list(judged.figures.values())
     assert here.all("p", class_="caption")[0].text == caption(table)

@@ -25,8 +25,6 @@ every_case = pytest.mark.parametrize(
     "case",
     [pytest.param(case, id=str(case), marks=[pytest.mark.slow] if case.about in ELSEWHERE else []) for case in CASES],
 )
-    pytest.param(case, marks=pytest.mark.slow if case.about in ELSEWHERE else (), id=str(case)) for case in CASES
-]
 
 
 @pytest.fixture(scope="module")

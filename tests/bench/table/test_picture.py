@@ -58,7 +58,7 @@ def test_the_svg_has_the_dots_of_the_chart_and_nothing_that_resvg_does_not_know(
 
 def test_a_table_without_a_dot_has_a_picture_that_says_so(table: Table) -> None:
     bare = replace(table, rows=[row for row in table.rows if row.family == "data"])
-    assert "No model was both timed and judged." in svg(bare)
+    assert "No model has both a quality and a time." in svg(bare)
     assert png(bare).startswith(b"\x89PNG")
 
 
