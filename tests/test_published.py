@@ -58,7 +58,7 @@ def test_a_picture_of_other_records_is_found(tmp_path: Path, capsys: pytest.Capt
     folder = Path(shutil.copytree(PUBLISHED / "ring_8", tmp_path / "ring_8"))
     shutil.copy(PUBLISHED / "grid_25" / "TABLE.png", folder)
     assert main(["table", "--check", f"results={folder}"]) == 1
-    assert capsys.readouterr().err == f"{folder / 'TABLE.png'}: not drawn from what the records give\n"
+    assert capsys.readouterr().err == f"{folder / 'TABLE.png'}: not drawn from these records\n"
     (folder / "TABLE.png").unlink()
     assert main(["table", "--check", f"results={folder}"]) == 1
     assert capsys.readouterr().err == f"{folder / 'TABLE.png'}: missing\n"
@@ -66,7 +66,7 @@ def test_a_picture_of_other_records_is_found(tmp_path: Path, capsys: pytest.Capt
 
 def test_the_committed_page_is_what_the_committed_records_give(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "--check", f"results={PUBLISHED}"]) == 0
-    assert capsys.readouterr().err == f"{PUBLISHED / 'report.html'}: the page is what the records give\n"
+    assert capsys.readouterr().err == f"{PUBLISHED / 'report.html'}: the page is up to date\n"
 
 
 def test_the_committed_results_are_kept_under_their_protocols_fingerprints() -> None:

@@ -31,21 +31,21 @@ def run(options: argparse.Namespace) -> None:
     from bench.config.load import results_of
     from bench.results.selection import narrowed, recorded
     from bench.table.aggregate import names
-    from bench.table.describe import said, settings
+    from bench.table.describe import facts, settings
     from bench.table.rows import gather
     from bench.table.tasks import lines
-    from bench.table.terminal import listed, show_figures, show_sections
+    from bench.table.terminal import show_figures, show_sections, text_table
 
     results = results_of("show", options.overrides)
     record = recorded(options.run, results)
     console = Console(highlight=False)
     console.rule(f"[bold]{record.run_id}")
-    facts = RichTable(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for name, text in (said(record) | files(record, results) | missing(record)).items():
-        facts.add_row(f"[dim]{name}[/]", escape(text))
-    console.print(facts)
+    overview = RichTable(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, text in (facts(record) | files(record, results) | missing(record)).items():
+        overview.add_row(f"[dim]{name}[/]", escape(text))
+    console.print(overview)
     if record.curves:
-        console.print(listed("Learning curves", curves(record.curves)))
+        console.print(text_table("Learning curves", curves(record.curves)))
     row_names = names([record])
     for setting, line in settings(record).items():
         rows = gather([narrowed(record, {}, setting)], row_names)

@@ -46,11 +46,11 @@ def run(options: argparse.Namespace) -> int:
     table = build(select(read_all(folder), selection), folder)
     if options.against:
         other = Path(expand("--against", options.against))
-        comparison = reproduction.repetition(table, build(select(read_all(other), selection), other))
+        comparison = reproduction.compare_tables(table, build(select(read_all(other), selection), other))
         reproduction.show(comparison, options.against, Console(highlight=False))
         return 0
     if options.check:
-        wrong = render.differing(table, folder)
+        wrong = render.file_problems(table, folder)
         console.print("\n".join(wrong) or f"{folder}: the files of the table are up to date", markup=False)
         return 1 if wrong else 0
     written = render.write(table, folder)  # before anything is printed: a closed or limited terminal loses no file

@@ -26,10 +26,10 @@ def run(options: argparse.Namespace) -> None:
     from bench.config.schema import ConfigError
     from bench.runs.run import run_config
     from bench.runtime.console import console
-    from bench.tracking.identity import by_agent
+    from bench.tracking.identity import started_by_agent
 
     configs = load(options.overrides)
-    if len(configs) > 1 and by_agent():
+    if len(configs) > 1 and started_by_agent():
         raise ConfigError("model: missing; `wandb agent` runs one model at a time, so set model=NAME or sweep over it")
     for number, config in enumerate(configs, 1):
         if len(configs) > 1:

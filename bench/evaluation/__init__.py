@@ -1,1 +1,1 @@
-"""What is a figure, and how is it computed: sees a callable that returns images, never the model behind it."""
+"""Compute figures of images. The package sees a callable that returns images, never the model behind it."""

@@ -1,4 +1,4 @@
-"""Tensors by their content: digests that no container or torch version changes, and files that are whole or absent."""
+"""Digest tensors by their content, whatever the container or the version of torch, and write files atomically."""
 
 import hashlib
 import logging
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:
-    """sha256, in hexadecimal, of the names, dtypes, shapes and bytes of tensors of any kind on any device."""
+    """Return the sha256, in hexadecimal, of the names, dtypes, shapes and bytes of tensors on any device."""
     sha = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
@@ -25,7 +25,7 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
 
 
 def save(payload: Mapping[str, object], path: Path) -> None:
-    """torch.save beside `path`, then renamed onto it: a reader sees the old file or the new one, never a part."""
+    """Write with torch.save beside `path`, then rename: a reader sees the old file or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
@@ -36,7 +36,7 @@ def save(payload: Mapping[str, object], path: Path) -> None:
 
 
 def to_cache(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Keep tensors for `from_cache`, with their digest; a warning where the file cannot be written."""
+    """Write tensors and their digest for `from_cache`; log a warning where the file cannot be written."""
     try:
         save({"tensors": dict(tensors), "digest": digest(tensors)}, path)
     except OSError as error:  # a full or read-only disk costs the next run time, not this one its result
@@ -44,7 +44,7 @@ def to_cache(tensors: Mapping[str, Tensor], path: Path) -> None:
 
 
 def from_cache(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor] | None:
-    """Cached tensors of these names and shapes, or None if there are none that can be trusted."""
+    """Return the cached tensors of these names and shapes; None if the file is missing or damaged."""
     if not path.is_file():
         return None
     try:

@@ -1,7 +1,7 @@
-"""Real images with a known fault: modes left out, few distinct images, or a share of the images spoiled.
+"""Give real images a known fault: missing modes, few distinct images, or a share of spoiled images.
 
-The report card of the measures (docs/measures.md) and the baselines of real data are made of them, so that both speak
-of the same faults. All functions take and return uint8 images, N x C x H x W.
+The report card of the measures (docs/measures.md) and the real-data baselines use these functions, so that both have
+the same faults. All functions take and return uint8 images, N x C x H x W.
 """
 
 import math
@@ -39,24 +39,24 @@ def blend(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def white_noise(images: Tensor, generator: torch.Generator) -> Tensor:
-    """As many images of independent pixels, even on 0 .. 255."""
+    """Return as many images of independent pixels, uniform on 0 .. 255."""
     return torch.randint(0, WHITE + 1, images.shape, generator=generator, dtype=torch.uint8)
 
 
 def replacement(n: int, share: float, seed: int) -> Tensor:
-    """Bool N: which of n images are replaced, `share` of them rounded to whole images, chosen by the seed."""
+    """Choose by the seed which of n images are replaced, bool N: `share` of them, rounded to whole images."""
     where = torch.zeros(n, dtype=torch.bool)
     where[torch.from_numpy(np.random.RandomState(key("replacement", seed)).permutation(n)[: round(share * n)])] = True
     return where
 
 
 def missing_modes(modes: Tensor, share: float, count: int, seed: int) -> Tensor:
-    """Bool N: which images are left where `share` of `count` modes, rounded up, is left out, chosen by the seed.
+    """Return which images remain, bool N, without `share` of `count` modes, rounded up and chosen by the seed.
 
-    modes: int64 N, 0 .. count - 1. Raises EvaluationError if no image is left.
+    modes: int64 N, 0 .. count - 1. Raises EvaluationError if no image remains.
     """
-    dropped = np.random.RandomState(key("missing modes", seed)).permutation(count)[: math.ceil(share * count)]
-    kept = ~torch.isin(modes, torch.from_numpy(dropped))
-    if not kept.any():
-        raise EvaluationError(f"no image is left without {len(dropped)} of {count} modes.")
-    return kept
+    absent = np.random.RandomState(key("missing modes", seed)).permutation(count)[: math.ceil(share * count)]
+    mask = ~torch.isin(modes, torch.from_numpy(absent))
+    if not mask.any():
+        raise EvaluationError(f"no image is left without {len(absent)} of {count} modes.")
+    return mask

@@ -1,4 +1,4 @@
-"""Images of another program, from lossless files, with every pixel as it was written or not at all."""
+"""Read another program's images from lossless files; a file that would need a conversion is an error."""
 
 import struct
 from collections.abc import Sequence
@@ -24,10 +24,10 @@ REPORT_EVERY = 500  # files
 
 
 def read_images(paths: Sequence[Path], shape: tuple[int, int, int], progress: Progress | None = None) -> Tensor:
-    """The images in `paths`, whose endings are those of FORMATS, as uint8 N x C x H x W of `shape` C x H x W.
+    """Read the images in `paths`, whose endings are those of FORMATS, as uint8 N x C x H x W of `shape` C x H x W.
 
-    Taken are 8-bit grey files for one channel, and 8-bit RGB files for three, or for one where R = G = B in every
-    pixel; nothing is resized, rescaled or converted. `progress` is told of the stage "reading".
+    Accepted are 8-bit grey files for one channel, and 8-bit RGB files for three, or for one where R = G = B in every
+    pixel; nothing is resized, rescaled or converted. The stage that `progress` is called with is "reading".
     Raises EvaluationError, naming the first file that does not fit.
     """
     if shape[0] not in (1, 3):
@@ -47,7 +47,7 @@ def read_images(paths: Sequence[Path], shape: tuple[int, int, int], progress: Pr
 
 
 def _read(path: Path, file: BinaryIO, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """The file's pixels, uint8 C x H x W."""
+    """Read the file's pixels, uint8 C x H x W."""
     form = FORMATS[path.suffix.lower()]
     if form == "PNG":
         _check_header(path, file.read(HEADER.size), shape)
@@ -67,7 +67,7 @@ def _read(path: Path, file: BinaryIO, shape: tuple[int, int, int]) -> NDArray[np
 
 
 def _check_header(path: Path, header: bytes, shape: tuple[int, int, int]) -> None:
-    """From the file itself: Pillow would cut 16-bit colours to 8 and spread 2-bit greys without a word."""
+    """Check the file's own header: Pillow would silently cut 16-bit colours to 8 and rescale 2-bit greys."""
     if len(header) < HEADER.size or HEADER.unpack(header)[:2] != (SIGNATURE, b"IHDR"):
         raise EvaluationError(f"images={path} is not a PNG file, despite its name.")
     _, _, width, height, depth, colour = HEADER.unpack(header)
@@ -84,7 +84,7 @@ def _check_header(path: Path, header: bytes, shape: tuple[int, int, int]) -> Non
 
 
 def _check_storage(path: Path, image: Image.Image, shape: tuple[int, int, int]) -> None:
-    """Refuse a BMP or TIFF file that Pillow would convert, or of which it would leave a part out, without a word."""
+    """Raise EvaluationError for a BMP or TIFF file that Pillow would silently convert or read in part."""
     if image.size[::-1] != shape[1:]:
         size = f"{image.height} x {image.width}"
         raise EvaluationError(f"images={path} is {size} pixels, but the data is {shape[1]} x {shape[2]}.")

@@ -1,4 +1,4 @@
-"""What a number depends on beside the weights, so that numbers of two protocols never stand in one column."""
+"""Protocols: what a figure depends on beside the weights. Figures of two protocols never share a column."""
 
 import hashlib
 import json
@@ -36,18 +36,18 @@ CHOICES = {
 MAY_BE_EMPTY = ("held_out_digest", "modes")  # where C_T, or modes, are not measured
 
 
-class Stated:
-    """What protocols share: a frozen dataclass that goes to JSON and back and compares by fingerprint."""
+class FingerprintedSettings:
+    """Base of the protocols: a frozen dataclass that converts to JSON and back and compares by fingerprint."""
 
-    WHAT: ClassVar[str]  # in messages
+    WHAT: ClassVar[str]  # its name in messages
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field by name, as JSON can hold it."""
+        """Return every field by name, as JSON can hold it."""
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The inverse of `to_dict`. Raises EvaluationError for an unknown or a missing key."""
+        """Invert `to_dict`. Raises EvaluationError for an unknown or a missing key."""
         names = {field.name for field in fields(cls)}  # type: ignore[arg-type]
         for key in values:
             if key not in names:
@@ -58,16 +58,16 @@ class Stated:
             raise EvaluationError(f"these values make no {cls.WHAT}: {error}.") from error
 
     def fingerprint(self) -> str:
-        """12 hexadecimal digits that are equal when, and only when, the protocols are."""
+        """Return 12 hexadecimal digits that are equal exactly when the protocols are."""
         return short_hash(self.to_dict())
 
     def setting(self) -> str:
-        """The fingerprint without `ROW_FIELDS`: equal for all numbers that may stand in one column."""
+        """Return the fingerprint without `ROW_FIELDS`: equal for all figures that may share a column."""
         return short_hash({name: value for name, value in self.to_dict().items() if name not in ROW_FIELDS})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Protocol(Stated):
+class Protocol(FingerprintedSettings):
     """How one row of a table was measured; two numbers compare only where `setting()` is equal.
 
     Raises EvaluationError for a value out of range, of another type, or not among its choices.
@@ -91,8 +91,8 @@ class Protocol(Stated):
     kid_subsets: int = 100
     kid_subset_size: int = 0  # 0: min(1000, samples)
     cells: int = 10  # of C_T
-    modes: str = ""  # how the data's modes are told; empty: they are not
-    mode_count: int = 0  # K, the most that can be found; 0: they are not told
+    modes: str = ""  # how samples are assigned to the data's modes; empty: they are not
+    mode_count: int = 0  # K, the number of the data's modes; 0: samples are not assigned to modes
     weights: str = "ema"
     sampler: str = "default"
     sampler_settings: Mapping[str, Setting] | tuple[tuple[str, Setting], ...] = ()  # kept as sorted pairs
@@ -110,7 +110,7 @@ class Protocol(Stated):
         return super().to_dict() | {"sampler_settings": dict(self.sampler_settings)}
 
     def line(self) -> str:
-        """One sentence for people, which begins with `setting()`."""
+        """Describe the protocol in a sentence that begins with `setting()`."""
         depth = {"uint8": ", 8-bit", "none": ""}[self.quantisation]
         parts = [
             f"protocol {self.setting()}: FID etc. of {self.samples:,} samples (seed {self.seed}, chunks of "
@@ -127,8 +127,8 @@ class Protocol(Stated):
         return "; ".join(parts)
 
 
-def difference(a: Stated, b: Stated) -> list[str]:
-    """Why two numbers may not share a column, as 'field: value vs value'; empty if they may."""
+def difference(a: FingerprintedSettings, b: FingerprintedSettings) -> list[str]:
+    """Return why two figures may not share a column, as 'field: value vs value'; empty if they may."""
     left, right = a.to_dict(), b.to_dict()
     return [f"{k}: {left[k]} vs {right[k]}" for k in left if k not in ROW_FIELDS and left[k] != right[k]]
 

@@ -1,4 +1,4 @@
-"""Where samples come from: chunks, each drawn from a generator of its own, and the 8 bits that they are judged in."""
+"""Draw samples in chunks, each from a generator of its own, and quantise them to 8 bits."""
 
 from collections.abc import Callable, Iterator
 
@@ -13,15 +13,15 @@ Sample = Callable[[int, torch.Generator], Tensor]  # (n, generator) -> float32 n
 
 
 def quantise(x: Tensor) -> Tensor:
-    """float32 N x C x H x W in [-1, 1] -> uint8, rounded as when saved; the inverse of x / 127.5 - 1 on all 256 values.
+    """Round float32 N x C x H x W in [-1, 1] to uint8, as when saved; the inverse of x / 127.5 - 1 on all 256 values.
 
     Raises EvaluationError for another type or shape, and for NaN or infinity.
     """
-    return ((checked(x) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return ((check_samples(x) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
-def checked(x: Tensor) -> Tensor:
-    """`x`, if it is float32 N x C x H x W and finite; raises EvaluationError otherwise."""
+def check_samples(x: Tensor) -> Tensor:
+    """Return `x` if it is float32 N x C x H x W and finite; raise EvaluationError otherwise."""
     if x.dtype != torch.float32 or x.dim() != 4:
         raise EvaluationError(f"samples of type {x.dtype} and shape {tuple(x.shape)} are not float32 N x C x H x W.")
     if bad := int((~x.isfinite()).flatten(1).any(1).sum()):
@@ -29,7 +29,7 @@ def checked(x: Tensor) -> Tensor:
     return x
 
 
-QUANTISATIONS = {"uint8": quantise, "none": checked}  # by the protocol's name
+QUANTISATIONS = {"uint8": quantise, "none": check_samples}  # by the protocol's name
 
 
 def generate(
@@ -45,21 +45,21 @@ def generate(
     world_size: int = 1,
     progress: Progress | None = None,
 ) -> Iterator[tuple[int, Tensor]]:
-    """(k, images) for the chunks k of n samples that fall to `rank`: k = rank modulo `world_size`.
+    """Yield (k, images) for the chunks k of n samples that `rank` draws: k = rank modulo `world_size`.
 
     The images are uint8, or float32 as they were drawn for quantisation "none". Chunk k has a generator of its own,
-    seeded by a key of (seed, training_seed, k), so the images depend on the chunk size but not on how many ranks share
-    the work, and models of different training seeds are sampled from different noise: from the same noise their samples
-    would be alike, and their spread would miss part of the chance of sampling. The last chunk may be smaller.
+    seeded by a key of (seed, training_seed, k). So the images depend on the chunk size but not on the number of ranks.
+    Models of different training seeds are sampled from different noise: from equal noise their samples would be
+    correlated, and the spread over seeds would miss part of the variance of sampling. The last chunk may be smaller.
     """
-    mine = range(rank, -(-n // chunk), world_size)
-    for done, k in enumerate(mine):
+    numbers = range(rank, -(-n // chunk), world_size)
+    for done, k in enumerate(numbers):
         if progress:
-            progress("sampling", done, len(mine))
+            progress("sampling", done, len(numbers))
         size = min(chunk, n - k * chunk)
         x = sample(size, seeded(device, "samples", seed, training_seed, k))
         if len(x) != size:
             raise EvaluationError(f"sample({size}) returned {len(x)} images.")
         yield k, QUANTISATIONS[quantisation](x)
     if progress:
-        progress("sampling", len(mine), len(mine))
+        progress("sampling", len(numbers), len(numbers))

@@ -1,4 +1,4 @@
-"""How fast a sampler is: warm-up, synchronise, repeat, medians of blocks; network calls counted by a hook."""
+"""Time a sampler: warm-up, synchronisation, repeated calls, medians of blocks; a hook counts network calls."""
 
 import contextlib
 import ctypes
@@ -23,7 +23,7 @@ PROC = Path("/proc/self")
 SETTLED = 2.0  # seconds of calls that a fast sampler is timed for, since a single one may be disturbed
 SETTLED_ONE = 1.0  # the same for calls of one image
 MOST_REPEATS = 50
-BLOCKS = 10  # of consecutive calls at most: one call tells of the next, a block hardly of the next block
+BLOCKS = 10  # of consecutive calls, at most: calls are correlated with the next one, blocks hardly
 SLACK_MB = 16.0  # the kernel counts resident pages in batches
 
 
@@ -85,44 +85,44 @@ def time_sampling(
         if progress:
             progress("timing", done, calls)
 
-    def settled(n: int, enough: float) -> list[float]:
-        each: list[float] = []
-        while len(each) < repeats or (sum(each) < enough and len(each) < MOST_REPEATS):
-            each.append(seconds(n))
-            if len(each) <= repeats:
+    def repeated_seconds(n: int, enough: float) -> list[float]:
+        times: list[float] = []
+        while len(times) < repeats or (sum(times) < enough and len(times) < MOST_REPEATS):
+            times.append(seconds(n))
+            if len(times) <= repeats:
                 report()
-        return each
+        return times
 
-    with _forward_calls(networks) as counted:
+    with _forward_calls(networks) as forward_calls:
         seconds(1)
     report()
     if device.type != "cpu":
         seconds(images)
-    latency, latency_interval = in_blocks(settled(1, SETTLED_ONE))
+    latency, latency_interval = in_blocks(repeated_seconds(1, SETTLED_ONE))
     since_start = reset_peak_memory(device)
-    each = settled(images, SETTLED)
-    batch, interval = in_blocks(each)
-    memory, of = peak_memory(device, since_start)
+    batch_times = repeated_seconds(images, SETTLED)
+    batch, interval = in_blocks(batch_times)
+    memory, memory_of = peak_memory(device, since_start)
     return Timing(
         seconds_per_100=100 * batch / images,
         seconds_per_100_interval=interval and (100 * interval[0] / images, 100 * interval[1] / images),
         images_per_second=images / batch,
         latency=latency,
         latency_interval=latency_interval,
-        nfe=len(counted) if networks else None,
+        nfe=len(forward_calls) if networks else None,
         peak_memory_mb=memory,
-        peak_memory_of=of,
+        peak_memory_of=memory_of,
         images=images,
-        repeats=len(each),
+        repeats=len(batch_times),
         device=_device_name(device),
         threads=torch.get_num_threads(),
     )
 
 
 def in_blocks(seconds: Sequence[float]) -> tuple[float, tuple[float, float] | None]:
-    """The mean of the medians of at most 10 blocks of consecutive calls, and its 95% interval, None of one call.
+    """Return the mean of the medians of at most 10 blocks of consecutive calls, and its 95% interval; None of one call.
 
-    A median, since a single call may be disturbed. Blocks, since calls that follow each other are alike: an interval of
+    Medians, because a single call may be disturbed. Blocks, because consecutive calls are correlated: an interval of
     single calls would be too narrow.
     """
     count = min(BLOCKS, len(seconds))
@@ -136,7 +136,7 @@ def in_blocks(seconds: Sequence[float]) -> tuple[float, tuple[float, float] | No
 
 
 def hardware(device: torch.device | str = "cpu") -> dict[str, str | int | None]:
-    """What timings depend on: two of them compare only where these are equal."""
+    """Return what timings depend on: two timings compare only where it is equal."""
     device = torch.device(device)
     return {
         "device": device.type,
@@ -150,7 +150,7 @@ def hardware(device: torch.device | str = "cpu") -> dict[str, str | int | None]:
 
 @contextlib.contextmanager
 def _forward_calls(networks: Sequence[nn.Module]) -> Iterator[list[None]]:
-    """A list that grows by one with each forward call of one of `networks`; the hooks go whatever happens."""
+    """Yield a list that grows by one with each forward call of one of `networks`; the hooks are always removed."""
     calls: list[None] = []
     handles = [network.register_forward_hook(lambda *_: calls.append(None)) for network in networks]
     try:
@@ -166,7 +166,7 @@ def _synchronise(device: torch.device) -> None:
 
 
 def reset_peak_memory(device: torch.device) -> str:
-    """Forget the high-water mark where the system lets us, and say since when the next one counts."""
+    """Reset the high-water mark of memory where the system allows it, and return since when the next one counts."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return "since timing began"
@@ -182,7 +182,7 @@ def reset_peak_memory(device: torch.device) -> str:
 
 
 def peak_memory(device: torch.device, since: str) -> tuple[float | None, str]:
-    """The high-water mark in 2^20 bytes, None where it is unknown, and in words what it is of, `since` when."""
+    """Return the high-water mark in 2^20 bytes, None where it is unknown, and a description of it with `since`."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20, f"CUDA memory allocated by torch, {since}"
     try:
@@ -192,7 +192,7 @@ def peak_memory(device: torch.device, since: str) -> tuple[float | None, str]:
 
 
 def _resident(field: str) -> float:
-    """A memory field of /proc/self/status in units of 2^20 bytes."""
+    """Return a memory field of /proc/self/status in units of 2^20 bytes."""
     status = dict(line.split(":", 1) for line in (PROC / "status").read_text().splitlines())
     return int(status[field].split()[0]) / 2**10
 

@@ -1,4 +1,4 @@
-"""The pictures of a comparison's runs, in the page as data URIs as far as its size allows."""
+"""The pictures of a comparison's runs, embedded in the page as data URIs within its size limit."""
 
 import base64
 import struct
@@ -19,29 +19,29 @@ from bench.table.rows import Row
 OF_ROWS = {"samples": "Samples", "nearest": "Nearest training neighbours"}
 ALTS = {
     "samples": "Samples of {}.",
-    "nearest": "Samples of {} in the upper row, and beneath each of them the training image that it is nearest to.",
+    "nearest": "Samples of {} in the upper row, each above its nearest training image.",
 }
 ABOUT = {
-    "samples": "Samples of each row, not chosen, all rows drawn with the same seeds.",
-    "nearest": "The samples that lie nearest to training images in feature space, above those images, with the "
-    "distance between them; by aligned pixels where a flag says that these show copies, with the gap on top.",
+    "samples": "Uncurated samples of each row; all rows use the same seeds.",
+    "nearest": "The samples nearest to training images in feature space, above those images, with their distances; by "
+    "aligned pixels, with their gaps, where a flag reports copies by these.",
 }
-# Kinds of pictures, those first that a page too small for all should hold; others follow in the order of their names.
+# Kinds of pictures by importance, for a page that cannot hold all; others follow in the order of their names.
 IMPORTANCE = (
     "samples", "nearest", "reconstructions", "latent-plane", "forward-chain", "film-strip", "denoising",
     "interpolations", "traversals", "codebook-usage",
 )  # fmt: skip
-SMALL = 420  # pixels; a grid of images one pixel to one, which is enlarged with sharp edges
+SMALL = 420  # pixels; a narrower grid of images at their own size, which is enlarged with sharp edges
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 AROUND = 200  # bytes of a picture's own markup beside its data
 
 
 @dataclass(frozen=True)
-class Shown:
-    """One picture of the page. width, height: pixels, 0 of a file that cannot be read."""
+class Picture:
+    """One picture of the page. width, height: pixels, 0 for a file that cannot be read."""
 
     file: Path
-    path: str  # as seen from the page
+    path: str  # relative to the page
     name: str  # of the row or the model
     family: str
     seed: str  # empty where there is only one
@@ -67,29 +67,30 @@ class Gallery:
     kind: str
     title: str
     about: str
-    pictures: list[Shown]
+    pictures: list[Picture]
 
 
 def galleries(comparison: Comparison, rows: Sequence[tuple[Row, Sequence[Source]]]) -> list[Gallery]:
-    """What was drawn of each row and of each model, of the first training seed where there are several."""
-    made = {kind: row_pictures(kind, comparison, rows) for kind in OF_ROWS}
-    alike: dict[str, list[Record]] = defaultdict(list)
-    for record in sorted(comparison.records, key=lambda one: one.config.get("seed", 0)):
-        alike[identity(record)].append(record)
-    for record, *others in alike.values():
+    """Return the pictures of each row and each model, of the first training seed where there are several."""
+    pictures = {kind: row_pictures(kind, comparison, rows) for kind in OF_ROWS}
+    runs_by_identity: dict[str, list[Record]] = defaultdict(list)
+    for record in sorted(comparison.records, key=lambda record: record.config.get("seed", 0)):
+        runs_by_identity[identity(record)].append(record)
+    for record, *others in runs_by_identity.values():
         for file in visible(ResultsFolder(comparison.folder).pictures(record.run_id), "*.png"):
             if file.stem.partition("-")[0] not in OF_ROWS:
-                name = comparison.called[identity(record)]
+                name = comparison.labels[identity(record)]
                 alt = f"{name}: {CAPTIONS.get(file.stem, file.stem.replace('-', ' '))}"
-                made.setdefault(file.stem, []).append(shown(file, comparison, record, name, alt, bool(others)))
+                picture = read_picture(file, comparison, record, name, alt, bool(others))
+                pictures.setdefault(file.stem, []).append(picture)
     return [
-        Gallery(kind, OF_ROWS.get(kind) or worded(kind), ABOUT.get(kind) or CAPTIONS.get(kind, ""), made[kind])
-        for kind in sorted(made, key=importance)
-        if made[kind]
+        Gallery(kind, OF_ROWS.get(kind) or title_of(kind), ABOUT.get(kind) or CAPTIONS.get(kind, ""), pictures[kind])
+        for kind in sorted(pictures, key=importance)
+        if pictures[kind]
     ]
 
 
-def worded(kind: str) -> str:
+def title_of(kind: str) -> str:
     return kind.replace("-", " ").capitalize()
 
 
@@ -97,43 +98,43 @@ def importance(kind: str) -> tuple[int, str]:
     return IMPORTANCE.index(kind) if kind in IMPORTANCE else len(IMPORTANCE), kind
 
 
-def row_pictures(kind: str, comparison: Comparison, rows: Sequence[tuple[Row, Sequence[Source]]]) -> list[Shown]:
-    """The rows' pictures of one kind."""
-    found = []
+def row_pictures(kind: str, comparison: Comparison, rows: Sequence[tuple[Row, Sequence[Source]]]) -> list[Picture]:
+    """Return the rows' pictures of one kind."""
+    result = []
     for row, sources in rows:
-        for source in sorted(sources, key=lambda one: one.record.config.get("seed", 0))[:1]:
+        for source in sorted(sources, key=lambda source: source.record.config.get("seed", 0))[:1]:
             folder = ResultsFolder(comparison.folder).pictures(source.record.run_id)
             file = row_file(folder, kind, dict(source.protocol)["sampler"])
             if file.is_file():
                 alt = ALTS[kind].format(row.name)
-                found.append(shown(file, comparison, source.record, row.name, alt, row.seeds > 1))
-    return found
+                result.append(read_picture(file, comparison, source.record, row.name, alt, row.seeds > 1))
+    return result
 
 
-def shown(file: Path, comparison: Comparison, record: Record, name: str, alt: str, one_of_several: bool) -> Shown:
+def read_picture(file: Path, comparison: Comparison, record: Record, name: str, alt: str, several: bool) -> Picture:
     path = file.relative_to(comparison.folder).as_posix()
-    seed = str(record.config["seed"]) if one_of_several else ""
+    seed = str(record.config["seed"]) if several else ""
     size = file.stat().st_size
     width, height = dimensions(file)
-    return Shown(file, f"{comparison.place}/{path}".lstrip("/"), name, record.family, seed, alt, width, height, size)
+    return Picture(file, f"{comparison.place}/{path}".lstrip("/"), name, record.family, seed, alt, width, height, size)
 
 
 def dimensions(file: Path) -> tuple[int, int]:
-    """Width and height of a PNG in pixels; 0, 0 of anything else."""
+    """Return width and height of a PNG in pixels; 0, 0 for anything else."""
     with file.open("rb") as opened:
         head = opened.read(24)
     return struct.unpack(">II", head[16:24]) if head.startswith(SIGNATURE) and len(head) == 24 else (0, 0)
 
 
-def fitting(galleries: Iterable[Gallery], room: int) -> set[str]:
-    """The paths of the pictures that so many bytes of page hold, the more important kinds first."""
-    ordered = sorted(galleries, key=lambda one: importance(one.kind))
+def embedded_paths(galleries: Iterable[Gallery], room: int) -> set[str]:
+    """Return the paths of the pictures that fit into `room` bytes of the page, the more important kinds first."""
+    ordered = sorted(galleries, key=lambda gallery: importance(gallery.kind))
     pictures = [picture for gallery in ordered for picture in gallery.pictures]
     times = Counter(picture.path for picture in pictures)  # a run may stand in several comparisons
-    taken = set()
+    paths = set()
     for picture in {picture.path: picture for picture in pictures}.values():
         size = picture.uri_size * times[picture.path]
         if picture.width and size <= room:
-            taken.add(picture.path)
+            paths.add(picture.path)
             room -= size
-    return taken
+    return paths

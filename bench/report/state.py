@@ -1,4 +1,4 @@
-"""What a served page shows at this moment: the page of the newest records, and what is being trained."""
+"""The current state of a served page: the page of the newest records, and the running trainings."""
 
 import hashlib
 import threading
@@ -8,22 +8,22 @@ from pathlib import Path
 
 from bench.evaluation.errors import EvaluationError
 from bench.report import curves
-from bench.report.collect import Collected, folders
+from bench.report.collect import Collection, folders
 from bench.report.curves import Panel
-from bench.report.page import filled, render, templates
+from bench.report.page import render, render_collection, templates
 from bench.results.records import RecordError
 from bench.results.selection import TableError
 from bench.results.status import Running, running
 from bench.runtime.console import clock
 from bench.runtime.files import visible
 
-SHOWN = (("records", "*.json"), ("failures", "*.json"), ("pictures", "*/*.png"))
-TROUBLE = (EvaluationError, OSError, RecordError, TableError)  # a sentence about records that may be right soon
+INPUTS = (("records", "*.json"), ("failures", "*.json"), ("pictures", "*/*.png"))
+TROUBLE = (EvaluationError, OSError, RecordError, TableError)  # errors of records that may be complete soon
 
 
 @dataclass(frozen=True)
 class Now:
-    """A run at work, as the page shows it."""
+    """A running training in the form of the page."""
 
     run_id: str
     stage: str
@@ -35,7 +35,7 @@ class Now:
 
 
 class State:
-    """The page of one results folder, made anew only when a file that it is made from has changed."""
+    """The page of one results folder, rendered again only when one of its input files has changed."""
 
     def __init__(self, results: Path) -> None:
         self.results = results
@@ -43,47 +43,50 @@ class State:
         self.version = self.text = ""
 
     def page(self) -> str:
-        """The newest page; one that only waits while there are no records, or none that can be shown."""
+        """Return the newest page; while no records can be shown, a page that says so."""
         with self.lock:
             version = fingerprint(self.results)
             if version != self.version:
-                self.text = self.made(version)
+                self.text = self.render_version(version)
                 self.version = version
             return self.text
 
-    def made(self, version: str) -> str:
+    def render_version(self, version: str) -> str:
         try:
             return render(self.results, version)
         except TROUBLE as error:
-            return filled(Collected([], [str(error)]), version)
+            return render_collection(Collection([], [str(error)]), version)
 
     def now(self) -> dict[str, str]:
-        """The version of the newest page and, as HTML, what runs at the moment."""
+        """Return the version of the newest page and, as HTML, the running trainings."""
         try:
-            each = [shown(one) for folder in places(self.results) for one in running(folder)]
+            runs = [describe_run(run) for folder in places(self.results) for run in running(folder)]
             sentence = ""
         except OSError as error:
-            each, sentence = [], f"What runs cannot be read: {error.strerror}"
-        words = {"runs": each, "sentence": sentence, "panel_size": (curves.WIDTH, curves.HEIGHT)}
+            runs, sentence = [], f"The running trainings cannot be read: {error.strerror}"
+        words = {"runs": runs, "sentence": sentence, "panel_size": (curves.WIDTH, curves.HEIGHT)}
         html = templates().get_template("running.html.j2").render(words)
         return {"version": fingerprint(self.results), "now": html}
 
 
 def places(results: Path) -> list[Path]:
-    """Where runs may be at work: the folder itself, before its first record, and those below it."""
+    """Return the folders where trainings may run: the folder itself, even without records, and those below it."""
     return list(dict.fromkeys([results, *folders(results)]))
 
 
-def shown(one: Running) -> Now:
-    left = None if one.left is None else clock(one.left)
-    name = str(one.config.get("model", {}).get("name", one.run_id))
-    seen = [("so far", one.curves)] if one.curves.get("images_seen") else []
-    made = (curves.panel(name, "", logged, seen) for logged in curves.logged([kept for _, kept in seen])[:1])
-    return Now(one.run_id, one.stage, one.done, one.total, one.unit, left, [panel for panel in made if panel])
+def describe_run(run: Running) -> Now:
+    left = None if run.left is None else clock(run.left)
+    name = str(run.config.get("model", {}).get("name", run.run_id))
+    curves_so_far = [("so far", run.curves)] if run.curves.get("images_seen") else []
+    run_panels = (
+        curves.panel(name, "", name_of_curve, curves_so_far)
+        for name_of_curve in curves.logged_names([run_curves for _, run_curves in curves_so_far])[:1]
+    )
+    return Now(run.run_id, run.stage, run.done, run.total, run.unit, left, [panel for panel in run_panels if panel])
 
 
 def fingerprint(results: Path) -> str:
-    """12 digits that change with any file that the page is made from."""
+    """Return 12 digits that change with any input file of the page."""
     digest = hashlib.sha256()
     for line in sorted(files(results)):
         digest.update(line.encode())
@@ -91,12 +94,12 @@ def fingerprint(results: Path) -> str:
 
 
 def files(results: Path) -> Iterator[str]:
-    """Name, time and size of each of those files; one that vanishes meanwhile is left out."""
+    """Yield name, time and size of each input file; skip one that is deleted meanwhile."""
     for folder in folders(results):
-        for part, pattern in SHOWN:
+        for part, pattern in INPUTS:
             for file in visible(folder / part, pattern):
                 try:
-                    told = file.stat()
+                    status = file.stat()
                 except FileNotFoundError:
                     continue
-                yield f"{file} {told.st_mtime_ns} {told.st_size}\n"
+                yield f"{file} {status.st_mtime_ns} {status.st_size}\n"

@@ -1,4 +1,4 @@
-"""The table's blocks with what a page adds to their text: what a cell is sorted by, and where its details are."""
+"""The table's blocks for the page, with the sort values of the cells and the keys of their details."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from bench.table.figure import Figures
 from bench.table.rules import UNSURE
 from bench.table.text import contenders, figures_grids, heading, parts, sections
 
-SPOKEN = {"✓": ("yes", "yes"), "×": ("no", "no"), UNSURE: ("cannot be told", "unsure"), NONE: ("no mark", "none")}
+SPEECH = {"✓": ("yes", "yes"), "×": ("no", "no"), UNSURE: ("undecided", "unsure"), NONE: ("no mark", "none")}
 SEPARATOR = "\n"
 ARROWS = {"lower": "lower is better", "higher": "higher is better", "": ""}
 
@@ -49,59 +49,59 @@ class Block:
 
 @dataclass(frozen=True)
 class Mark:
-    """A cell of the lecture's table. kind: a class of the style sheet; details: of the row it was made from."""
+    """A cell of the lecture's table. kind: a class of the style sheet; details: those of its row."""
 
     title: str  # of its column
     mark: str
-    spoken: str
+    speech: str
     kind: str
     figures: dict[str, str]  # key -> text
-    beside: list[str]  # the lecture's word
+    notes: list[str]  # the comparison with the lecture
     agrees: bool | None
     details: str
 
 
 @dataclass(frozen=True)
-class Judged:
+class MarkRow:
     name: list[str]  # the family's, and the model's if one was measured
     family: str
     marks: list[Mark]
 
 
-def lecture(table: Table) -> list[Judged]:
-    """Block one, a line for each model."""
+def lecture(table: Table) -> list[MarkRow]:
+    """Return the marks, a line for each model."""
     names = zip(contenders(table, SEPARATOR), table.contenders.items(), strict=True)
-    return [Judged(name.split(SEPARATOR), family, marks(table, model)) for name, (model, family) in names]
+    return [MarkRow(name.split(SEPARATOR), family, marks(table, model)) for name, (model, family) in names]
 
 
-def others(table: Table) -> list[Judged]:
-    """A line for each row of the models' other samplers."""
-    return [Judged([name], family, marks(table, name)) for name, family in table.others.items()]
+def other_sampler_rows(table: Table) -> list[MarkRow]:
+    """Return a line for each row of the models' other samplers."""
+    return [MarkRow([name], family, marks(table, name)) for name, family in table.others.items()]
 
 
 def marks(table: Table, name: str) -> list[Mark]:
-    """The marks of a line of block one, each with the place of its details."""
+    """Return the marks of a line, each with the key of its details."""
     places = {row.name: f"row{k}" for k, row in reversed(list(enumerate(table.rows)))}  # the first of a name
     return [mark(title, cells[name], places) for title, cells in table.lecture.items()]
 
 
 def mark(title: str, cell: Cell, places: dict[str, str]) -> Mark:
-    spoken, kind = SPOKEN[cell.mark]
+    speech, kind = SPEECH[cell.mark]
     return Mark(
         title=title,
-        mark=cell.shown,
-        spoken=f"{spoken}, from one seed" if cell.shown != cell.mark else spoken,
+        mark=cell.label,
+        speech=f"{speech}, from one seed" if cell.label != cell.mark else speech,
         kind=kind,
         figures=cell.figures,
-        beside=parts(cell)[1:],
+        notes=parts(cell)[1:],
         agrees=cell.agrees,
         details=places[cell.source] if cell.figures else "",
     )
 
 
 def blocks(table: Table) -> list[Block]:
-    """Block two."""
-    made = []
+    """Return the tables of figures."""
+    result = []
     for title, grid in figures_grids(table.rows):
         columns = [column for column in BLOCKS[title] if heading(column) in grid[0]]
         rows = [(k, row) for k, row in enumerate(table.rows) if any(column.key in row.figures for column in columns)]
@@ -109,36 +109,36 @@ def blocks(table: Table) -> list[Block]:
             Line(name, row.family, f"row{k}", entries(columns, cells, row.figures, ""))
             for (k, row), (name, *cells) in zip(rows, grid[1:], strict=True)
         ]
-        made.append(Block(title, "", headings(grid[0], columns), lines))
-    return [block for block in made if block.lines]
+        result.append(Block(title, "", headings(grid[0], columns), lines))
+    return [block for block in result if block.lines]
 
 
-def beside(table: Table) -> list[Block]:
-    """Block three."""
-    made = []
+def task_blocks(table: Table) -> list[Block]:
+    """Return the tables of the tasks beside sampling."""
+    result = []
     for section, grid in sections(table.lines):
-        chosen = [(k, line) for k, line in enumerate(table.lines) if line.section == section.key]
+        section_lines = [(k, line) for k, line in enumerate(table.lines) if line.section == section.key]
         lines = [
             Line(name, line.family, f"line{k}", entries(section.columns, cells, line.figures, f"{section.key}."))
-            for (k, line), (name, *cells) in zip(chosen, grid[1:], strict=True)
+            for (k, line), (name, *cells) in zip(section_lines, grid[1:], strict=True)
         ]
-        made.append(Block(section.title, section.about + ".", headings(grid[0], section.columns), lines))
-    return made
+        result.append(Block(section.title, section.about + ".", headings(grid[0], section.columns), lines))
+    return result
 
 
 def headings(texts: Sequence[str], columns: Sequence[Column]) -> list[Heading]:
-    """The first one names the lines; one beyond the columns is a text that nothing is sorted by."""
-    known = [Heading(text, ARROWS[column.better], True) for text, column in zip(texts[1:], columns, strict=False)]
-    return [Heading(texts[0], "", True), *known, *(Heading(text, "", False) for text in texts[1 + len(known) :])]
+    """Return the headings; the first names the lines, and one beyond the columns is a text without sorting."""
+    sortable = [Heading(text, ARROWS[column.better], True) for text, column in zip(texts[1:], columns, strict=False)]
+    return [Heading(texts[0], "", True), *sortable, *(Heading(text, "", False) for text in texts[1 + len(sortable) :])]
 
 
 def entries(columns: Sequence[Column], texts: Sequence[str], figures: Figures, prefix: str) -> list[Entry]:
-    """The cells of a line; what nothing measured has no value and no details."""
-    made = []
+    """Return the cells of a line; one without a figure has no value and no details."""
+    result = []
     for column, text in zip(columns, texts, strict=False):
         if column.key not in figures:
-            made.append(Entry(text))
+            result.append(Entry(text))
         else:
             value = figures[column.key].value
-            made.append(Entry(text, repr(value) if math.isfinite(value) else "", prefix + column.key))
-    return made + [Entry(text) for text in texts[len(columns) :]]
+            result.append(Entry(text, repr(value) if math.isfinite(value) else "", prefix + column.key))
+    return result + [Entry(text) for text in texts[len(columns) :]]

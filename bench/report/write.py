@@ -1,4 +1,4 @@
-"""`bench report`: everything that is recorded, as one HTML page for people; written, checked or served."""
+"""`bench report`: write, check or serve all records as one HTML page."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ NAME = "report.html"
 
 
 def write(overrides: Sequence[str]) -> None:
-    """Write results=DIR/report.html, and say how to look at it."""
+    """Write results=DIR/report.html, and print its address."""
     results = results_of("report", overrides)
     page, target = render(results), results / NAME
     with exclusive(results, "report"):
@@ -28,21 +28,21 @@ def write(overrides: Sequence[str]) -> None:
 
 
 def check(overrides: Sequence[str]) -> int:
-    """0 if results=DIR/report.html is what the records give; otherwise a sentence that says so, and 1."""
+    """Return 0 if results=DIR/report.html is up to date; otherwise print what is wrong, and return 1."""
     results = results_of("report", overrides)
     page, target = render(results), results / NAME
-    said = differing(target, page)
-    console.print(said or f"{target}: the page is what the records give", markup=False)
-    return 1 if said else 0
+    message = problem(target, page)
+    console.print(message or f"{target}: the page is up to date", markup=False)
+    return 1 if message else 0
 
 
-def differing(target: Path, page: str) -> str:
-    """What is wrong with a written page; empty if nothing is."""
+def problem(target: Path, page: str) -> str:
+    """Describe what is wrong with a written page; empty if nothing is."""
     if not target.exists():
         return f"{target}: missing"
     if target.read_bytes() == page.encode():
         return ""
-    return f"{target}: not what the records give; write it anew with `bench report results={target.parent}`"
+    return f"{target}: out of date; update it with `bench report results={target.parent}`"
 
 
 def look(overrides: Sequence[str], port: int) -> int:

@@ -14,8 +14,8 @@ from bench.runtime.provenance import (
 )
 
 SCHEMA = 5
-FLOOR = "data"  # the family of real images
-OUTSIDE = "outside"  # the family of another program's images
+BASELINE_FAMILY = "data"  # the family of real images
+EXTERNAL_FAMILY = "outside"  # the family of another program's images
 
 
 class RecordError(ValueError):
@@ -97,7 +97,9 @@ class Failure(BaseModel):
     curves: dict[str, list[float]] = {}
 
 
-def reference(run_id: str, name: str, config: dict[str, Any], data_digest: str, family: str = FLOOR) -> Record:
+def reference(
+    run_id: str, name: str, config: dict[str, Any], data_digest: str, family: str = BASELINE_FAMILY
+) -> Record:
     """Create a record without a run, for runs to be compared with; `config` holds the preset and the data."""
     return Record(
         run_id=run_id,

@@ -10,14 +10,14 @@ from bench.config.schema import ConfigError, check_name
 from bench.evaluation.protocol import Protocol, difference
 from bench.evaluation.tasks.protocol import AbilityProtocol
 from bench.results.identity import headline, identity, training_seed
-from bench.results.records import FLOOR, OUTSIDE, Record, failures, find, path, run_ids
+from bench.results.records import BASELINE_FAMILY, EXTERNAL_FAMILY, Record, failures, find, path, run_ids
 from datamodules import DATAMODULES
 
 # Settings of the evaluation by which a record's results are chosen, under an ability protocol's own names.
 CHOICES = {"samples": "images", "seed": "seed", "chunk": "chunk"}
 OWN_NUMBER = ("samples", "kid_subset_size")  # in which real images may differ from the rows
 
-REFERENCES = (FLOOR, OUTSIDE)  # no runs of ours: they belong to every preset
+REFERENCES = (BASELINE_FAMILY, EXTERNAL_FAMILY)  # no runs of ours: they belong to every preset
 
 
 class TableError(ValueError):
@@ -96,7 +96,7 @@ def comparable(records: Sequence[Record], folder: Path) -> tuple[list[Record], l
     left_out = [
         f"{record.config['model']['name']} ({', '.join(differences(setting, record))})"
         for record, rest in zip(references, candidates, strict=True)
-        if record.family == OUTSIDE and not rest.results
+        if record.family == EXTERNAL_FAMILY and not rest.results
     ]
     return runs, candidates, left_out
 
@@ -133,7 +133,9 @@ def own_number(record: Record, setting: Protocol) -> Record | None:
     A data set may hold fewer images than a row is evaluated on.
     """
     protocol_of = {key: Protocol.from_dict(result.protocol) for key, result in record.results.items()}
-    if record.family != FLOOR or any(protocol.setting() == setting.setting() for protocol in protocol_of.values()):
+    if record.family != BASELINE_FAMILY or any(
+        protocol.setting() == setting.setting() for protocol in protocol_of.values()
+    ):
         return None
     fewer = {
         key: protocol.samples

@@ -132,7 +132,7 @@ def measure_baseline(
     evaluated = evaluate_images(images, evaluation.reference_set, stated, metrics=missing)
     result = with_figures(known or unmeasured(stated, evaluation), evaluated, baseline.words)
     if (
-        evaluation.reference_set.held_out and not evaluation.reference_set.held_out.apart
+        evaluation.reference_set.held_out and not evaluation.reference_set.held_out.disjoint
     ):  # the same images: 0 by construction
         for figure in ("c_t", "near_copies", "aligned_copies"):
             result.metrics.pop(figure, None)

@@ -75,7 +75,7 @@ def evaluate_folder(
         )  # fmt: skip
     result = with_figures(known or unmeasured(row_protocol, evaluation), evaluated, label)
     with exclusive(results, run_id):
-        new = records.reference(run_id, label, config.model_dump(), digest, records.OUTSIDE)
+        new = records.reference(run_id, label, config.model_dump(), digest, records.EXTERNAL_FAMILY)
         record = records.find(results, run_id) or new
         record.results[row_protocol.fingerprint()] = result
         draw_row(evaluated, data, *row_files(ResultsFolder(results).pictures(run_id), "default"))

@@ -23,7 +23,7 @@ from bench.runtime.console import console
 from bench.runtime.files import visible
 from bench.runtime.locks import exclusive
 from bench.tracking.callback import WandbCallback
-from bench.tracking.identity import by_agent, open_session
+from bench.tracking.identity import open_session, started_by_agent
 from bench.tracking.log import log_record
 from bench.training.callbacks import Diverged
 from bench.training.fit import check_resumable, train
@@ -85,7 +85,7 @@ def already_done(context: RunContext, record: Record) -> None:
     """Print that there is nothing to do, and where the record is."""
     file = context.folder.record(record.run_id)
     console.print(f"[bold]{record.run_id}[/] is trained and evaluated, nothing to do: {file}")
-    if by_agent():  # the sweep of the agent waits for the figures
+    if started_by_agent():  # the sweep of the agent waits for the figures
         with context.session as session:
             session.tell(lambda run: log_record(run, session, record, context.folder.root))
 

@@ -1,4 +1,4 @@
-"""Is the evaluator right here? Cases with known answers, expected beside measured."""
+"""Test the evaluator on this machine with cases of known answers."""
 
 from bench.selftest.report import run
 

@@ -1,6 +1,6 @@
-"""Measures of coverage and of quality that the report card tries: those of the evaluator, and those that it rejected.
+"""Candidate measures of coverage and quality for the report card: the evaluator's, and rejected ones.
 
-Each is written from its paper's formula, in float64, on all distances at once: samples Y, reference X.
+Each follows its paper's formula, in float64, on all distances at once: samples Y, reference X.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from bench.selftest.comparison import Comparison, cubic_kernel, mean_off_diagona
 
 K_RECALL, K_COVERAGE = 3, 5  # neighbours of precision and recall, and of density and coverage: the evaluator's
 K_PROBABLE, STRETCH = 4, 1.2  # of probabilistic precision and recall, as its authors set them
-SIGNIFICANT = 1.96  # deviations at which two bins differ
+SIGNIFICANT = 1.96  # deviations from which on two bins differ
 
 
 def precision(c: Comparison, k: int = K_RECALL) -> float:
@@ -40,12 +40,12 @@ def coverage(c: Comparison) -> float:
 
 
 def symmetric_recall(c: Comparison) -> float:
-    """Khayatkhoei & AbdAlmageed 2023 (arXiv:2306.09618): the less of recall and coverage, by the same k."""
+    """Khayatkhoei & AbdAlmageed 2023 (arXiv:2306.09618): the smaller of recall and coverage, for the same k."""
     return min(recall(c, K_COVERAGE), coverage(c))
 
 
 def symmetric_precision(c: Comparison) -> float:
-    """The less of precision and of the share of samples' balls with a reference image inside, by the same k."""
+    """Return the smaller of precision and the share of samples' balls with a reference image inside, for the same k."""
     reached = float((c.across < c.nearest[:, K_COVERAGE - 1, None]).any(1).double().mean())
     return min(precision(c, K_COVERAGE), reached)
 
@@ -65,14 +65,14 @@ def probable_recall(c: Comparison) -> float:
 
 
 def clipped_density(c: Comparison, k: int = K_COVERAGE) -> float:
-    """Salvy et al. 2025 (arXiv:2507.01761): in how many balls of the reference a sample lies, of k, at most all.
+    """Salvy et al. 2025 (arXiv:2507.01761): the number of reference balls around a sample, at most k, over k.
 
-    Radii are at most their median; over the same figure of the reference itself, and at most 1.
+    Radii are clipped to their median. The result is relative to the reference's own figure, and at most 1.
     """
     radii = c.truth.nearest[:, k - 1]
     radii = radii.clamp(max=float(radii.quantile(0.5)))
-    balls, own = ((d <= radii).double().sum(1) for d in (c.across, c.truth.distances))
-    return min(1.0, float((balls / k).clamp(max=1).mean() / (own / k).clamp(max=1).mean()))
+    balls, reference_balls = ((d <= radii).double().sum(1) for d in (c.across, c.truth.distances))
+    return min(1.0, float((balls / k).clamp(max=1).mean() / (reference_balls / k).clamp(max=1).mean()))
 
 
 def clipped_coverage(c: Comparison, k: int = K_COVERAGE) -> float:
@@ -85,27 +85,27 @@ def clipped_coverage(c: Comparison, k: int = K_COVERAGE) -> float:
 
 @cache
 def expected_filling(n: int, m: int, k: int) -> np.ndarray:
-    """Of 0 .. m samples of the data: the mean of min(count in a ball, k) / k, for balls that hold k of n - 1 others."""
+    """Return the mean of min(count in a ball, k) / k for 0 .. m samples of the data; balls hold k of n - 1 others."""
     from scipy.stats import betabinom
 
     good = np.arange(m + 1)[:, None]
-    lacking = (k - np.arange(k)) * betabinom.pmf(np.arange(k), good, k, n - k)
-    return 1 - lacking.sum(1) / k
+    deficit = (k - np.arange(k)) * betabinom.pmf(np.arange(k), good, k, n - k)
+    return 1 - deficit.sum(1) / k
 
 
 def clipped_ratio(c: Comparison) -> float:
-    """Clipped coverage of the share of samples that is good: over clipped density, at most 1."""
+    """Return clipped coverage over clipped density, at most 1: the coverage of the good samples."""
     good = clipped_density(c)
     return min(1.0, clipped_coverage(c) / good) if good else 0.0
 
 
 def overlap(p: Tensor, q: Tensor) -> float:
-    """1 - total variation: the mass that two histograms have in common."""
+    """Return 1 - total variation: the mass that two histograms have in common."""
     return float(torch.minimum(p, q).sum())
 
 
 def jensen_shannon(p: Tensor, q: Tensor) -> float:
-    """In nats, 0 .. ln 2."""
+    """Return the Jensen-Shannon divergence in nats, 0 .. ln 2."""
     middle = (p + q) / 2
     return float(sum(torch.special.xlogy(part, part / middle.where(middle > 0, 1)).sum() for part in (p, q)) / 2)
 
@@ -119,7 +119,7 @@ def same_bins(c: Comparison) -> float:
 
 
 def precise_overlap(c: Comparison) -> float:
-    """Overlap of bins of the samples inside a reference ball alone."""
+    """Return the overlap of bins, of the samples inside a reference ball only."""
     good = (c.across <= c.truth.nearest[:, K_RECALL - 1]).any(1)
     if not good.any():
         return 0.0
@@ -156,7 +156,7 @@ def kid(c: Comparison) -> float:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A measure, whether more of it is better, and whether it needs the data's classes."""
+    """A measure, whether higher is better, and whether it needs the data's classes."""
 
     name: str
     compute: Callable[[Comparison], float]

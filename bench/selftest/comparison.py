@@ -1,4 +1,4 @@
-"""Planted samples beside the reference that they are compared with: features, all distances, histograms."""
+"""Compare planted samples with their reference: features, all distances, histograms."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bench.evaluation.metrics.memorisation import cell_of
 
-MOST, MOST_OWN = 50, 5  # neighbours that a candidate asks for, of the reference and of samples
+MOST, MOST_OWN = 50, 5  # neighbours that candidates need, of the reference and of samples
 
 
 @dataclass(frozen=True, eq=False)

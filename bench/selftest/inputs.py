@@ -1,4 +1,4 @@
-"""What the self-test evaluates: real digits and what is made of them, points and triples, each when first asked for."""
+"""The inputs of the self-test: real and modified digits, points and triples, each evaluated when first needed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ from datamodules.base import ImageDataModule
 SEED = 0
 SAMPLES, TRIPLES, POINTS = 1000, 500, 2000  # evaluated of digits, of Stacked MNIST, of the plane
 DRAWS, DRAWN = 20, 500  # independent draws of points, and points evaluated of each
-TRAINING, OTHERS = 10_000, 4_000  # digits that are the reference, and digits beside them
+TRAINING, HELD_OUT = 10_000, 4_000  # digits that are the reference, and digits beside them
 BLURS = (0.5, 1.0, 2.0)  # deviations, in pixels
 NOISES = (0.1, 0.2, 0.4)  # deviations, white is 1
 DROPPED = (2, 5)  # modes, of ten
@@ -41,13 +41,13 @@ GAUSSIANS = (
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """What one data set's samples are measured with and against."""
+    """The reference set and the protocol of one data set's samples."""
 
-    against: ReferenceSet
+    reference_set: ReferenceSet
     protocol: Protocol
 
     def evaluate(self, images: Tensor) -> Evaluation:
-        return evaluate_images(images, self.against, self.protocol)
+        return evaluate_images(images, self.reference_set, self.protocol)
 
 
 def setting(
@@ -55,21 +55,23 @@ def setting(
     extractor: Extractor,
     samples: int,
     training: Tensor,
-    others: Tensor | None = None,
+    held_out_images: Tensor | None = None,
     modes: Modes | None = None,
     progress: Progress | None = None,
 ) -> Setting:
     """`training` is the reference; `others` have the distances to it that C_T compares with."""
     split = reference(training, extractor, progress=progress)
-    beside = None
-    if others is not None:
-        beside = held_out(others, split, extractor, samples=samples, seed=SEED, cells_wanted=standard.CELLS)
+    held_out_set = None
+    if held_out_images is not None:
+        held_out_set = held_out(
+            held_out_images, split, extractor, samples=samples, seed=SEED, cells_wanted=standard.CELLS
+        )
     protocol = Protocol(
         data=data,
         extractor=extractor.name,
         extractor_digest=extractor.digest,
         reference_digest=split.digest,
-        held_out_digest=beside.digest if beside else "",
+        held_out_digest=held_out_set.digest if held_out_set else "",
         samples=samples,
         seed=SEED,
         chunk=250,
@@ -79,60 +81,65 @@ def setting(
         modes=modes.name if modes else "",
         weights="none",
     )
-    return Setting(ReferenceSet(extractor, split, beside, modes), protocol)
+    return Setting(ReferenceSet(extractor, split, held_out_set, modes), protocol)
 
 
-def loaded(name: str) -> ImageDataModule:
+def load_data(name: str) -> ImageDataModule:
     data = DATAMODULES[name]()
     data.setup()
     return data
 
 
 class Inputs:
-    """Evaluations by their name in MAKERS, made once.
+    """Evaluations by their name in MAKERS, each computed once.
 
     Reference, held-out images and samples are disjoint draws of the training digits, so that they are exchangeable and
-    expectations are known; MNIST's test digits are by other writers.
+    expectations are known. MNIST's test digits are by other writers.
     """
 
     def __init__(self, progress: Progress | None = None) -> None:
-        mnist = loaded("mnist")
+        mnist = load_data("mnist")
         order = torch.from_numpy(np.random.RandomState(SEED).permutation(len(mnist.train_images)))
         self.training = mnist.train_images[order[:TRAINING]]
-        self.others = mnist.train_images[order[TRAINING : TRAINING + OTHERS]]
-        rest = order[TRAINING + OTHERS :]
+        self.held_out_images = mnist.train_images[order[TRAINING : TRAINING + HELD_OUT]]
+        rest = order[TRAINING + HELD_OUT :]
         self.ones = mnist.train_images[rest[mnist.train_labels[rest] == 1][:SAMPLES]]
         extractor = load_extractor("mnist-cnn")
         modes = standard.modes(mnist, "mnist", extractor)
-        self.digits = setting("mnist", extractor, SAMPLES, self.training, self.others, modes, progress)
-        self._made: dict[str, Evaluation] = {}
+        self.digits = setting("mnist", extractor, SAMPLES, self.training, self.held_out_images, modes, progress)
+        self._evaluations: dict[str, Evaluation] = {}
 
     def __getitem__(self, name: str) -> Evaluation:
-        if name not in self._made:
-            self._made[name] = MAKERS[name](self)
-        return self._made[name]
+        if name not in self._evaluations:
+            self._evaluations[name] = MAKERS[name](self)
+        return self._evaluations[name]
 
     @cached_property
     def aligned(self) -> Setting:
-        """`digits` with the pixels of the reference, which take a second or two for each evaluation."""
-        against = self.digits.against
-        assert against.held_out is not None
+        """`digits` with the pixels of the reference, which add a second or two to each evaluation."""
+        reference_set = self.digits.reference_set
+        assert reference_set.held_out is not None
         pixels = training_pixels(
-            self.training, self.others, against.reference, against.held_out, samples=SAMPLES, seed=SEED
+            self.training,
+            self.held_out_images,
+            reference_set.reference,
+            reference_set.held_out,
+            samples=SAMPLES,
+            seed=SEED,
         )
-        return replace(self.digits, against=replace(against, pixels=pixels))
+        return replace(self.digits, reference_set=replace(reference_set, pixels=pixels))
 
     @property
     def real(self) -> Tensor:
         """The digits that `evaluate_images` chooses of `others`; none of them is among the held-out ones."""
-        return self.others[subset(OTHERS, SAMPLES, SEED, "baseline")]
+        return self.held_out_images[subset(HELD_OUT, SAMPLES, SEED, "baseline")]
 
     @cached_property
-    def shown(self) -> Tensor:
+    def assigned_modes(self) -> Tensor:
         """The mode that the classifier sees in each of `others`: its own errors are not the metrics'."""
-        modes = self.digits.against.modes
+        modes = self.digits.reference_set.modes
         assert modes is not None
-        return modes.assign(*self.digits.against.extractor.outputs(self.others))
+        return modes.assign(*self.digits.reference_set.extractor.outputs(self.held_out_images))
 
     @cached_property
     def draws(self) -> list[Evaluation]:
@@ -146,11 +153,11 @@ class Inputs:
 
     @cached_property
     def grid(self) -> ImageDataModule:
-        return loaded("grid_25")
+        return load_data("grid_25")
 
     @cached_property
     def triples(self) -> ImageDataModule:
-        return loaded("stacked_mnist")
+        return load_data("stacked_mnist")
 
     @cached_property
     def stacked(self) -> Setting:
@@ -159,21 +166,21 @@ class Inputs:
         return setting("stacked_mnist", extractor, TRIPLES, self.triples.train_images[:TRIPLES], modes=modes)
 
     @property
-    def chosen_triples(self) -> Tensor:
+    def triple_indices(self) -> Tensor:
         """Numbers of the held-out triples that are evaluated."""
         return subset(len(self.triples.test_images), TRIPLES, SEED, "baseline")
 
 
-def dropped(count: int, inputs: Inputs) -> Evaluation:
-    kept = inputs.others[inputs.shown < 10 - count]
-    return inputs.digits.evaluate(kept[:SAMPLES])
+def without_modes(count: int, inputs: Inputs) -> Evaluation:
+    images = inputs.held_out_images[inputs.assigned_modes < 10 - count]
+    return inputs.digits.evaluate(images[:SAMPLES])
 
 
 def copies(inputs: "Inputs") -> Evaluation:
-    """The one reference subset itself."""
-    against, protocol = inputs.aligned.against, replace(inputs.aligned.protocol, subsets=1)
-    chosen = manifold_indices(len(inputs.training), SAMPLES, SEED, protocol.subsets)
-    return Setting(against, protocol).evaluate(inputs.training[chosen])
+    """Evaluate the single reference subset itself."""
+    reference_set, protocol = inputs.aligned.reference_set, replace(inputs.aligned.protocol, subsets=1)
+    indices = manifold_indices(len(inputs.training), SAMPLES, SEED, protocol.subsets)
+    return Setting(reference_set, protocol).evaluate(inputs.training[indices])
 
 
 def hidden(inputs: Inputs) -> Evaluation:
@@ -181,7 +188,7 @@ def hidden(inputs: Inputs) -> Evaluation:
 
 
 def shifted(inputs: Inputs) -> Evaluation:
-    """Copies two pixels to the left and at 0.7 of their brightness."""
+    """Evaluate copies shifted by two pixels to the left, at 0.7 of their brightness, among real digits."""
     copies = 0.7 * torch.roll(inputs.training[:FEW], -2, 3)
     return inputs.aligned.evaluate(torch.cat((copies.round().to(torch.uint8), inputs.real[FEW:])))
 
@@ -210,7 +217,7 @@ def mean(inputs: Inputs) -> Evaluation:
 
 
 def gaussians(inputs: Inputs) -> Evaluation:
-    """Points whose mean and covariance are GAUSSIANS' to float32's last digits."""
+    """Evaluate points whose mean and covariance are those of GAUSSIANS to float32's precision."""
     generator = seeded("cpu", "selftest", SEED)
     sets = []
     for mean, covariance in GAUSSIANS:
@@ -227,12 +234,12 @@ def grid(inputs: Inputs) -> Evaluation:
 
 
 def triples(inputs: Inputs) -> Evaluation:
-    return inputs.stacked.evaluate(inputs.triples.test_images[inputs.chosen_triples])
+    return inputs.stacked.evaluate(inputs.triples.test_images[inputs.triple_indices])
 
 
 MAKERS: dict[str, Callable[[Inputs], Evaluation]] = {
-    "real digits": lambda inputs: inputs.aligned.evaluate(inputs.others),
-    **{f"{count} of 10 digits dropped": partial(dropped, count) for count in DROPPED},
+    "real digits": lambda inputs: inputs.aligned.evaluate(inputs.held_out_images),
+    **{f"{count} of 10 digits dropped": partial(without_modes, count) for count in DROPPED},
     "only the digit 1": lambda inputs: inputs.aligned.evaluate(inputs.ones),
     **{f"blur {deviation:g}": partial(blurred, deviation) for deviation in BLURS},
     **{f"noise {deviation:g}": partial(noisy, deviation) for deviation in NOISES},

@@ -1,4 +1,4 @@
-"""Kinds of cases: what a case is, how those are made that several figures share, and the closed forms behind them."""
+"""Kinds of cases: the class of a case, constructors for kinds that several figures share, and their closed forms."""
 
 import math
 from collections.abc import Callable
@@ -9,13 +9,13 @@ from itertools import pairwise
 from bench.evaluation.metrics.intervals import half_width
 from bench.selftest.inputs import DRAWS, GAUSSIANS, Inputs
 
-WIDTHS = 2  # half widths that count as equal: those of one evaluation are over samples, with the reference unchanged
-CHANCE = 0.999  # of an interval whose distribution is known
+WIDTHS = 2  # tolerance in half widths: those of one evaluation are over samples, with the reference fixed
+CHANCE = 0.999  # level of an interval whose distribution is known
 
 
 @dataclass(frozen=True)
 class Case:
-    """`measure` takes values from the inputs, `check` says whether they are as expected, `show` prints them."""
+    """`measure` returns values of the inputs, `check` whether they are as expected; `show` is their format."""
 
     about: str
     figure: str
@@ -33,108 +33,108 @@ def figures(about: str, names: tuple[str, ...], inputs: Inputs) -> tuple[float, 
 
 
 def exactly(about: str, figure: str, value: float) -> Case:
-    return Case(about, figure, f"{value:g}", partial(figures, about, (figure,)), lambda found: found == value)
+    return Case(about, figure, f"{value:g}", partial(figures, about, (figure,)), lambda value: value == value)
 
 
 def near(about: str, figure: str, value: float, tolerance: float, words: str) -> Case:
-    def check(found: float) -> bool:
-        return abs(found - value) <= tolerance
+    def check(value: float) -> bool:
+        return abs(value - value) <= tolerance
 
     return Case(about, figure, words, partial(figures, about, (figure,)), check, "{:.6g}")
 
 
 def half(inputs: Inputs, about: str, figure: str) -> float:
-    """Half of the length of a figure's 95% interval."""
+    """Return half of the length of a figure's 95% interval."""
     low, high = inputs[about].intervals[figure]
     return (high - low) / 2
 
 
 def within(about: str, figure: str, value: float, why: str = "") -> Case:
-    """A figure whose expectation is known, and whose interval is measured."""
+    """Return the case of a figure whose expectation is known and whose interval is measured."""
 
     def measure(inputs: Inputs) -> tuple[float, ...]:
         return inputs[about].metrics[figure], half(inputs, about, figure)
 
-    def check(found: float, half: float) -> bool:
-        return abs(found - value) <= WIDTHS * half
+    def check(value: float, half: float) -> bool:
+        return abs(value - value) <= WIDTHS * half
 
     return Case(about, figure, f"{value:.4g}{why}, ± {WIDTHS} half widths", measure, check, "{:.4g} ± {:.2g}")
 
 
 def on_average(figure: str, value: float, why: str, draws: Callable[[Inputs], list[float]]) -> Case:
-    """The same for the mean over independent draws of samples and of reference: a narrow and honest interval."""
+    """Return the same for the mean over independent draws of samples and reference, whose interval is narrow."""
 
     def measure(inputs: Inputs) -> tuple[float, ...]:
         values = draws(inputs)
         return sum(values) / len(values), half_width(values)
 
-    def check(found: float, half: float) -> bool:
-        return abs(found - value) <= WIDTHS * half
+    def check(value: float, half: float) -> bool:
+        return abs(value - value) <= WIDTHS * half
 
     words = f"{value:.4g}{why}, ± {WIDTHS} half widths"
     return Case(f"grid_25, mean of {DRAWS} draws", figure, words, measure, check, "{:.4g} ± {:.2g}")
 
 
-def flagged(about: str, start: str) -> Case:
-    """The flags begin with `start`, which is "none" where there is no flag."""
+def flags(about: str, start: str) -> Case:
+    """Return the case that the flags begin with `start`, which is "none" where there is no flag."""
 
     def measure(inputs: Inputs) -> tuple[str]:
         return ("; ".join(inputs[about].flags) or "none",)
 
-    return Case(about, "flags", start, measure, lambda found: found.startswith(start), "{}")
+    return Case(about, "flags", start, measure, lambda value: value.startswith(start), "{}")
 
 
-def monotone(kind: str, floor: str, strengths: tuple[float, ...], figure: str, sign: int) -> Case:
-    """`figure` rises (sign 1) or falls (-1) with every strength, from the floor on."""
-    names = [floor, *(f"{kind} {strength:g}" for strength in strengths)]
+def monotone(kind: str, baseline: str, strengths: tuple[float, ...], figure: str, sign: int) -> Case:
+    """Return the case that `figure` rises (sign 1) or falls (-1) with every strength, starting at the baseline."""
+    names = [baseline, *(f"{kind} {strength:g}" for strength in strengths)]
 
     def measure(inputs: Inputs) -> tuple[float, ...]:
         return tuple(inputs[name].metrics[figure] for name in names)
 
-    def check(*found: float) -> bool:
-        return all(sign * a < sign * b for a, b in pairwise(found))
+    def check(*value: float) -> bool:
+        return all(sign * a < sign * b for a, b in pairwise(value))
 
     about = f"{kind} 0, {', '.join(f'{strength:g}' for strength in strengths)}"
     return Case(about, figure, {1: "rises", -1: "falls"}[sign], measure, check, ", ".join(["{:.3g}"] * len(names)))
 
 
-def shared(about: str, figure: str, floor: str, share: float, tolerance: float) -> Case:
-    """A figure that falls to a share of the floor's."""
+def share_of_baseline(about: str, figure: str, baseline: str, share: float, tolerance: float) -> Case:
+    """Return the case of a figure that falls to a share of the baseline's."""
 
     def measure(inputs: Inputs) -> tuple[float, ...]:
-        return (inputs[about].metrics[figure] / inputs[floor].metrics[figure],)
+        return (inputs[about].metrics[figure] / inputs[baseline].metrics[figure],)
 
     words = f"{share:g} ± {tolerance:g}"
-    return Case(about, f"{figure} / floor", words, measure, lambda found: abs(found - share) <= tolerance)
+    return Case(about, f"{figure} / baseline", words, measure, lambda value: abs(value - share) <= tolerance)
 
 
 def equal_kl(about: str, modes: int, n: int) -> Case:
-    """2 n KL of n samples of K modes is chi-squared of K - 1 degrees of freedom (Wilks 1938, of large n)."""
+    """Return the case that 2 n KL of n samples of K modes is chi-squared with K - 1 degrees of freedom (Wilks 1938)."""
 
-    def check(found: float) -> bool:
+    def check(value: float) -> bool:
         from scipy.stats import chi2
 
         low, high = chi2.interval(CHANCE, modes - 1)
-        return low <= 2 * n * found <= high
+        return low <= 2 * n * value <= high
 
     words = f"{modes - 1} / {2 * n:,} = {(modes - 1) / (2 * n):.4f}, {CHANCE:.1%} interval"
     return Case(about, "mode_kl", words, partial(figures, about, ("mode_kl",)), check)
 
 
 def binomial(about: str, figure: str, why: str, n: int, measure: Callable[[Inputs], tuple[float, ...]]) -> Case:
-    """`measure` gives the share that is found among n, and that which is expected."""
+    """Return the case of a share of n; `measure` returns the measured and the expected share."""
 
-    def check(found: float, share: float) -> bool:
+    def check(value: float, share: float) -> bool:
         from scipy.stats import binom
 
         low, high = binom.interval(CHANCE, n, share)
-        return low <= found * n <= high
+        return low <= value * n <= high
 
     return Case(about, figure, f"{why}, {CHANCE:.1%} interval", measure, check, "{:.4f}, expected {:.4f}")
 
 
 def expected_coverage(n: int, k: int) -> float:
-    """Coverage of n reference points by n samples of the same distribution (Naeem et al. 2020, arXiv:2002.09797).
+    """Return the expected coverage of n reference points by n samples of the data: Naeem et al., arXiv:2002.09797.
 
     The 2n - 1 points beside a reference point are in random order of their distance to it. It is not covered where its
     k nearest are all of the reference: the first with chance (n - 1) / (2n - 1), ..., the k-th with (n - k) / (2n - k).
@@ -144,14 +144,17 @@ def expected_coverage(n: int, k: int) -> float:
     return 1 - math.prod((n - i) / (2 * n - i) for i in range(1, k + 1))
 
 
-def occupied(modes: int, n: int) -> tuple[float, float]:
-    """Mean and deviation of how many of equally likely modes n independent samples show."""
-    one, two = (1 - 1 / modes) ** n, (1 - 2 / modes) ** n  # that a mode, that two modes are not shown
-    return modes * (1 - one), math.sqrt(modes * one + modes * (modes - 1) * two - (modes * one) ** 2)
+def occupancy(modes: int, n: int) -> tuple[float, float]:
+    """Return mean and deviation of the number of equally likely modes that n independent samples show."""
+    absent, both_absent = (
+        (1 - 1 / modes) ** n,
+        (1 - 2 / modes) ** n,
+    )  # probabilities that a mode, and that two modes, have no sample
+    return modes * (1 - absent), math.sqrt(modes * absent + modes * (modes - 1) * both_absent - (modes * absent) ** 2)
 
 
 def frechet() -> float:
-    """FID of GAUSSIANS. In two dimensions Tr A^(1/2) = (Tr A + 2 det(A)^(1/2))^(1/2), by Cayley and Hamilton."""
+    """Return FID of GAUSSIANS. In two dimensions Tr A^(1/2) = (Tr A + 2 det(A)^(1/2))^(1/2), by Cayley and Hamilton."""
     (m, C), (m_r, C_r) = GAUSSIANS
     A = C @ C_r
     root = (A.trace() + 2 * A.det().sqrt()).sqrt()

@@ -1,4 +1,4 @@
-"""One evaluation by two processes, which must give what one process gives."""
+"""Compare an evaluation by two processes with that by one, which must be equal."""
 
 import tempfile
 from dataclasses import replace
@@ -17,34 +17,36 @@ RANKS = 2
 SAMPLES, CHUNK = 400, 50  # four chunks a rank
 
 
-class Drawn:
-    """A model that draws from images it knows."""
+class ImageSampler:
+    """A model that draws from given images."""
 
     def __init__(self, images: Tensor) -> None:
         self.images = images
 
     def __call__(self, n: int, generator: torch.Generator) -> Tensor:
-        chosen = torch.randint(len(self.images), (n,), generator=generator)
-        return self.images[chosen].float() / 127.5 - 1
+        indices = torch.randint(len(self.images), (n,), generator=generator)
+        return self.images[indices].float() / 127.5 - 1
 
 
-def largest_difference(images: Tensor, against: ReferenceSet, protocol: Protocol) -> float:
-    """The largest relative difference of a figure of two processes from that of this one, on fewer samples."""
+def largest_difference(images: Tensor, reference_set: ReferenceSet, protocol: Protocol) -> float:
+    """Return the largest relative difference of a figure between two processes and this one, on fewer samples."""
     protocol = replace(protocol, samples=SAMPLES, chunk=CHUNK, kid_subset_size=SAMPLES)
-    alone = evaluate(Drawn(images), against, protocol).metrics
+    alone = evaluate(ImageSampler(images), reference_set, protocol).metrics
     with tempfile.TemporaryDirectory() as folder:
-        arguments = (Path(folder), torch.get_num_threads(), images, against, protocol)
+        arguments = (Path(folder), torch.get_num_threads(), images, reference_set, protocol)
         spawn(_rank, arguments, nprocs=RANKS)
-        found = [torch.load(Path(folder) / f"rank-{rank}.pt", weights_only=True) for rank in range(RANKS)]
-    return max(_apart(metrics[name], value) for metrics in found for name, value in alone.items())
+        results = [torch.load(Path(folder) / f"rank-{rank}.pt", weights_only=True) for rank in range(RANKS)]
+    return max(_relative_difference(metrics[name], value) for metrics in results for name, value in alone.items())
 
 
-def _apart(a: float, b: float) -> float:
+def _relative_difference(a: float, b: float) -> float:
     return abs(a - b) / max(abs(a), abs(b)) if a != b else 0.0
 
 
-def _rank(rank: int, folder: Path, threads: int, images: Tensor, against: ReferenceSet, protocol: Protocol) -> None:
+def _rank(
+    rank: int, folder: Path, threads: int, images: Tensor, reference_set: ReferenceSet, protocol: Protocol
+) -> None:
     torch.set_num_threads(threads)  # so that sums are added in the same order alone and together
     dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=RANKS)
-    torch.save(evaluate(Drawn(images), against, protocol).metrics, folder / f"rank-{rank}.pt")
+    torch.save(evaluate(ImageSampler(images), reference_set, protocol).metrics, folder / f"rank-{rank}.pt")
     dist.destroy_process_group()

@@ -1,6 +1,6 @@
-"""The report card's scores: what of a planted truth can be read off a measure, and how often its marks are wrong.
+"""Score measures for the report card: the error of reading a planted truth off a measure, and its wrong marks.
 
-A measure is calibrated by cases that differ in one thing only, and then read where the other thing differs too.
+A measure is calibrated with cases that differ in one property only, and then read where the other property differs too.
 """
 
 import statistics
@@ -17,16 +17,16 @@ Marks = list[tuple[bool, bool]]  # (mark, truth) of every case
 
 @dataclass(frozen=True)
 class Scale:
-    """Figures of a ladder's rungs, to read positions on it by: 0 .. 1."""
+    """Figures of a ladder's rungs, from which positions on it, 0 .. 1, are read."""
 
     values: np.ndarray  # of the rungs, each a mean over draws; more is better
     positions: np.ndarray
 
     def read(self, value: float) -> float:
-        """The position whose figure it is, by the best rising fit to the rungs, linear between them.
+        """Return the position of a figure by isotonic regression on the rungs, linear between them.
 
-        Rungs whose figures do not rise share their mean position, so that a measure which does not see the ladder reads
-        its middle whatever the truth.
+        Rungs whose figures do not rise share their mean position. So a measure that does not depend on the ladder reads
+        its middle, whatever the truth.
         """
         from sklearn.isotonic import isotonic_regression
 
@@ -36,19 +36,19 @@ class Scale:
 
 
 def coverage_scale(ladder: Ladder, draws: Sequence[Figures], name: str, sign: int) -> Scale:
-    """Intact images, by their coverage."""
+    """Calibrate with intact images, by their coverage."""
     rows = [[sign * draw[rung, INTACT][name] for rung in ladder.rungs] for draw in draws]
     return Scale(np.mean(rows, 0), ladder.positions)
 
 
 def quality_scale(ladder: Ladder, draws: Sequence[Figures], name: str, sign: int) -> Scale:
-    """Images of all modes, by their quality, worst first."""
+    """Calibrate with images of all modes, by their quality, worst first."""
     rows = [[sign * draw[FULL, rung][name] for rung in reversed(ladder.rungs)] for draw in draws]
     return Scale(np.mean(rows, 0), ladder.positions)
 
 
 def coverage_errors(plan: Plan, draws: Sequence[Figures], test: Figures, name: str, sign: int) -> dict[State, float]:
-    """(ladder of coverage, ladder of quality) -> mean error of the readings where that quality is worse than intact."""
+    """Return the mean reading error where quality is worse than intact, by (ladder of coverage, ladder of quality)."""
     errors = {}
     for ladder in plan.coverage:
         scale = coverage_scale(ladder, draws, name, sign)
@@ -64,7 +64,7 @@ def coverage_errors(plan: Plan, draws: Sequence[Figures], test: Figures, name: s
 
 
 def quality_errors(plan: Plan, draws: Sequence[Figures], test: Figures, name: str, sign: int) -> dict[State, float]:
-    """(ladder of coverage, ladder of quality) -> mean error of the readings where that coverage is less than full."""
+    """Return the mean reading error where coverage is less than full, by (ladder of coverage, ladder of quality)."""
     errors = {}
     for kind in plan.quality:
         scale = quality_scale(kind, draws, name, sign)
@@ -80,23 +80,24 @@ def quality_errors(plan: Plan, draws: Sequence[Figures], test: Figures, name: st
 
 
 def coverage_marks(plan: Plan, draws: Sequence[Figures], test: Figures, name: str, sign: int) -> Marks:
-    """(mark, truth) of every case; the bar is intact images of nine in ten modes, the first ladder's last rung but one.
+    """Return (mark, truth) of every case; the bar is intact images of nine in ten modes, the last rung but one.
 
-    True: at least the bar. Truth is true of the top rungs, and false of those below the last but one.
+    A mark is true where the figure is at least the bar. The truth is true for the top rungs, and false for those below
+    the last but one of the first ladder.
     """
     bar = statistics.fmean(sign * draw[plan.coverage[0].rungs[-2], INTACT][name] for draw in draws)
     tops = {ladder.rungs[-1] for ladder in plan.coverage}
-    beside = plan.coverage[0].rungs[-2]
+    bar_rung = plan.coverage[0].rungs[-2]
     return [
         (sign * test[coverage, quality][name] >= bar, coverage in tops)
         for coverage in plan.coverages
         for quality in plan.qualities
-        if coverage != beside
+        if coverage != bar_rung
     ]
 
 
 def quality_marks(plan: Plan, draws: Sequence[Figures], test: Figures, name: str, sign: int) -> Marks:
-    """The same of quality: for each kind of defect the bar is its weakest, which is itself left out."""
+    """Return the same for quality: for each kind of defect the bar is its weakest, which is itself excluded."""
     marks = []
     for kind in plan.quality:
         bar = statistics.fmean(sign * draw[FULL, kind.rungs[1]][name] for draw in draws)

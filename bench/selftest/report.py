@@ -1,4 +1,4 @@
-"""The command: every case, expected beside measured."""
+"""`bench selftest`: measure every case and print it beside its expected value."""
 
 import textwrap
 import time
@@ -15,7 +15,7 @@ from bench.selftest.cases import CASES
 from bench.selftest.inputs import TRAINING, Inputs
 from bench.selftest.kinds import Case
 
-LONGEST = 60  # characters of a measured sentence that are printed
+LONGEST = 60  # characters of a measured text that are printed
 
 
 def run() -> None:
@@ -24,7 +24,7 @@ def run() -> None:
     with Bar("mnist-cnn features, reference", TRAINING, "images") as bar:
         inputs = Inputs(lambda _, done, total: bar.advance(done - bar.done))
     with Bar("self-test", len(CASES), "cases") as bar:
-        table, failed = measured(CASES, inputs, bar)
+        table, failed = measure_cases(CASES, inputs, bar)
     console = Console(highlight=False)
     console.print(table)
     console.print(f"{len(CASES) - len(failed)} of {len(CASES)} as expected, in {time.perf_counter() - start:.0f} s")
@@ -32,8 +32,8 @@ def run() -> None:
         raise EvaluationError(f"{len(failed)} of {len(CASES)} cases of the self-test failed: {'; '.join(failed)}.")
 
 
-def measured(cases: Sequence[Case], inputs: Inputs, bar: Bar) -> tuple[Table, list[str]]:
-    """A line for each case, under the name of what was evaluated, and which ones failed."""
+def measure_cases(cases: Sequence[Case], inputs: Inputs, bar: Bar) -> tuple[Table, list[str]]:
+    """Return a table with a line for each case, grouped by its input, and the names of the failed cases."""
     table = Table("figure", "expected", "measured", "ok", title="self-test", title_justify="left", box=box.SIMPLE_HEAD)
     failed: list[str] = []
     about = ""
@@ -42,8 +42,8 @@ def measured(cases: Sequence[Case], inputs: Inputs, bar: Bar) -> tuple[Table, li
         right = case.check(*values)
         if case.about != about:
             table.add_row(f"[bold]{escape(about := case.about)}[/]")
-        said = textwrap.shorten(case.show.format(*values), LONGEST, placeholder=" …")
-        texts = (f"  {case.figure}", case.expected, said, "yes" if right else "NO")
+        text = textwrap.shorten(case.show.format(*values), LONGEST, placeholder=" …")
+        texts = (f"  {case.figure}", case.expected, text, "yes" if right else "NO")
         table.add_row(*map(escape, texts), style=None if right else "red")
         if not right:
             failed.append(str(case))

@@ -1,4 +1,4 @@
-"""The report card as a picture: candidates by planted cases, coloured by how far readings are off."""
+"""Draw the report card: candidates by planted cases, coloured by reading error."""
 
 import io
 from collections.abc import Mapping
@@ -6,11 +6,11 @@ from collections.abc import Mapping
 import numpy as np
 
 LIGHT = (0.03, 0.29)  # errors whose colour is light enough for black text
-BLIND = 0.35  # error at which the colour ends: about that of a measure that does not see the ladder
+BLIND = 0.35  # error at the end of the colour scale: about that of a measure that does not depend on the ladder
 
 
 def heat_map(errors: Mapping[str, Mapping[str, Mapping[str, float]]]) -> bytes:
-    """Question -> candidate -> score and cases -> reading error; a PNG, a panel a question, the best on top."""
+    """Draw question -> candidate -> score and cases -> reading error as a PNG: a panel a question, the best on top."""
     import matplotlib
 
     matplotlib.use("Agg")

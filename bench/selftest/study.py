@@ -1,4 +1,4 @@
-"""`bench selftest --study NAME`: run a simulation behind a claim of docs/ again, with its seed, and write its figures.
+"""`bench selftest --study NAME`: repeat a simulation behind a claim of docs/ with its seed, and write its figures.
 
 A study is a file of bench/selftest/studies/ with a function `study() -> Study`. Its results stand in
 results/studies/NAME.json (the figures), NAME.md (its tables) and NAME.png (its picture, where it has one).
@@ -21,18 +21,18 @@ from bench.runtime.files import write_bytes, write_text
 from bench.runtime.provenance import code_version
 from bench.selftest import studies
 from bench.table.render import markdown_grid
-from bench.table.terminal import listed
+from bench.table.terminal import text_table
 from bench.table.text import Grid
 
 
 @dataclass(frozen=True)
 class Study:
-    """What a simulation came to.
+    """The results of a simulation.
 
-    about: one paragraph: what was simulated, from which truth, how often, and how the figures are to be read.
+    about: one paragraph: what was simulated, from which truth, how often, and how to read the figures.
     grids: titled tables of text, each with a line of headings first.
     figures: the numbers behind the tables, as JSON can hold them.
-    draw: the bytes of a PNG of them; None where the study has no picture.
+    draw: returns the bytes of a PNG of them; None where the study has no picture.
     """
 
     about: str
@@ -43,7 +43,7 @@ class Study:
 
 
 def names() -> list[str]:
-    """The studies that there are."""
+    """Return the names of the studies."""
     return sorted(module.name for module in iter_modules(studies.__path__))
 
 
@@ -59,7 +59,7 @@ def run_study(name: str, results: Path) -> None:
     console = Console(highlight=False)
     console.print(outcome.about, style="dim")
     for title, grid in outcome.grids:
-        console.print(listed(title, grid))
+        console.print(text_table(title, grid))
 
 
 def write(name: str, outcome: Study, seconds: float, folder: Path) -> list[Path]:
@@ -68,10 +68,10 @@ def write(name: str, outcome: Study, seconds: float, folder: Path) -> list[Path]
     text = json.dumps(origin | {"figures": outcome.figures}, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     tables = "\n\n".join(f"**{title}**\n\n{markdown_grid(grid, '--:')}" for title, grid in outcome.grids)
     command = f"Made by `bench selftest --study {name}` (seed {outcome.seed})."
-    written = [folder / f"{name}.json", folder / f"{name}.md"]
-    write_text(written[0], text)
-    write_text(written[1], f"{outcome.about}\n\n{command}\n\n{tables}\n")
+    files = [folder / f"{name}.json", folder / f"{name}.md"]
+    write_text(files[0], text)
+    write_text(files[1], f"{outcome.about}\n\n{command}\n\n{tables}\n")
     if outcome.draw:
-        written.append(folder / f"{name}.png")
-        write_bytes(written[-1], outcome.draw())
-    return written
+        files.append(folder / f"{name}.png")
+        write_bytes(files[-1], outcome.draw())
+    return files

@@ -1,6 +1,6 @@
-"""What the machinery costs beside its limits and beside other libraries: `bench speed`, one file a question.
+"""`bench speed`: compare the suite's speed with its limits and with other libraries, one file a question.
 
-A question's `measure(tick)` returns its answers; `tick` is told what further share of the work is done.
+A question's `measure(tick)` returns its answers and calls `tick` with each further share of the work.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Every family's training as plain PyTorch writes it: the loop that Lightning's is compared with."""
+"""Train every family in a plain PyTorch loop, with which Lightning's is compared."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +15,7 @@ from models.losses import discriminator_non_saturating, generator_non_saturating
 
 
 class BareLoop:
-    """One training, some batches at a time; it ends with the weights that Lightning's ends with.
+    """One training, some batches at a time; it ends with the same weights as Lightning's.
 
     Args:
         model: with its initial weights; moved to `device` and trained in place.
@@ -35,21 +35,21 @@ class BareLoop:
         self.autocast = torch.autocast(
             device.type, torch.bfloat16, enabled=precision == "bf16-mixed", cache_enabled=False
         )
-        # all that a family asks of its trainer are the length of its schedule and to keep its losses
+        # a family uses its trainer only for the length of its schedule and to log its losses
         model.trainer = SimpleNamespace(num_training_batches=len(stream), max_epochs=1)  # type: ignore[assignment]
         model.log_losses = self.log_losses  # type: ignore[method-assign]
-        configured: Any = model.configure_optimizers()
-        if isinstance(configured, dict):
-            self.optimizers, self.schedules = [configured["optimizer"]], [configured["lr_scheduler"]["scheduler"]]
+        configuration: Any = model.configure_optimizers()
+        if isinstance(configuration, dict):
+            self.optimizers, self.schedules = [configuration["optimizer"]], [configuration["lr_scheduler"]["scheduler"]]
         else:
-            self.optimizers, self.schedules = configured
+            self.optimizers, self.schedules = configuration
 
     def log_losses(self, **losses: Tensor) -> None:
         if (self.done + 1) % LOG_EVERY == 0:
             self.curve.append(float(losses["loss"].detach()))
 
     def turn(self, batches: int, seconds: float) -> int:
-        """Train on the next `batches` batches, however long it takes; their images."""
+        """Train on the next `batches` batches, however long it takes; return the number of images."""
         images = 0
         for _ in range(batches):
             batch = next(self.batches)

@@ -1,8 +1,8 @@
-"""How fast are FID, precision, recall and coverage of 10,000 images against 10,000, beside torch-fidelity and prdc?
+"""Compare the speed of FID, precision, recall and coverage, 10,000 images against 10,000, with torch-fidelity and prdc.
 
 The extractor is ours on both sides, under torch-fidelity's own loop on theirs. torch-fidelity has no coverage, prdc no
-FID and no extractor, and torch-fidelity does not hand its features out: who wants all four figures extracts twice. Both
-ways are answered: from images, and from features that are there already. Ours has the figures' 95% intervals besides.
+FID and no extractor, and torch-fidelity does not return its features: all four figures need two extractions. Both
+cases are measured: from images, and from existing features. Ours computes the figures' 95% intervals as well.
 """
 
 import contextlib
@@ -45,14 +45,14 @@ class Images(Dataset[Tensor]):
 
 
 def two_sets(n: int) -> tuple[Tensor, Tensor]:
-    """n real images, and n held-out ones moved by three pixels, as samples that are neither right nor hopeless."""
+    """Return n real images, and n held-out ones shifted by three pixels as samples of medium quality."""
     data = DATAMODULES["mnist"]()
     data.setup()
     return data.train_images[:n], data.test_images[:n].roll(1, 3).contiguous()
 
 
 def feature_sets(generated: Tensor, reference: Tensor) -> FeatureSets:
-    """Features as metrics compare them, under a protocol that nobody will read."""
+    """Return the features as metrics compare them, under a placeholder protocol."""
     n = len(generated)
     protocol = Protocol(
         data="mnist", extractor="mnist-cnn", extractor_digest="0", reference_digest="0", samples=n, seed=0, chunk=250,
@@ -61,25 +61,29 @@ def feature_sets(generated: Tensor, reference: Tensor) -> FeatureSets:
 
 
 def ours(generated: Tensor, reference: Tensor) -> dict[str, float]:
-    """The four figures of features."""
+    """Compute the four figures of features."""
     sets = feature_sets(generated, reference)
     estimates = {name: METRICS[name].compute(sets) for name in FIGURES}
     return {name: estimate.value for name, estimate in estimates.items() if estimate and estimate.interval}
 
 
 def by_torch_fidelity(generated: Tensor, real: Tensor, extractor: Extractor) -> dict[str, float]:
-    """FID, precision and recall of images."""
+    """Compute FID, precision and recall of images with torch-fidelity."""
     from torch_fidelity import calculate_metrics
 
-    found = calculate_metrics(
+    figures = calculate_metrics(
         input1=Images(generated), input2=Images(real), cuda=torch.cuda.is_available(), fid=True, prc=True,
         feature_extractor=extractor.name, verbose=False,
     )  # fmt: skip
-    return {"fid": found["frechet_inception_distance"], "precision": found["precision"], "recall": found["recall"]}
+    return {
+        "fid": figures["frechet_inception_distance"],
+        "precision": figures["precision"],
+        "recall": figures["recall"],
+    }
 
 
 def by_torch_fidelity_of_features(generated: Tensor, reference: Tensor) -> None:
-    """FID, precision and recall of features, by the functions behind its command."""
+    """Compute FID, precision and recall of features, with the functions behind torch-fidelity's command."""
     from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
     from torch_fidelity.metric_prc import prc_features_to_metric
 
@@ -88,7 +92,7 @@ def by_torch_fidelity_of_features(generated: Tensor, reference: Tensor) -> None:
 
 
 def by_pytorch_fid(generated: Tensor, reference: Tensor) -> float:
-    """FID of features, by its way to the square root of a matrix."""
+    """Compute FID of features with pytorch-fid's square root of a matrix."""
     from pytorch_fid.fid_score import calculate_frechet_distance
 
     sides = [(x.double().mean(0).numpy(), np.cov(x.double().numpy(), rowvar=False)) for x in (generated, reference)]
@@ -96,27 +100,27 @@ def by_pytorch_fid(generated: Tensor, reference: Tensor) -> float:
 
 
 def by_prdc(generated: Tensor, reference: Tensor) -> dict[str, float]:
-    """Precision, recall, density and coverage of features."""
+    """Compute precision, recall, density and coverage of features with prdc."""
     from prdc import compute_prdc
 
     with contextlib.redirect_stdout(io.StringIO()):
-        found: dict[str, Any] = compute_prdc(reference.numpy(), generated.numpy(), nearest_k=5)
-    return {name: float(value) for name, value in found.items()}
+        figures: dict[str, Any] = compute_prdc(reference.numpy(), generated.numpy(), nearest_k=5)
+    return {name: float(value) for name, value in figures.items()}
 
 
 def measure(tick: Tick, n: int = IMAGES, rounds: int = ROUNDS) -> list[Answer]:
-    """From images, and from features."""
+    """Measure from images, and from features."""
     real, generated = two_sets(n)
     extractor = load_extractor("mnist-cnn", device="cuda" if torch.cuda.is_available() else "cpu")
     y, x = extractor(generated), extractor(real)
-    found: dict[str, dict[str, float]] = {}
+    figures: dict[str, dict[str, float]] = {}
 
     def whole_ours() -> None:
-        found["ours"] = ours(extractor(generated), extractor(real))
+        figures["ours"] = ours(extractor(generated), extractor(real))
 
     def whole_theirs() -> None:
-        found["theirs"] = by_torch_fidelity(generated, real, extractor)
-        found["theirs"]["coverage"] = by_prdc(extractor(generated), extractor(real))["coverage"]
+        figures["theirs"] = by_torch_fidelity(generated, real, extractor)
+        figures["theirs"]["coverage"] = by_prdc(extractor(generated), extractor(real))["coverage"]
 
     def features_ours() -> None:
         ours(y, x)
@@ -133,24 +137,26 @@ def measure(tick: Tick, n: int = IMAGES, rounds: int = ROUNDS) -> list[Answer]:
         by_prdc(y, x)
 
     work = (whole_ours, whole_theirs, features_ours, features_theirs, extraction, prdc)
-    measured = interleave({side.__name__: timed(side) for side in work}, rounds, tick)
-    shared = [whole - once for whole, once in zip(measured["whole_theirs"], measured["extraction"], strict=True)]
-    once = sum(b / a for a, b in zip(measured["whole_ours"], shared, strict=True)) / len(shared)
-    worst = max(abs(found["ours"][name] / found["theirs"][name] - 1) for name in FIGURES)
-    apart = abs(found["ours"]["fid"] / by_pytorch_fid(y, x) - 1)
-    equal = f"figures within {worst:.0e} of theirs, FID within {apart:.0e} of pytorch-fid's"
+    measurements = interleave({side.__name__: as_timer(side) for side in work}, rounds, tick)
+    shared = [
+        whole - once for whole, once in zip(measurements["whole_theirs"], measurements["extraction"], strict=True)
+    ]
+    once = sum(b / a for a, b in zip(measurements["whole_ours"], shared, strict=True)) / len(shared)
+    worst = max(abs(figures["ours"][name] / figures["theirs"][name] - 1) for name in FIGURES)
+    deviation = abs(figures["ours"]["fid"] / by_pytorch_fid(y, x) - 1)
+    equal = f"figures within {worst:.0e} of theirs, FID within {deviation:.0e} of pytorch-fid's"
     what = f"FID, precision, recall, coverage of {n:,} against {n:,}"
     rival = "torch-fidelity, then prdc"
     note = f"{equal}; {once:.1f} if theirs shared one extraction"
     return [
-        answer(measured, f"{what}, from images", rival, "a second", "whole_ours", "whole_theirs", TARGET, note),
-        answer(measured, f"{what}, from features", rival, "a second", "features_ours", "features_theirs", TARGET),
-        answer(measured, "the same from features", "prdc alone", "a second", "features_ours", "prdc", None),
+        answer(measurements, f"{what}, from images", rival, "a second", "whole_ours", "whole_theirs", TARGET, note),
+        answer(measurements, f"{what}, from features", rival, "a second", "features_ours", "features_theirs", TARGET),
+        answer(measurements, "the same from features", "prdc alone", "a second", "features_ours", "prdc", None),
     ]
 
 
-def timed(work: Callable[[], None]) -> Callable[[], float]:
-    """`work` as a function that returns its seconds."""
+def as_timer(work: Callable[[], None]) -> Callable[[], float]:
+    """Return `work` as a function that returns its seconds."""
 
     def seconds() -> float:
         start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What does Lightning's loop cost? Every family trained as `bench train` does it, and by a bare PyTorch loop.
+"""Measure the cost of Lightning's loop: every family trained as `bench train` does it, and by a bare PyTorch loop.
 
 Both train the same model on the same batches to the same weights.
 """
@@ -21,13 +21,13 @@ TARGET = 0.95
 
 
 def bare_loop(config: Config, data: ImageDataModule, trainer: L.Trainer) -> BareLoop:
-    """The rival of Lightning's training of `config`, from the same weights on the same batches."""
+    """Return the bare loop for `config`, from the same weights on the same batches as Lightning's."""
     model = build_model(config, data.image_shape)
     return BareLoop(model, data.train_dataloader(), str(trainer.precision), trainer.strategy.root_device)
 
 
 def measure(tick: Tick) -> list[Answer]:
-    """An answer for each family."""
+    """Return an answer for each family."""
     answers = []
     for name in MODELS:
         (config,) = load(["preset=quick", f"model={name}", f"train.images={ENDLESS}"])
@@ -36,7 +36,7 @@ def measure(tick: Tick) -> list[Answer]:
             partial(bare_loop, config),
             seconds=SECONDS,
             turns=TURNS,
-            each=partial(tick, 1 / TURNS / len(MODELS)),
+            after_turn=partial(tick, 1 / TURNS / len(MODELS)),
         )
         lightning, bare = speeds.images_per_second()
         answers.append(

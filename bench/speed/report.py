@@ -1,4 +1,4 @@
-"""The answers of `bench speed` as a file that is kept, as Markdown, and as tables for a person at a terminal."""
+"""Write the answers of `bench speed` as JSON and Markdown, and print them as tables."""
 
 import dataclasses
 import json
@@ -23,14 +23,14 @@ JSON, MARKDOWN = "SPEED.json", "SPEED.md"
 PEERS = ("diffusers", "pythae", "torch-fidelity", "prdc", "pytorch-fid", "torchvision")
 HEAD = ["what", "beside", "unit", "ours", "theirs", "ratio", "middle half", "target", "note"]
 MARKS = {True: "✓", False: "×", None: ""}
-Chapter = dict[str, Any]  # what one question's measurement gave, and where
+Chapter = dict[str, Any]  # one question's answers, hardware, libraries, code and time
 
 
-def chapter(found: Sequence[Answer]) -> Chapter:
-    """Answers of a measurement that ended now on this machine."""
+def chapter(answers_of_question: Sequence[Answer]) -> Chapter:
+    """Return the chapter of a measurement that ended now on this machine."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return {
-        "answers": [dataclasses.asdict(one) for one in found],
+        "answers": [dataclasses.asdict(item) for item in answers_of_question],
         "hardware": hardware(device),
         "libraries": {**library_versions(), **{name: number for name in PEERS if (number := installed(name))}},
         "code": code_version(),
@@ -39,7 +39,7 @@ def chapter(found: Sequence[Answer]) -> Chapter:
 
 
 def installed(name: str) -> str | None:
-    """A package's version, None where it is not installed."""
+    """Return a package's version, None where it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:
@@ -47,35 +47,35 @@ def installed(name: str) -> str | None:
 
 
 def read(folder: Path) -> dict[str, Chapter]:
-    """The chapters kept in a results folder, by question; RecordError if the file cannot be read as such."""
+    """Read the chapters of a results folder, by question; RecordError if the file is damaged."""
     file = folder / JSON
     if not file.exists():
         return {}
     try:
         chapters: dict[str, Chapter] = json.loads(file.read_text())
-        for one in chapters.values():
-            answers(one)
+        for item in chapters.values():
+            answers(item)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise records.RecordError(f"{file}: not what `bench speed` writes ({error}); move it away") from None
     return chapters
 
 
 def answers(chapter: Chapter) -> list[Answer]:
-    return [Answer(**one) for one in chapter["answers"]]
+    return [Answer(**item) for item in chapter["answers"]]
 
 
 def write(chapters: Mapping[str, Chapter], folder: Path) -> None:
-    """Both files, each whole or not at all."""
+    """Write both files, each atomically."""
     write_text(folder / JSON, json.dumps(chapters, indent=1) + "\n")
     write_text(folder / MARKDOWN, markdown(chapters))
 
 
-def cells(one: Answer) -> list[str]:
-    """A line of the table under HEAD."""
-    middle = "" if one.low is None or one.high is None else f"{figure(one.low)}–{figure(one.high)}"
-    target = "" if one.target is None else f"{MARKS[one.met]} {one.target:.3g}"
-    values = [figure(one.ours), figure(one.theirs), figure(one.ratio)]
-    return [one.what, one.against, one.unit, *values, middle, target, one.note]
+def cells(item: Answer) -> list[str]:
+    """Return a line of the table under HEAD."""
+    middle = "" if item.low is None or item.high is None else f"{figure(item.low)}–{figure(item.high)}"
+    target = "" if item.target is None else f"{MARKS[item.met]} {item.target:.3g}"
+    values = [figure(item.ours), figure(item.theirs), figure(item.ratio)]
+    return [item.what, item.against, item.unit, *values, middle, target, item.note]
 
 
 def figure(value: float) -> str:
@@ -83,8 +83,8 @@ def figure(value: float) -> str:
 
 
 def markdown(chapters: Mapping[str, Chapter]) -> str:
-    """A table of all answers, and where each was measured."""
-    lines = grid(HEAD, [cells(one) for part in chapters.values() for one in answers(part)])
+    """Return a table of all answers, and where each was measured."""
+    lines = grid(HEAD, [cells(item) for part in chapters.values() for item in answers(part)])
     places: dict[str, list[str]] = {}
     for name, part in chapters.items():
         places.setdefault(place(part), []).append(name)
@@ -93,7 +93,7 @@ def markdown(chapters: Mapping[str, Chapter]) -> str:
 
 
 def place(chapter: Chapter) -> str:
-    """Machine, libraries and commit in words."""
+    """Describe machine, libraries and commit."""
     machine, code = chapter["hardware"], chapter["code"]
     device = machine["gpu"] or f"{machine['cpu']}, {machine['threads']} threads"
     libraries = ", ".join(f"{name} {number}" for name, number in chapter["libraries"].items())
@@ -101,29 +101,29 @@ def place(chapter: Chapter) -> str:
 
 
 def grid(head: list[str], rows: list[list[str]]) -> list[str]:
-    """Lines of a Markdown table, its numbers on the right."""
+    """Return the lines of a Markdown table, numbers aligned to the right."""
     right = {"ours", "theirs", "ratio", "middle half", "target"}
     rule = "|".join("--:" if name in right else ":--" for name in head)
     return [f"| {' | '.join(head)} |", f"|{rule}|", *(f"| {' | '.join(row)} |" for row in rows)]
 
 
 def show(chapters: Mapping[str, Chapter], console: Console) -> None:
-    """Print the same, a table for each question."""
+    """Print a table for each question."""
     colours = {True: "green", False: "red", None: "dim"}
     for name, part in chapters.items():
-        if found := answers(part):
+        if found_answers := answers(part):
             table = Table(title=name, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
             for title in HEAD[:-1]:
-                words = title in ("what", "beside")  # which wrap; digits never do
+                words = title in ("what", "beside")  # columns that wrap; digits never do
                 side: Literal["left", "right"] = "left" if words or title == "unit" else "right"
                 table.add_column(title, justify=side, no_wrap=not words, overflow="fold")
-            for one in found:
-                *line, target, _ = cells(one)
-                table.add_row(*line, f"[{colours[one.met]}]{target}[/]")
+            for item in found_answers:
+                *line, target, _ = cells(item)
+                table.add_row(*line, f"[{colours[item.met]}]{target}[/]")
             console.print(table)
-            for one in found:
-                if one.note:
-                    console.print(f"  {one.what}, {one.against}: {one.note}", style="dim", markup=False)
+            for item in found_answers:
+                if item.note:
+                    console.print(f"  {item.what}, {item.against}: {item.note}", style="dim", markup=False)
     console.print(
         "Ratios: more is better for us; the middle half of the rounds shows the machine's noise.", style="dim"
     )

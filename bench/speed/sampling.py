@@ -1,4 +1,4 @@
-"""What does a step of sampling cost beside the network's own pass, and beside diffusers' pipeline around that network?
+"""Compare a step of sampling with the network's own pass, and with diffusers' pipeline around that network.
 
 All three run the same weights in the same precision. A round of the ancestral sampler has four to sixty steps, spread
 over all 1000 times as a sampler of 1000 steps has them; the bare side is as many forward passes without anything else.
@@ -27,7 +27,7 @@ PIPELINE_TARGET = {"cpu": 1.0, "cuda": 2.0}
 
 
 class AsUNet2D(nn.Module):
-    """Our denoiser as diffusers' pipeline calls its own: times from 0 on, and the result in an attribute."""
+    """Adapt our denoiser to diffusers' pipeline: times start at 0, and the result is an attribute."""
 
     def __init__(self, denoiser: nn.Module, image_shape: tuple[int, int, int]) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class AsUNet2D(nn.Module):
 
 
 def sides(model: DDPM, batch: int, steps: int, device: torch.device) -> dict[str, Callable[[], float]]:
-    """Seconds for a step by each side."""
+    """Return for each side a function that measures its seconds for a step."""
     from diffusers import DDPMPipeline, DDPMScheduler
 
     pipeline: Any = DDPMPipeline(AsUNet2D(model.denoiser, model.image_shape), DDPMScheduler(1000))
@@ -75,7 +75,7 @@ def sides(model: DDPM, batch: int, steps: int, device: torch.device) -> dict[str
 
 
 def measure(tick: Tick) -> list[Answer]:
-    """Two answers for each batch size: against the bare network, and against diffusers."""
+    """Return two answers for each batch size: against the bare network, and against diffusers."""
     (config,) = load(["preset=quick", "model=ddpm"])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = build_model(config, (1, 28, 28)).to(device).eval()
@@ -87,10 +87,12 @@ def measure(tick: Tick) -> list[Answer]:
     for batch in BATCHES:
         steps = max(4, IMAGES_A_ROUND // batch)
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            measured = interleave(sides(model, batch, steps, device), ROUNDS, lambda share: tick(share / len(BATCHES)))
+            measurements = interleave(
+                sides(model, batch, steps, device), ROUNDS, lambda share: tick(share / len(BATCHES))
+            )
         what = f"a sampling step, batch {batch}"
-        answers.append(answer(measured, what, "the bare network", "steps/s", "ours", "bare", LIMIT, note))
-        of_1000 = {name: [1000 * seconds / batch for seconds in rounds] for name, rounds in measured.items()}
+        answers.append(answer(measurements, what, "the bare network", "steps/s", "ours", "bare", LIMIT, note))
+        of_1000 = {name: [1000 * seconds / batch for seconds in rounds] for name, rounds in measurements.items()}
         what = f"1000-step sampling, batch {batch}"
         answers.append(answer(of_1000, what, "diffusers' DDPMPipeline", "images/s", "ours", "theirs", target, note))
     return answers

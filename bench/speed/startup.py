@@ -1,7 +1,7 @@
-"""How long do commands that only read take, and `bench train` to its first batch? Beside importing its libraries.
+"""Measure the time of commands that only read, and of `bench train` to its first batch, beside importing its libraries.
 
 Every side is a fresh process, in a copy of the published results. Time is wall-clock from start to end; memory is the
-most that the process had resident, in 2^20 bytes. `bench train` ends itself as its first batch begins.
+peak resident size of the process, in 2^20 bytes. `bench train` ends itself when its first batch begins.
 """
 
 import os
@@ -18,7 +18,7 @@ from pathlib import Path
 from bench.speed.answers import Answer, Rounds, Tick, interleave, quartiles, ratios
 
 ROUNDS = 5
-MOST_SECONDS, MOST_MB = 1.0, 150.0  # that a command which only reads should take
+MOST_SECONDS, MOST_MB = 1.0, 150.0  # targets for a command that only reads
 LONGEST_START = 1.3  # of `bench train`, beside importing torch and lightning
 TORCH, LIGHTNING, TRAIN = "import torch", "import torch, lightning", "train, to its first batch"
 READING = (
@@ -38,7 +38,7 @@ END_AT_FIRST_BATCH = (
 
 
 def commands(results: Path) -> dict[str, list[str]]:
-    """Side -> the arguments of Python; `results` holds records, the table and the page."""
+    """Return each side's arguments of Python; `results` holds records, the table and the page."""
     first, second = runs(results)
     words = {"show": [first], "compare": [first, second]}
     reading = {
@@ -50,15 +50,15 @@ def commands(results: Path) -> dict[str, list[str]]:
 
 
 def runs(results: Path) -> tuple[str, str]:
-    """The first two runs that were trained."""
+    """Return the first two trained runs."""
     from bench.results.records import read_all
 
     first, second, *_ = (record.run_id for record in read_all(results) if record.images_seen)
     return first, second
 
 
-def prepared(folder: Path) -> Path:
-    """A copy of the published results in `folder`, whose table and page are those of this version."""
+def copy_published(folder: Path) -> Path:
+    """Copy the published results to `folder`, and write table and page with this version."""
     from bench.config.schema import ConfigError
     from bench.runtime.provenance import HOUSE
 
@@ -72,10 +72,10 @@ def prepared(folder: Path) -> Path:
 
 
 def process(arguments: Sequence[str]) -> tuple[float, float]:
-    """Seconds and peak memory of Python with these arguments; RuntimeError if it fails.
+    """Return seconds and peak memory of Python with these arguments; RuntimeError if it fails.
 
-    A small process starts it and measures: the kernel counts what a process had before it became another program, and
-    this one has torch.
+    A small process starts and measures it: the kernel counts the memory that a process had before `exec`, and this
+    process has torch.
     """
     command = [sys.executable, "-m", "bench.speed.startup", *arguments]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
@@ -87,42 +87,43 @@ def process(arguments: Sequence[str]) -> tuple[float, float]:
 
 
 def measure(tick: Tick) -> list[Answer]:
-    """Time and memory of each command, each beside what it is compared with."""
+    """Measure time and memory of each command, beside those of its imports."""
     memory: Rounds = {}
 
     def seconds(name: str, arguments: Sequence[str]) -> float:
-        taken, peak = process(arguments)
+        seconds_of_process, peak = process(arguments)
         memory.setdefault(name, []).append(peak)
-        return taken
+        return seconds_of_process
 
     with tempfile.TemporaryDirectory() as folder:
         sides: Mapping[str, Callable[[], float]] = {
-            name: partial(seconds, name, arguments) for name, arguments in commands(prepared(Path(folder))).items()
+            name: partial(seconds, name, arguments)
+            for name, arguments in commands(copy_published(Path(folder))).items()
         }
-        measured = interleave(sides, ROUNDS, tick)
+        times = interleave(sides, ROUNDS, tick)
     memory = {name: peaks[1:] for name, peaks in memory.items()}  # without the round that warms up
     answers = []
     for name in READING:
-        answers.append(beside(measured, name, TORCH, "s", most=MOST_SECONDS))
-        answers.append(beside(memory, name, TORCH, "MB", most=MOST_MB))
-    answers.append(beside(measured, TRAIN, LIGHTNING, "s", target=1 / LONGEST_START))
-    answers.append(beside(memory, TRAIN, LIGHTNING, "MB"))
+        answers.append(compare_side(times, name, TORCH, "s", most=MOST_SECONDS))
+        answers.append(compare_side(memory, name, TORCH, "MB", most=MOST_MB))
+    answers.append(compare_side(times, TRAIN, LIGHTNING, "s", target=1 / LONGEST_START))
+    answers.append(compare_side(memory, TRAIN, LIGHTNING, "MB"))
     return answers
 
 
-def beside(
-    measured: Rounds, name: str, rival: str, unit: str, most: float | None = None, target: float | None = None
+def compare_side(
+    measurements: Rounds, name: str, rival: str, unit: str, most: float | None = None, target: float | None = None
 ) -> Answer:
-    """The median of the rounds' ratios; `most` is an absolute aim, from which the target follows."""
-    found = ratios(measured, name, rival)
+    """Answer by the median of the rounds' ratios; `most` is an absolute target, which gives the ratio's."""
+    quotients = ratios(measurements, name, rival)
     ours, theirs, ratio = (
-        statistics.median(measured[name]),
-        statistics.median(measured[rival]),
-        statistics.median(found),
+        statistics.median(measurements[name]),
+        statistics.median(measurements[rival]),
+        statistics.median(quotients),
     )
     note = f"to be at most {most:g} {unit}" if most else f"{1 / ratio:.2f} times theirs"
     target = theirs / most if most else target
-    return Answer(f"bench {name}", rival, unit, ours, theirs, ratio, *quartiles(found), target=target, note=note)
+    return Answer(f"bench {name}", rival, unit, ours, theirs, ratio, *quartiles(quotients), target=target, note=note)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""How fast is a training step beside those of other libraries? In images a second, on the same images.
+"""Compare a training step with those of other libraries, in images a second on the same images.
 
 The networks of the DDPMs have the same stages and within 3% as many weights (652,740 of ours, 634,273 of diffusers);
-pythae trains networks of ours. diffusers runs in float32, and in bfloat16 too where the machine computes in it: its
-better one counts. Ours runs as `bench train` runs it.
+pythae trains networks of ours. diffusers runs in float32, and in bfloat16 too where the machine computes in it; the
+faster one counts. Ours runs as `bench train` runs it.
 """
 
 import tempfile
@@ -25,7 +25,7 @@ from datamodules.base import ImageDataModule
 SECONDS, TURNS = 1.0, 8
 DDPM_TARGET = {"cpu": 2.0, "cuda": 1.3}
 AUTOENCODER_TARGET = 2.0
-# ours, and what the rival is built with; of the VQ-VAE the autoencoder, since pythae's has no prior in its step
+# ours, whose networks the rival uses; of the VQ-VAE the autoencoder, since pythae's step trains no prior
 AUTOENCODERS = {
     "vae": ("training vae", ["model=vae"]),
     "vae-linear": ("training vae, linear", ["model=vae", "model.architecture=linear"]),
@@ -55,28 +55,28 @@ def pythae(config: Config, folder: Path, bf16: bool, data: ImageDataModule, trai
 
 
 def measure(tick: Tick) -> list[Answer]:
-    """An answer for each rival."""
+    """Return an answer for each rival."""
     rows = [
         ("training ddpm", ["model=ddpm"], "diffusers", diffusers, None),
         *((what, words, "pythae", pythae, AUTOENCODER_TARGET) for what, words in AUTOENCODERS.values()),
     ]
-    return [against(*row, tick=lambda share: tick(share / len(rows))) for row in rows]
+    return [compare_with(*row, tick=lambda share: tick(share / len(rows))) for row in rows]
 
 
-def against(what: str, words: list[str], rival: str, build: Build, target: float | None, tick: Tick) -> Answer:
-    """Ours against one rival in its better precision."""
+def compare_with(what: str, words: list[str], rival: str, build: Build, target: float | None, tick: Tick) -> Answer:
+    """Compare ours with one rival in its faster precision."""
     (config,) = load(["preset=quick", *words, f"train.images={ENDLESS}"])
     precision = resolve_precision(config)
-    tried = [False, True] if precision == "bf16-mixed" and rival != "pythae" else [False]
-    found: list[tuple[float, Speeds, bool]] = []
-    for bf16 in tried:
+    choices = [False, True] if precision == "bf16-mixed" and rival != "pythae" else [False]
+    results: list[tuple[float, Speeds, bool]] = []
+    for bf16 in choices:
         with tempfile.TemporaryDirectory() as folder:
             speeds, _, _ = compare(
                 config, partial(build, config, Path(folder), bf16), seconds=SECONDS, turns=TURNS,
-                each=lambda: tick(1 / TURNS / len(tried)),
+                after_turn=lambda: tick(1 / TURNS / len(choices)),
             )  # fmt: skip
-        found.append((trimmed_mean(speeds.ratios()), speeds, bf16))
-    ratio, speeds, bf16 = min(found, key=lambda one: one[0])
+        results.append((trimmed_mean(speeds.ratios()), speeds, bf16))
+    ratio, speeds, bf16 = min(results, key=lambda result: result[0])
     if target is None:
         target = DDPM_TARGET["cuda" if torch.cuda.is_available() else "cpu"]
     theirs = "bf16" if bf16 else "float32"

@@ -1,9 +1,8 @@
-"""Two trainings that take turns: Lightning's, as `bench train` does it, and a rival's.
+"""Alternate two trainings: Lightning's, as `bench train` does it, and a rival's.
 
-They take short turns inside one fit, so that whatever else the machine does falls on both; a ratio is
-the mean over the turns, less a tenth of them at either end. The settings are those of preset quick, but that the budget
-has no end. Lightning's time has all the callbacks of `bench train` and its share of a checkpoint, which is saved every
-half minute.
+They take short turns inside one fit, so that other load on the machine affects both. A ratio is the mean over the
+turns, without a tenth of them at either end. The settings are those of preset quick, with an unlimited budget.
+Lightning's time includes all callbacks of `bench train` and a share of a checkpoint, which is saved every half minute.
 """
 
 import signal
@@ -36,7 +35,7 @@ class Rival(Protocol):
     """Another way to train."""
 
     def turn(self, batches: int, seconds: float) -> int:
-        """Train on as many batches as Lightning just did, or for about as long; how many images these were."""
+        """Train on as many batches as Lightning just did, or for about as long; return the number of images."""
 
 
 @dataclass
@@ -48,16 +47,16 @@ class Speeds:
     checkpoint: float = 0.0  # seconds that saving one takes
 
     def images_per_second(self) -> tuple[float, float]:
-        """Of Lightning's loop, checkpoints included, and of its rival."""
+        """Return the images a second of Lightning's loop, checkpoints included, and of its rival."""
         lightning, rival = (trimmed_mean(seconds) for seconds in zip(*self.turns, strict=True))
         return 1 / (lightning * self.with_checkpoints()), 1 / rival
 
     def ratios(self) -> list[float]:
-        """Of each turn, ascending: the rival's time as a multiple of Lightning's."""
+        """Return the rival's time as a multiple of Lightning's, of each turn, ascending."""
         return sorted(rival / (lightning * self.with_checkpoints()) for lightning, rival in self.turns)
 
     def overhead(self) -> float:
-        """Seconds that a batch takes longer in Lightning's loop."""
+        """Return the seconds that a batch takes longer in Lightning's loop."""
         longer = [lightning * self.with_checkpoints() - rival for lightning, rival in self.turns]
         return self.batch * trimmed_mean(longer)
 
@@ -66,13 +65,13 @@ class Speeds:
 
 
 def trimmed_mean(values: Sequence[float]) -> float:
-    """Less a tenth at either end; unlike a median it has its share of the few turns in which losses are logged."""
+    """Return the mean without a tenth at either end; unlike a median it includes the few turns that log losses."""
     cut = len(values) // 10
     return statistics.mean(sorted(values)[cut : len(values) - cut])
 
 
 class Turns(L.Callback):
-    """Lets a rival train now and then between two batches of Lightning's; it has to be the last callback."""
+    """Lets a rival train between two batches of Lightning's, from time to time; it has to be the last callback."""
 
     def __init__(
         self,
@@ -80,9 +79,9 @@ class Turns(L.Callback):
         speeds: Speeds,
         seconds: float,
         turns: int,
-        each: Callable[[], None],
+        after_turn: Callable[[], None],
     ) -> None:
-        self.build, self.speeds, self.seconds, self.turns, self.each = build, speeds, seconds, turns, each
+        self.build, self.speeds, self.seconds, self.turns, self.after_turn = build, speeds, seconds, turns, after_turn
         self.batches = 0
         self.warm = False  # memory is allocated in the first turn, which does not count
 
@@ -102,20 +101,20 @@ class Turns(L.Callback):
         rival = self.rivals_turn(device)
         if self.warm:
             self.speeds.turns.append((lightning, rival))
-            self.each()
+            self.after_turn()
         self.warm, self.batches = True, 0
         trainer.should_stop = trainer.should_stop or len(self.speeds.turns) == self.turns
         self.started = time.perf_counter()
 
     def rivals_turn(self, device: torch.device) -> float:
-        """Seconds that the rival takes for an image."""
-        mine = torch.get_rng_state()
+        """Let the rival take its turn; return its seconds for an image."""
+        state = torch.get_rng_state()
         torch.set_rng_state(self.random)
         start = time.perf_counter()
         images = self.rival.turn(self.batches, self.seconds)
         seconds = now(device) - start
         self.random = torch.get_rng_state()
-        torch.set_rng_state(mine)
+        torch.set_rng_state(state)
         return seconds / images
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -129,7 +128,7 @@ class Turns(L.Callback):
 
 
 def now(device: torch.device) -> float:
-    """The time when all work on the device is done."""
+    """Return the time when all work on the device is done."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()
@@ -141,16 +140,17 @@ def compare(
     *,
     seconds: float,
     turns: int,
-    each: Callable[[], None] = lambda: None,
+    after_turn: Callable[[], None] = lambda: None,
 ) -> tuple[Speeds, GenerativeModel, Rival]:
-    """Both speeds over so many turns of so many seconds, and what both trained; `each` is called after every turn.
+    """Measure both speeds over `turns` turns of `seconds` each; return them, the model and the rival.
 
-    `build` makes the rival when the training has begun. KeyboardInterrupt if the user stops it, Terminated by SIGTERM.
+    `build` makes the rival when the training has begun; `after_turn` is called after every turn. Raises
+    KeyboardInterrupt if the user stops it, Terminated on SIGTERM.
     """
     data = build_data(config)
     model = build_model(config, data.image_shape)
     speeds = Speeds(config.train.batch)
-    turning = Turns(lambda trainer: build(data, trainer), speeds, seconds, turns, each)
+    turning = Turns(lambda trainer: build(data, trainer), speeds, seconds, turns, after_turn)
     quiet, progress.console.quiet = progress.console.quiet, True  # the training's own bar, which would have no end
     try:
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():

@@ -52,7 +52,9 @@ def read(results: Path, files: Iterable[Path]) -> Files:
 
 def sent(home: Path, cell: Cell) -> Files:
     """What home knows of the run, its checkpoints too, and the records of references, which no cell measures again."""
-    references = [file for file in (home / "records").glob("*.json") if records.read(file).family == records.FLOOR]
+    references = [
+        file for file in (home / "records").glob("*.json") if records.read(file).family == records.BASELINE_FAMILY
+    ]
     own = [records.path(home, cell.run_id), home / "failures" / f"{cell.run_id}.json"]
     return read(home, [*own, *(home / "runs" / cell.run_id).rglob("*"), *references])
 

@@ -1,1 +1,1 @@
-"""Records to the table, its marks and its files."""
+"""Turn records into the table, its marks and its files."""

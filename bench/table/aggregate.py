@@ -1,4 +1,4 @@
-"""Which records are one line of the table, what it is called, and its means and intervals over training seeds."""
+"""Group records into lines of the table, name the lines, and aggregate figures over training seeds."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from bench.table.figure import UNBOUNDED, Figure, Figures, mean
 
 
 def names(records: Sequence[Record]) -> dict[str, str]:
-    """What to call each identity: the model's name, and the settings in which those of one name differ."""
+    """Name each identity: the model's name, and the settings in which models of one name differ."""
     settings: dict[str, dict[str, dict[str, str]]] = defaultdict(dict)  # model -> identity -> key -> value
     for record in records:
         settings[record.config["model"]["name"]][identity(record)] = {
@@ -18,30 +18,33 @@ def names(records: Sequence[Record]) -> dict[str, str]:
             for section, values in described(record.config).items()
             for key, value in values.items()
         } | {"precision": record.precision}
-    called = {}
+    labels = {}
     for model, variants in settings.items():
         keys = sorted({key for flat in variants.values() for key in flat})
         differ = [key for key in keys if len({flat.get(key) for flat in variants.values()}) > 1]
-        for one, flat in variants.items():
-            called[one] = " ".join([model, *(f"{key}={flat.get(key) or '-'}" for key in differ)])
-    return called
+        for record_identity, flat in variants.items():
+            labels[record_identity] = " ".join([model, *(f"{key}={flat.get(key) or '-'}" for key in differ)])
+    return labels
 
 
 def seeds(records: Sequence[Record]) -> int:
-    """How many trainings the records are of: their distinct seeds; 1 of what was not trained."""
+    """Count the distinct training seeds of the records; 1 for records without a training."""
     return len({training_seed(record) for record in records})
 
 
-def over_seeds(each: Sequence[Figures]) -> Figures:
-    """The one training's own figures; of several the means of what all have, without intervals where nothing varies."""
-    if len(each) == 1:
-        return dict(each[0])
-    keys = [key for key in each[0] if all(key in one for one in each)]
-    return {key: aggregate(key, [one[key].value for one in each]) for key in keys}
+def over_seeds(trainings: Sequence[Figures]) -> Figures:
+    """Return a single training's figures, or the means of the figures that all trainings have.
+
+    A figure that does not vary between seeds has no interval.
+    """
+    if len(trainings) == 1:
+        return dict(trainings[0])
+    keys = [key for key in trainings[0] if all(key in figures for figures in trainings)]
+    return {key: aggregate(key, [figures[key].value for figures in trainings]) for key in keys}
 
 
 def aggregate(key: str, values: Sequence[float]) -> Figure:
-    """The mean of one figure over training seeds."""
+    """Return the mean of one figure over training seeds."""
     column = EVERY.get(key)
-    over = mean(values, column.bounds if column else UNBOUNDED)
-    return over if column is None or column.varies else Figure(over.value)
+    average = mean(values, column.bounds if column else UNBOUNDED)
+    return average if column is None or column.varies else Figure(average.value)

@@ -1,30 +1,30 @@
-"""The lecture's nine cells: for each question and family the lecture's word, our mark, and whether they agree.
+"""The lecture's nine cells: for each criterion and family the lecture's mark, our mark, and whether they agree.
 
-A family stands by the model that does best in that question; the marks of its others stand beside it, for no single
-model of a family need have all its ticks.
+A family is represented by its best model for the criterion. The marks of its other models are given as well, because
+no single model of a family need have all its ticks.
 """
 
 from dataclasses import dataclass
 
-from bench.table.build import Cell, Table, speaks
+from bench.table.build import Cell, Table, headline_row
 from bench.table.columns import NONE
 from bench.table.rules import FAMILIES, Rule
 from bench.table.text import Grid
 
 TITLE = "The lecture's nine cells"
 ABOUT = (
-    "A family stands by the one of its models whose headline row does best in the question; the marks of its others "
-    "stand last"
+    "Each family is represented by its best model for the criterion, by that model's headline row; its other models' "
+    "marks follow"
 )
-WORDS = {True: "yes", False: "no", None: "cannot be told"}
+WORDS = {True: "yes", False: "no", None: "undecided"}
 ONE_SEED = "one seed"
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Agreement:
     question: str
     family: str
-    model: str  # that the family stands by; "" where none was measured
+    model: str  # the family's best; "" where none was measured
     cell: Cell
     others: dict[str, str]  # the family's other models -> their marks
 
@@ -35,36 +35,40 @@ class Verdict:
         return ONE_SEED if self.cell.one_seed else WORDS[self.cell.agrees]
 
 
-def verdicts(table: Table) -> list[Verdict]:
-    """A verdict for each of the table's questions and each family of the lecture."""
-    return [verdict(table, rule, family) for rule in table.rules for family in FAMILIES]
+def agreements(table: Table) -> list[Agreement]:
+    """Return the agreement of each of the table's criteria and each family of the lecture."""
+    return [agreement(table, rule, family) for rule in table.rules for family in FAMILIES]
 
 
-def verdict(table: Table, rule: Rule, family: str) -> Verdict:
-    cells = {model: table.lecture[rule.title][model] for model, of in table.contenders.items() if of == family}
-    measured = [model for model, cell in cells.items() if cell.figures]
-    if not measured:
-        return Verdict(rule.title, family, "", next(iter(cells.values())), {})
-    best = min(measured, key=lambda model: standing(table, rule, model))
-    others = {model: cells[model].shown for model in measured if model != best}
-    return Verdict(rule.title, family, best, cells[best], others)
+def agreement(table: Table, rule: Rule, family: str) -> Agreement:
+    cells = {
+        model: table.lecture[rule.title][model]
+        for model, family_of_model in table.contenders.items()
+        if family_of_model == family
+    }
+    models = [model for model, cell in cells.items() if cell.figures]
+    if not models:
+        return Agreement(rule.title, family, "", next(iter(cells.values())), {})
+    best = min(models, key=lambda model: standing(table, rule, model))
+    others = {model: cells[model].label for model in models if model != best}
+    return Agreement(rule.title, family, best, cells[best], others)
 
 
 def standing(table: Table, rule: Rule, model: str) -> float:
-    """Least of the model that does best in a question: by the rule's first figure, of its headline row."""
-    row, column = speaks(table.rows, model), rule.columns[0]
+    """Return a key that is smallest for the best model: the rule's first figure of its headline row."""
+    row, column = headline_row(table.rows, model), rule.columns[0]
     assert row is not None
     return row.figures[column.key].value * (-1 if column.better == "higher" else 1)
 
 
-def verdict_grid(table: Table) -> Grid:
-    """The nine cells as text, a line for each."""
+def agreement_grid(table: Table) -> Grid:
+    """Return the nine cells as text, a line for each."""
     lines = [
         [
-            one.question, FAMILIES[one.family], one.cell.lecture, one.cell.shown,
-            f"{one.cell.source}: {one.cell.figure}" if one.model else "–",
-            one.agree, ", ".join(f"{mark} {model}" for model, mark in one.others.items()) or "–",
+            entry.question, FAMILIES[entry.family], entry.cell.lecture, entry.cell.label,
+            f"{entry.cell.source}: {entry.cell.figure}" if entry.model else "–",
+            entry.agree, ", ".join(f"{mark} {model}" for model, mark in entry.others.items()) or "–",
         ]
-        for one in verdicts(table)
+        for entry in agreements(table)
     ]  # fmt: skip
-    return [["question", "family", "lecture", "ours", "figure", "agree", "its other models"], *lines]
+    return [["criterion", "family", "lecture", "measured", "figure", "agreement", "other models"], *lines]

@@ -1,6 +1,6 @@
-"""Records -> the comparison: the lecture's table with marks by rule, and the figures behind it.
+"""Build the comparison from records: the lecture's table with marks by rule, and the figures behind it.
 
-Columns, rules and the lecture's own marks are data in bench/table/columns.py and rules; this file applies them.
+Columns, rules and the lecture's own marks are data in bench/table/columns.py and rules.py; this file applies them.
 """
 
 from collections import Counter
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.results.records import FLOOR, Record, failures
+from bench.results.records import BASELINE_FAMILY, Record, failures
 from bench.results.selection import ability_protocols, comparable, protocols
 from bench.table.aggregate import names
 from bench.table.columns import NONE
@@ -19,21 +19,21 @@ from bench.table.tasks import Line, lines
 
 @dataclass(frozen=True)
 class Cell:
-    """A mark of the lecture's table and what it was made from."""
+    """A mark of the lecture's table, its figures and its row."""
 
     mark: str  # ✓, ×, UNSURE, or NONE where the figure or the bar was not measured
     figures: dict[str, str]  # key -> the figure with its heading
-    source: str  # the row that the figures come from
-    one_seed: bool  # of the model or of the one that sets the bar: no interval holds the chance of a training
-    agrees: bool | None  # with the lecture; None without a mark that could
-    lecture: str  # its own mark; "" for a family that it does not speak of
+    source: str  # the row of the figures
+    one_seed: bool  # of the model or of the one that sets the bar: the interval lacks the variance of training
+    agrees: bool | None  # with the lecture; None without a decided mark
+    lecture: str  # the lecture's mark; "" for a family that it does not have
 
     @property
     def figure(self) -> str:
         return ", ".join(self.figures.values())
 
     @property
-    def shown(self) -> str:
+    def label(self) -> str:
         """The mark; in brackets where it is from one training seed."""
         return f"({self.mark})" if self.one_seed and self.mark in ("✓", "×") else self.mark
 
@@ -42,38 +42,38 @@ class Cell:
 class Table:
     data: str
     preset: str
-    contenders: dict[str, str]  # block one's lines, model -> family; a family nobody stands for has its own name
-    others: dict[str, str]  # rows of the contenders' other samplers -> family
+    contenders: dict[str, str]  # the lines of marks, model -> family; a family without models is keyed by its own name
+    others: dict[str, str]  # rows of the models' other samplers -> family
     rules: tuple[Rule, ...]
     bars: dict[str, str]  # rule title -> the row that sets its bar, "" where none does
     lecture: dict[str, dict[str, Cell]]  # rule title -> contender, or other row -> cell
     rows: list[Row]
     lines: list[Line]
     protocol: str
-    beside: str  # the protocols of block three
-    machine: str  # that the speed question is judged on: the one that most contenders were timed on; "" if none was
-    hardware: str  # that, and the precision of the samplers
+    beside: str  # the protocols of the tasks
+    machine: str  # for the marks of speed: the one on which most models were timed; "" if none was
+    hardware: str  # the machine, and the precision of the samplers
     stamp: str
-    left_out: list[str]  # other programs' images that were measured in another way, and what differs
-    failed: list[str]  # runs that have no figures because their training diverged
+    left_out: list[str]  # other programs' images under another protocol, and the difference
+    failed: list[str]  # runs without figures because their training diverged
 
 
 def build(records: Sequence[Record], folder: Path) -> Table:
-    """One table from records of one preset, one data set and one evaluation setting."""
+    """Build one table from records of one preset, one data set and one evaluation setting."""
     runs, references, left_out = comparable(records, folder)
-    called = names([*runs, *references])
-    stated = protocols(runs)
-    rows = current(sorted(gather([*runs, *references], called), key=order))
-    rows = [with_number(row) if row.samples != stated[0].samples else row for row in rows]
-    judged = [row for row in rows if row.family not in (*REFERENCE, FLOOR)]
+    labels = names([*runs, *references])
+    table_protocols = protocols(runs)
+    rows = newest_versions(sorted(gather([*runs, *references], labels), key=order))
+    rows = [with_sample_count(row) if row.samples != table_protocols[0].samples else row for row in rows]
+    model_rows = [row for row in rows if row.family not in (*REFERENCE, BASELINE_FAMILY)]
     contenders = {
         model: family
-        for family in dict.fromkeys([*FAMILIES, *(row.family for row in judged)])
-        for model in dict.fromkeys(row.model for row in judged if row.family == family) or [family]
+        for family in dict.fromkeys([*FAMILIES, *(row.family for row in model_rows)])
+        for model in dict.fromkeys(row.model for row in model_rows if row.family == family) or [family]
     }
-    lines_of = {model: speaks(rows, model) for model in contenders}
-    others = {row.name: row for row in judged if not row.headline}
-    rules = RULES if stated[0].quantisation == "uint8" else POINT_RULES
+    lines_of = {model: headline_row(rows, model) for model in contenders}
+    others = {row.name: row for row in model_rows if not row.headline}
+    rules = RULES if table_protocols[0].quantisation == "uint8" else POINT_RULES
     machine = usual_machine([row for row in lines_of.values() if row])
     bars = {rule.title: bar_row(rule, rows, machine) for rule in rules}
     return Table(
@@ -85,25 +85,25 @@ def build(records: Sequence[Record], folder: Path) -> Table:
         bars={title: row.name if row else "" for title, row in bars.items()},
         lecture={
             rule.title: {
-                name: judge(rule, row, bars[rule.title], contenders.get(name) or others[name].family, machine)
+                name: mark_cell(rule, row, bars[rule.title], contenders.get(name) or others[name].family, machine)
                 for name, row in (lines_of | others).items()
             }
             for rule in rules
         },
         rows=rows,
-        lines=lines([*references, *runs], called),
-        protocol=stated[0].line(),
+        lines=lines([*references, *runs], labels),
+        protocol=table_protocols[0].line(),
         beside="; ".join(dict.fromkeys(protocol.line() for protocol in ability_protocols(runs))),
         machine=machine,
-        hardware=f"{machine or 'no machine'}, {' or '.join(sorted({p.precision for p in stated}))}",
+        hardware=f"{machine or 'no machine'}, {' or '.join(sorted({p.precision for p in table_protocols}))}",
         stamp=runs[0].config.get("stamp", ""),
         left_out=left_out,
-        failed=diverged(runs[0], folder),
+        failed=diverged_runs(runs[0], folder),
     )
 
 
-def diverged(like: Record, folder: Path) -> list[str]:
-    """The failed runs of a record's preset and data: a mean over the seeds that went well must not hide the others."""
+def diverged_runs(like: Record, folder: Path) -> list[str]:
+    """Return the failed runs of a record's preset and data: a mean over the other seeds must not hide them."""
     return [
         f"{failure.run_id} ({failure.cause})"
         for failure in failures(folder)
@@ -112,73 +112,77 @@ def diverged(like: Record, folder: Path) -> list[str]:
 
 
 def order(row: Row) -> tuple[int, str, int, str, float, str]:
-    """Real images first, the lecture's families, others by their names, what is only compared with; by model, steps."""
-    known = [FLOOR, *FAMILIES]
-    last = [*known, "", *REFERENCE]
-    place = last.index(row.family) if row.family in last else len(known)
+    """Sort key: real images, the lecture's families, other families by name, families without marks; model, steps."""
+    families = [BASELINE_FAMILY, *FAMILIES]
+    last = [*families, "", *REFERENCE]
+    place = last.index(row.family) if row.family in last else len(families)
     baselines = list(BASELINES)
     real = baselines.index(row.model) if row.model in baselines else len(baselines)
     return place, row.family, real, row.model, steps(row), row.name
 
 
 def steps(row: Row) -> float:
-    """Puts the rows of one model in order: most steps first."""
+    """Sort key of the rows of one model: most steps first."""
     return -row.figures["nfe"].value if "nfe" in row.figures else 0.0
 
 
-def with_number(row: Row) -> Row:
-    """The row of real images that are fewer than the others' samples."""
+def with_sample_count(row: Row) -> Row:
+    """Name the number of images of a baseline with fewer images than the models' samples."""
     return replace(row, name=f"{row.name} (n = {row.samples:,})")
 
 
-def current(rows: Sequence[Row]) -> list[Row]:
-    """The rows without the figures that another row has of a newer version of their metric."""
-    newest: Counter[str] = Counter()
+def newest_versions(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows without figures of a metric's version that is older than another row's."""
+    latest: Counter[str] = Counter()
     for row in rows:
-        newest |= Counter(row.versions)
-    return [up_to(row, newest) for row in rows]
+        latest |= Counter(row.versions)
+    return [without_outdated(row, latest) for row in rows]
 
 
-def up_to(row: Row, newest: Mapping[str, int]) -> Row:
-    old = [key for key, version in row.versions.items() if version < newest[key]]
-    if not old:
+def without_outdated(row: Row, latest: Mapping[str, int]) -> Row:
+    outdated = [key for key, version in row.versions.items() if version < latest[key]]
+    if not outdated:
         return row
-    said = f"{', '.join(old)}: of an earlier version than other rows' (`bench train` of its runs computes it again)"
-    figures = {key: figure for key, figure in row.figures.items() if key not in old}
-    return replace(row, figures=figures, missing=(*row.missing, said))
+    sentence = f"{', '.join(outdated)}: an earlier version than in other rows (`bench train` of its runs updates it)"
+    figures = {key: figure for key, figure in row.figures.items() if key not in outdated}
+    return replace(row, figures=figures, missing=(*row.missing, sentence))
 
 
-def speaks(rows: Sequence[Row], model: str) -> Row | None:
-    """The row of a model's headline sampler."""
+def headline_row(rows: Sequence[Row], model: str) -> Row | None:
+    """Return the row of a model's headline sampler."""
     return next((row for row in rows if row.model == model and row.headline), None)
 
 
 def usual_machine(rows: Sequence[Row]) -> str:
-    """The machine that most of these were timed on; of several the first by name, "" if there is none."""
+    """Return the machine on which most rows were timed; of several the first by name, "" if there is none."""
     count = Counter(row.machine for row in rows if row.machine)
     return min(count, key=lambda machine: (-count[machine], machine), default="")
 
 
 def bar_row(rule: Rule, rows: Sequence[Row], machine: str) -> Row | None:
-    """The row whose figures are a rule's bar, times its factor."""
-    able = [row for row in rows if all(key in row.figures for key in rule.keys)]
+    """Return the row whose figures, times the rule's factor, are its bar."""
+    candidates = [row for row in rows if all(key in row.figures for key in rule.keys)]
     if isinstance(rule.bar, Baseline):
-        return next((row for row in able if row.family == FLOOR and row.model == rule.bar.name), None)
+        return next((row for row in candidates if row.family == BASELINE_FAMILY and row.model == rule.bar.name), None)
     (key,) = rule.keys
-    timed = [row for row in able if row.headline and row.machine == machine and row.family not in (*REFERENCE, FLOOR)]
-    return min(timed, key=lambda row: row.figures[key].value, default=None)
+    timed_rows = [
+        row
+        for row in candidates
+        if row.headline and row.machine == machine and row.family not in (*REFERENCE, BASELINE_FAMILY)
+    ]
+    return min(timed_rows, key=lambda row: row.figures[key].value, default=None)
 
 
-def judge(rule: Rule, row: Row | None, bar: Row | None, family: str, machine: str) -> Cell:
-    """Apply one rule to one row; only what is timed on `machine` has a mark in speed."""
+def mark_cell(rule: Rule, row: Row | None, bar: Row | None, family: str, machine: str) -> Cell:
+    """Apply one rule to one row; only rows timed on `machine` have a mark for speed."""
     lecture = rule.lecture.get(family, "")
-    timed = isinstance(rule.bar, Baseline) or (row is not None and row.machine == machine)
-    if row is None or not timed or not all(key in row.figures for key in rule.keys):
+    comparable_times = isinstance(rule.bar, Baseline) or (row is not None and row.machine == machine)
+    if row is None or not comparable_times or not all(key in row.figures for key in rule.keys):
         return Cell(NONE, {}, row.name if row else "", False, None, lecture)
     figures = {column.key: f"{column.heading} {column.show(row.figures[column.key])}" for column in rule.columns}
     if bar is None:
         return Cell(NONE, figures, row.name, False, None, lecture)
-    one_seed = row.seeds == 1 or (bar.seeds == 1 and bar.family != FLOOR)
+    one_seed = row.seeds == 1 or (bar.seeds == 1 and bar.family != BASELINE_FAMILY)
     values = [row.figures[key] for key in rule.keys]
     limits = [bar.figures[key].scaled(rule.bar.factor) for key in rule.keys]
     mark = "✓" if row is bar else rule.mark(values, limits)

@@ -1,19 +1,19 @@
-"""The chart of quality against speed, as numbers for an SVG: where its dots, names, ticks and legend stand."""
+"""Lay out the chart of quality against speed for an SVG: the positions of dots, names, ticks and legend."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.plots.axes import Axis, label, spanning
 from bench.plots.labels import WIDTH, Box, Label, place
-from bench.results.records import FLOOR
+from bench.results.records import BASELINE_FAMILY
 from bench.table.build import Table
 from bench.table.columns import BY_KEY, SHARE, Column
 from bench.table.describe import PAGES
 from bench.table.rows import Row
 from bench.table.rules import FAST, RULES, SHARPNESS
-from bench.table.text import called
+from bench.table.text import row_label
 
-LEFT, RIGHT, TOP, BOTTOM = 58, 16, 12, 52  # margins of the plot, in pixels; above its top stands the legend
+LEFT, RIGHT, TOP, BOTTOM = 58, 16, 12, 52  # margins of the plot, in pixels; the legend is above its top
 SIZE = 12.5  # of names, in pixels
 LEGEND_SIZE, LEGEND_LINE, GAP = 12, 22, 20
 Ends = tuple[float, float] | None  # of an interval, in pixels
@@ -29,7 +29,7 @@ OTHER_SYMBOL = "M-8.4 0L-4.2-7.3h8.4L8.4 0L4.2 7.3h-8.4z"
 
 @dataclass(frozen=True)
 class Dot:
-    """A row of figures: its place, the ends of its intervals, and its description."""
+    """A row of figures: its position, the ends of its intervals, and its description."""
 
     row: int  # its number in the table
     name: str
@@ -48,7 +48,7 @@ class Dot:
 class LegendEntry:
     """A symbol at (x, y) with its text `indent` pixels to its right."""
 
-    kind: str  # "coverage", "interval", "floor", "unmeasured", or a family
+    kind: str  # "coverage", "interval", "baseline", "unmeasured", or a family
     text: str
     symbol: str
     x: float
@@ -72,56 +72,57 @@ class Chart:
     key: str  # the figure on the y axis
     dots: list[Dot]
     legend: list[LegendEntry]
-    floor: float | None  # y of the line of the real images
+    baseline: float | None  # y of the line of the held-out images
     missing: list[str]  # rows that cannot be drawn
 
     @property
     def sides(self) -> tuple[int, int, int, int]:
-        """Left, top, right and bottom of the plot."""
+        """The left, top, right and bottom of the plot."""
         return LEFT, self.top, self.width - RIGHT, self.height - BOTTOM
 
 
 def chart(table: Table, width: int, height: int) -> Chart | None:
-    """The rows that were timed and judged; None if there are none.
+    """Lay out the rows with a quality and a time; None if there are none.
 
-    The quality is FID for images, and for points the share of good samples, as in their table's rule.
+    The quality is FID for images, and the share of good samples for points, as in their table's rule.
     """
     rule = next(rule for rule in table.rules if rule.title == SHARPNESS)
     quality, time = BY_KEY["fid"] if rule in RULES else rule.columns[0], FAST.columns[0]
-    chosen = [(k, row) for k, row in enumerate(table.rows) if drawable(row, quality, time)]
-    if not chosen:
+    numbered_rows = [(k, row) for k, row in enumerate(table.rows) if is_drawable(row, quality, time)]
+    if not numbered_rows:
         return None
-    rows = [row for _, row in chosen]
-    floors = [row for row in table.rows if row.family == FLOOR and quality.key in row.figures]
-    floor = next(((row.name, row.figures[quality.key].value) for row in floors if row.model == "held-out"), None)
-    entries = legend(rows, f"{floor[0]} {quality.number(floor[1])}" if floor else "", width)
+    rows = [row for _, row in numbered_rows]
+    baselines = [row for row in table.rows if row.family == BASELINE_FAMILY and quality.key in row.figures]
+    baseline = next(((row.name, row.figures[quality.key].value) for row in baselines if row.model == "held-out"), None)
+    entries = legend(rows, f"{baseline[0]} {quality.number(baseline[1])}" if baseline else "", width)
     top = TOP + round(entries[-1].y + LEGEND_LINE / 2)
-    heights = [end for row in rows for end in reach(row, quality.key)] + ([floor[1]] if floor else [])
+    heights = [end for row in rows for end in reach(row, quality.key)] + ([baseline[1]] if baseline else [])
     log = quality.better == "lower" and min(heights) > 0
     across = [end for row in rows for end in reach(row, time.key)]
     x = spanning(across, LEFT, width - RIGHT, log=True, margin=0.12)
     y = spanning(heights, height - BOTTOM, top, log=log)
-    line = y.at(floor[1]) if floor else None
+    line = y.at(baseline[1]) if baseline else None
+    missing = [row.name for row in table.rows if row.family != BASELINE_FAMILY and row not in rows]
     return Chart(
         width, height, top, x, y,
         [(x.at(tick), label(tick)) for tick in x.ticks()], [(y.at(tick), label(tick)) for tick in y.ticks()],
         "seconds for 100 images, logarithmic – left is faster",
         f"{quality.heading}{', share of samples' if quality.bounds == SHARE else ''}{', logarithmic' if log else ''}"
         f" – {DIRECTIONS[quality.better]} is better",
-        quality.key, dots(chosen, x, y, quality, time, line), entries, line,
-        [row.name for k, row in enumerate(table.rows) if row.family != FLOOR and k not in dict(chosen)],
+        quality.key, dots(numbered_rows, x, y, quality, time, line), entries, line,
+        missing,
     )  # fmt: skip
 
 
-def legend(rows: Sequence[Row], floor: str, width: int) -> list[LegendEntry]:
-    """The families of the rows, and below them what filling and lines mean; in lines of at most the chart's width."""
+def legend(rows: Sequence[Row], baseline: str, width: int) -> list[LegendEntry]:
+    """Lay out the families of the rows, then the meaning of filling and lines, in lines within the chart's width."""
     families = list(dict.fromkeys(row.family for row in rows))
     meanings = [("coverage", "filled by coverage, 0 to 1", 60), ("interval", "95% interval", 10)]
-    if floor:
-        meanings.append(("floor", floor, 22))
+    if baseline:
+        meanings.append(("baseline", baseline, 22))
     if any("coverage" not in row.figures for row in rows):
         meanings.append(("unmeasured", "coverage not measured", 14))
-    placed: list[LegendEntry] = []
+    entries: list[LegendEntry] = []
     y = LEGEND_LINE / 2
     for group in ([(family, PAGES.get(family, family), 14) for family in families], meanings):
         x = float(LEFT)
@@ -129,38 +130,42 @@ def legend(rows: Sequence[Row], floor: str, width: int) -> list[LegendEntry]:
             end = x + indent + WIDTH * LEGEND_SIZE * len(text)
             if end > width - RIGHT and x > LEFT:
                 x, y, end = LEFT, y + LEGEND_LINE, end - x + LEFT
-            placed.append(LegendEntry(kind, text, SYMBOLS.get(kind, OTHER_SYMBOL), x + 8, y, indent))
+            entries.append(LegendEntry(kind, text, SYMBOLS.get(kind, OTHER_SYMBOL), x + 8, y, indent))
             x = end + GAP
         y += LEGEND_LINE
-    return placed
+    return entries
 
 
 def reach(row: Row, key: str) -> list[float]:
-    """A figure and the ends of its interval, less a lower one so near to 0 that a logarithmic axis had no end."""
+    """Return a figure and the ends of its interval, without a low end too near to 0 for a logarithmic axis."""
     value = row.figures[key].value
     low, high = row.figures[key].interval or (value, value)
     return [value, high, *([low] if low > value / 10 else [])]
 
 
-def drawable(row: Row, quality: Column, time: Column) -> bool:
-    return row.family != FLOOR and {quality.key, time.key} <= row.figures.keys() and row.figures[time.key].value > 0
+def is_drawable(row: Row, quality: Column, time: Column) -> bool:
+    return (
+        row.family != BASELINE_FAMILY
+        and {quality.key, time.key} <= row.figures.keys()
+        and row.figures[time.key].value > 0
+    )
 
 
 def dots(
-    chosen: Sequence[tuple[int, Row]], x: Axis, y: Axis, quality: Column, time: Column, floor: float | None
+    numbered_rows: Sequence[tuple[int, Row]], x: Axis, y: Axis, quality: Column, time: Column, baseline: float | None
 ) -> list[Dot]:
-    rows = [row for _, row in chosen]
+    rows = [row for _, row in numbered_rows]
     places = [(x.at(row.figures[time.key].value), y.at(row.figures[quality.key].value)) for row in rows]
     bars = [(bar(row, time.key, x), bar(row, quality.key, y)) for row in rows]
     room = Box(x.start + 2, y.end, x.end, y.start - 2)
-    lines = [*bar_boxes(places, bars), *([] if floor is None else [Box(x.start, floor - 1, x.end, floor + 1)])]
+    lines = [*bar_boxes(places, bars), *([] if baseline is None else [Box(x.start, baseline - 1, x.end, baseline + 1)])]
     labels = place(places, [row.name for row in rows], lines, room, SIZE)
     return [
         Dot(
             number, row.name, row.family, SYMBOLS.get(row.family, OTHER_SYMBOL), coverage(row), *at, *ends,
-            description(row, quality, time), one,
+            description(row, quality, time), text_label,
         )
-        for (number, row), at, ends, one in zip(chosen, places, bars, labels, strict=True)
+        for (number, row), at, ends, text_label in zip(numbered_rows, places, bars, labels, strict=True)
     ]  # fmt: skip
 
 
@@ -169,7 +174,7 @@ def coverage(row: Row) -> float | None:
 
 
 def bar_boxes(places: Sequence[tuple[float, float]], bars: Sequence[tuple[Ends, Ends]]) -> Iterator[Box]:
-    """What the dots' intervals cover."""
+    """Yield the boxes that the dots' intervals cover."""
     for (x, y), (wide, high) in zip(places, bars, strict=True):
         if wide:
             yield Box(min(wide), y - 1, max(wide), y + 1)
@@ -178,15 +183,15 @@ def bar_boxes(places: Sequence[tuple[float, float]], bars: Sequence[tuple[Ends, 
 
 
 def bar(row: Row, key: str, axis: Axis) -> Ends:
-    """The ends of a figure's interval; what an axis does not reach ends with it."""
+    """Return the ends of a figure's interval, cut at the ends of the axis."""
     low, high = row.figures[key].interval or (0.0, 0.0)
     return None if low == high else (axis.at(low), axis.at(high))
 
 
 def description(row: Row, quality: Column, time: Column) -> str:
-    """A dot in words: what its tooltip shows and a screen reader says."""
-    wanted = dict.fromkeys((quality, time, *(BY_KEY[key] for key in ("coverage", "recall", "precision", "nfe"))))
+    """Describe a dot for its tooltip and for screen readers."""
+    columns = dict.fromkeys((quality, time, *(BY_KEY[key] for key in ("coverage", "recall", "precision", "nfe"))))
     parts = [
-        f"{column.heading} {column.show(row.figures[column.key])}" for column in wanted if column.key in row.figures
+        f"{column.heading} {column.show(row.figures[column.key])}" for column in columns if column.key in row.figures
     ]
-    return f"{called(row)}: {'; '.join([*parts, 'family ' + PAGES.get(row.family, row.family)])}"
+    return f"{row_label(row)}: {'; '.join([*parts, 'family ' + PAGES.get(row.family, row.family)])}"

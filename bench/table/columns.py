@@ -1,4 +1,4 @@
-"""The table's columns as data: all that is known of each figure, in one place."""
+"""The table's columns as data: all facts about each figure, in one place."""
 
 import math
 from dataclasses import dataclass
@@ -15,15 +15,18 @@ SHARE, POSITIVE = (0.0, 1.0), (0.0, math.inf)
 
 @dataclass(frozen=True)
 class Column:
-    """All that is known of a figure.
+    """All facts about a figure.
 
-    key: its name in records and files. heading: in tables. form: how it is printed, a format or SIGNIFICANT.
-    better: "lower", "higher" or "" where neither is. bounds: what the true figure cannot leave, in the column's unit.
-    scale: the column's figure over the record's. about: what it is and where it comes from, in a clause.
-    group: of W&B's summary, in which it stands as "group/key"; "" where it is not sent there.
-    varies: whether it varies between training seeds; False of what settings and held-out images give alone, and of
-    what is an error itself. machine: "sampling" or "training" of a time or a memory of that, which compares on one
-    machine only.
+    key: its name in records and files.
+    heading: its heading in tables.
+    form: its format, or SIGNIFICANT.
+    better: "lower", "higher", or "" where neither is.
+    bounds: the range of the true figure, in the column's unit.
+    scale: the column's unit over the record's.
+    about: its definition and source, in a clause.
+    group: its group in W&B's summary, under "group/key"; "" where it is not sent there.
+    varies: whether it varies between training seeds; False for figures fixed by settings or data, and for errors.
+    machine: "sampling" or "training" for a time or a memory size of that; such figures compare on one machine only.
     """
 
     key: str
@@ -38,7 +41,7 @@ class Column:
     machine: str = ""
 
     def show(self, figure: Figure | None) -> str:
-        """`value ± half` where the interval is symmetric, `value (low – high)` where it is not."""
+        """Format as `value ± half` where the interval is symmetric, as `value (low – high)` where it is not."""
         if figure is None:
             return NONE
         if figure.interval is None:
@@ -51,34 +54,34 @@ class Column:
     def number(self, value: float) -> str:
         if self.form == SIGNIFICANT:
             return f"{float(f'{value:.3g}'):,.12g}"  # never 3.5e+03
-        shown = f"{value:{self.form}}"
-        return shown if not value or float(shown.replace(",", "")) else f"{value:.1g}"  # a small figure is not 0
+        text = f"{value:{self.form}}"
+        return text if not value or float(text.replace(",", "")) else f"{value:.1g}"  # a small figure is not 0
 
 
-def of_metric(key: str, heading: str, form: str, bounds: Bounds, group: str, scale: Fraction = ONE) -> Column:
-    """The column of a metric, whose direction and source stand in METRICS."""
+def metric_column(key: str, heading: str, form: str, bounds: Bounds, group: str, scale: Fraction = ONE) -> Column:
+    """Return the column of a metric, with the direction and source of METRICS."""
     metric = METRICS[key]
     better = "" if metric.direction == "neither" else metric.direction
     return Column(key, heading, form, better, bounds, scale, metric.source, group)
 
 
 QUALITY = (
-    of_metric("fid", "FID", ".2f", POSITIVE, "quality"),
-    of_metric("kid", "KID × 1000", ".2f", UNBOUNDED, "quality", scale=Fraction(1000)),
-    of_metric("precision", "precision", ".3f", SHARE, "quality"),
-    of_metric("recall", "recall", ".3f", SHARE, "coverage"),
-    of_metric("density", "density", ".3f", POSITIVE, "quality"),
-    of_metric("coverage", "coverage", ".3f", SHARE, "coverage"),
-    of_metric("modes", "modes", SIGNIFICANT, POSITIVE, "coverage"),
-    of_metric("mode_kl", "mode KL", ".3f", POSITIVE, "coverage"),
-    of_metric("high_quality", "high quality", ".3f", SHARE, "quality"),
-    of_metric("class_entropy", "class entropy", ".3f", POSITIVE, "coverage"),
-    of_metric("inception_score", "IS", ".2f", (1.0, math.inf), "quality"),
-    of_metric("vendi", "Vendi", ".2f", (1.0, math.inf), "coverage"),
-    of_metric("c_t", "C_T", ".1f", UNBOUNDED, "quality"),
-    of_metric("near_copies", "near-copies, × expected", ".2f", POSITIVE, "quality"),
-    of_metric("aligned_copies", "aligned near-copies, × expected", ".2f", POSITIVE, "quality"),
-    of_metric("exact_copies", "exact copies", SIGNIFICANT, POSITIVE, "quality"),
+    metric_column("fid", "FID", ".2f", POSITIVE, "quality"),
+    metric_column("kid", "KID × 1000", ".2f", UNBOUNDED, "quality", scale=Fraction(1000)),
+    metric_column("precision", "precision", ".3f", SHARE, "quality"),
+    metric_column("recall", "recall", ".3f", SHARE, "coverage"),
+    metric_column("density", "density", ".3f", POSITIVE, "quality"),
+    metric_column("coverage", "coverage", ".3f", SHARE, "coverage"),
+    metric_column("modes", "modes", SIGNIFICANT, POSITIVE, "coverage"),
+    metric_column("mode_kl", "mode KL", ".3f", POSITIVE, "coverage"),
+    metric_column("high_quality", "high quality", ".3f", SHARE, "quality"),
+    metric_column("class_entropy", "class entropy", ".3f", POSITIVE, "coverage"),
+    metric_column("inception_score", "IS", ".2f", (1.0, math.inf), "quality"),
+    metric_column("vendi", "Vendi", ".2f", (1.0, math.inf), "coverage"),
+    metric_column("c_t", "C_T", ".1f", UNBOUNDED, "quality"),
+    metric_column("near_copies", "near-copies, × expected", ".2f", POSITIVE, "quality"),
+    metric_column("aligned_copies", "aligned near-copies, × expected", ".2f", POSITIVE, "quality"),
+    metric_column("exact_copies", "exact copies", SIGNIFICANT, POSITIVE, "quality"),
 )
 COST = (
     Column(
@@ -99,7 +102,7 @@ COST = (
     ),
     Column(
         "peak_memory_mb", "sampling peak, MB", ",.0f", "lower", POSITIVE,
-        about="greatest memory while sampling, in units of 2^20 bytes", group="cost", machine="sampling",
+        about="peak memory while sampling, in units of 2^20 bytes", group="cost", machine="sampling",
     ),
     Column(
         "parameters", "weights, M", ".2f", "", POSITIVE, Fraction(1, 10**6),
@@ -107,18 +110,18 @@ COST = (
     ),
     Column(
         "images_seen", "images seen, k", ",.0f", "", POSITIVE, Fraction(1, 1000),
-        about="the training's budget, in thousands of images", group="cost", varies=False,
+        about="the budget of the training, in thousands of images", group="cost", varies=False,
     ),
     Column(
         "train_minutes", "training, min", ".1f", "", POSITIVE, Fraction(1, 60),
-        about="wall-clock of the training alone, in minutes", group="cost", machine="training",
+        about="wall-clock time of the training alone, in minutes", group="cost", machine="training",
     ),
 )  # fmt: skip
 BIAS = (
     Column("fid_quarter", "FID, n/4", ".2f", "lower", POSITIVE, about="FID of the first quarter of the samples"),
     Column("fid_half", "FID, n/2", ".2f", "lower", POSITIVE, about="FID of the first half of the samples"),
-    of_metric("fid", "FID, n", ".2f", POSITIVE, "quality"),
-    of_metric("fid_infinity", "FID∞", ".2f", UNBOUNDED, ""),
+    metric_column("fid", "FID, n", ".2f", POSITIVE, "quality"),
+    metric_column("fid_infinity", "FID∞", ".2f", UNBOUNDED, ""),
 )
 BLOCKS = {"Quality and coverage": QUALITY, "FID by the number of samples": BIAS, "Cost": COST}
 BY_KEY = {column.key: column for column in (*BIAS, *QUALITY, *COST)}
@@ -127,7 +130,7 @@ COLUMNS = tuple(BY_KEY.values())
 
 @dataclass(frozen=True)
 class Section:
-    """A part of block three: what the models do beside sampling, a line for each `first`."""
+    """A table of the tasks beside sampling, with a line for each `first`."""
 
     key: str
     title: str
@@ -147,8 +150,8 @@ SECTIONS = (
             Column("knn", "5-NN", ".3f", "higher", SHARE),
             Column("features", "features", ",.0f", "", POSITIVE, varies=False),
         ),
-        "Held-out images through the model and back, pixels in [0, 1]; the share of held-out images whose class a "
-        "logistic regression and the five nearest training images find from the model's frozen features",
+        "Reconstructions of held-out images, pixels in [0, 1]; accuracy of a logistic regression and of the five "
+        "nearest training images on the model's frozen features, for held-out images",
     ),
     Section(
         "likelihood", "Bits/dim", "model: bound",
@@ -156,7 +159,7 @@ SECTIONS = (
             Column("bits_per_dim", "bits/dim", ".3f", "lower", POSITIVE),
             Column("standard_error", "standard error", ".3f", "", POSITIVE, varies=False),
         ),
-        "Upper bounds on -log2 p(x) a dimension of held-out 8-bit images; an exact likelihood is its own bound",
+        "Upper bounds on -log2 p(x) per dimension of held-out 8-bit images; an exact likelihood is its own bound",
     ),
     Section(
         "denoising", "Denoising", "model: noise",
@@ -166,18 +169,18 @@ SECTIONS = (
             Column("ssim_noisy", "SSIM before", ".3f", "", (-1.0, 1.0), varies=False),
             Column("ssim", "SSIM after", ".3f", "higher", (-1.0, 1.0)),
         ),
-        "Held-out images with noise, before and after the model took it away",
+        "Held-out images with noise, before and after denoising by the model",
     ),
 )  # fmt: skip
 EVERY = {column.key: column for columns in (COLUMNS, *(section.columns for section in SECTIONS)) for column in columns}
 
 
 def in_units(key: str, figure: Figure) -> Figure:
-    """A recorded figure in its column's unit and within its bounds; as it is where it has no column."""
+    """Convert a recorded figure to its column's unit and bounds; return one without a column unchanged."""
     column = EVERY.get(key)
     return figure if column is None else figure.scaled(column.scale).within(column.bounds)
 
 
 def keys_on(machine: str) -> tuple[str, ...]:
-    """The figures that compare on one machine only: of "sampling" or of "training"."""
+    """Return the keys of the figures that compare on one machine only: of "sampling" or of "training"."""
     return tuple(column.key for column in COLUMNS if column.machine == machine)

@@ -1,4 +1,4 @@
-"""`bench compare RUN RUN`: in what two runs differ, their settings and their figures."""
+"""`bench compare RUN RUN`: the differences of two runs in settings and figures."""
 
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -18,29 +18,29 @@ from bench.table.figure import Figure, Figures
 from bench.table.rows import Row, gather
 from bench.table.rules import UNSURE
 from bench.table.tasks import lines
-from bench.table.terminal import listed
+from bench.table.terminal import text_table
 from bench.table.text import Grid, heading
 
-ON_ONE_MACHINE = (*keys_on("sampling"), *keys_on("training"))  # figures that compare only there
+ON_ONE_MACHINE = (*keys_on("sampling"), *keys_on("training"))  # figures that compare on one machine only
 
 
 def compare(first: str, second: str, overrides: Sequence[str]) -> None:
-    """Print the settings that differ, and the figures that compare with their differences, second less first."""
+    """Print the settings that differ, and the comparable figures with their differences, second less first."""
     results = results_of("compare", overrides)
     pair = recorded(first, results), recorded(second, results)
     console = Console(highlight=False)
     console.print(f"A: [bold]{first}[/]\nB: [bold]{second}[/]\n")
-    grid = different(*(flat(origin(record)) for record in pair))
-    console.print(listed("Settings that differ", [["", "A", "B"], *grid]) if grid else "All settings are equal.")
+    grid = differing_settings(*(flat(origin(record)) for record in pair))
+    console.print(text_table("Settings that differ", [["", "A", "B"], *grid]) if grid else "All settings are equal.")
     shared = [setting for setting in settings(pair[0]) if setting in settings(pair[1])]
     for setting in shared:
         console.print(f"Measured under {escape(settings(pair[0])[setting])}.", style="dim")
         for title, block in blocks(*(narrowed(record, {}, setting) for record in pair)):
-            console.print(listed(title, block))
+            console.print(text_table(title, block))
     if not shared:
-        console.print(f"[yellow]Figures of samples cannot be compared: {escape(why_not(*pair))}[/]")
-    for title, block in abilities(*pair):
-        console.print(listed(title, block))
+        console.print(f"[yellow]Figures of samples cannot be compared: {escape(reason_not_comparable(*pair))}[/]")
+    for title, block in task_blocks(*pair):
+        console.print(text_table(title, block))
     console.print(
         f"Better: {UNSURE} where Welch's 95% interval of the difference contains 0, empty where there is no interval. "
         "The interval is over samples; it does not include the variation between training seeds.",
@@ -49,36 +49,36 @@ def compare(first: str, second: str, overrides: Sequence[str]) -> None:
 
 
 def origin(record: Record) -> dict[str, Any]:
-    """What a record's figures come from, by the names of the settings."""
+    """Return everything that a record's figures come from, by the names of the settings."""
     config = {key: value for key, value in record.config.items() if key not in ("results", "wandb")}
-    made = {"code": record.code, "libraries": record.libraries, "data_digest": record.data_digest[:12]}
-    return {**config, **made, "precision": record.precision, "hardware": record.hardware}
+    provenance = {"code": record.code, "libraries": record.libraries, "data_digest": record.data_digest[:12]}
+    return {**config, **provenance, "precision": record.precision, "hardware": record.hardware}
 
 
 def flat(tree: dict[str, Any], before: str = "") -> dict[str, str]:
-    """Dotted key -> value as text, of every leaf."""
-    found: dict[str, str] = {}
+    """Return every leaf as dotted key -> value as text."""
+    leaves: dict[str, str] = {}
     for key, value in tree.items():
-        found |= flat(value, f"{before}{key}.") if isinstance(value, dict) else {f"{before}{key}": str(value)}
-    return found
+        leaves |= flat(value, f"{before}{key}.") if isinstance(value, dict) else {f"{before}{key}": str(value)}
+    return leaves
 
 
-def different(a: dict[str, str], b: dict[str, str]) -> Grid:
-    """The keys whose values differ, – where one has no such key."""
+def differing_settings(a: dict[str, str], b: dict[str, str]) -> Grid:
+    """Return the keys whose values differ, with – for a missing key."""
     keys = dict.fromkeys([*a, *b])
     return [[key, a.get(key, "–"), b.get(key, "–")] for key in keys if a.get(key) != b.get(key)]
 
 
-def why_not(a: Record, b: Record) -> str:
-    """The first reason that no figure of one may stand beside one of the other."""
-    stated = [[Protocol.from_dict(result.protocol) for result in record.results.values()] for record in (a, b)]
-    if not all(stated):
-        return f"{(a if not stated[0] else b).run_id} has none."
-    return f"different protocols ({'; '.join(difference(stated[0][0], stated[1][0]))})."
+def reason_not_comparable(a: Record, b: Record) -> str:
+    """Return the first reason why no figures of the two may be compared."""
+    protocols = [[Protocol.from_dict(result.protocol) for result in record.results.values()] for record in (a, b)]
+    if not all(protocols):
+        return f"{(a if not protocols[0] else b).run_id} has none."
+    return f"different protocols ({'; '.join(difference(protocols[0][0], protocols[1][0]))})."
 
 
 def blocks(a: Record, b: Record) -> Iterator[tuple[str, Grid]]:
-    """A grid for each sampler that both have; where they have none in common, for each pair of theirs."""
+    """Yield a grid for each sampler that both have; if they share none, for each pair of samplers."""
     of_a, of_b = (gather([record], names([record])) for record in (a, b))
     every = list(product(of_a, of_b))
     pairs = [(left, right) for left, right in every if left.sampler == right.sampler] or every
@@ -88,31 +88,35 @@ def blocks(a: Record, b: Record) -> Iterator[tuple[str, Grid]]:
     for left, right in pairs:
         title = " vs ".join(dict.fromkeys((left.name, right.name)))
         title += "" if len(machines) == 1 else " (two machines: times omitted)"
-        yield title, beside(columns, *of_one_version(left, right))
+        yield title, comparison_grid(columns, *of_one_version(left, right))
 
 
-def of_one_version(left: Row, right: Row) -> tuple[Figures, Figures]:
-    """The figures of both, less those of metrics whose versions differ."""
-    shared = left.versions.keys() & right.versions.keys()
-    differ = {key for key in shared if left.versions[key] != right.versions[key]}
-    a, b = ({key: figure for key, figure in row.figures.items() if key not in differ} for row in (left, right))
+def of_one_version(first: Row, second: Row) -> tuple[Figures, Figures]:
+    """Return the figures of both, without metrics whose versions differ."""
+    shared = first.versions.keys() & second.versions.keys()
+    differ = {key for key in shared if first.versions[key] != second.versions[key]}
+    a, b = ({key: figure for key, figure in row.figures.items() if key not in differ} for row in (first, second))
     return a, b
 
 
-def abilities(a: Record, b: Record) -> Iterator[tuple[str, Grid]]:
-    """What both do beside sampling, where it was measured alike."""
-    alike = a.abilities.keys() & b.abilities.keys()
-    a, b = (one.model_copy(update={"abilities": {key: one.abilities[key] for key in alike}}) for one in (a, b))
-    of = [lines([record], names([record])) for record in (a, b)]
+def task_blocks(a: Record, b: Record) -> Iterator[tuple[str, Grid]]:
+    """Yield a grid for each section of the tasks that both measured under the same protocol."""
+    shared = a.abilities.keys() & b.abilities.keys()
+    a, b = (
+        record.model_copy(update={"abilities": {key: record.abilities[key] for key in shared}}) for record in (a, b)
+    )
+    lines_of_records = [lines([record], names([record])) for record in (a, b)]
     for section in SECTIONS:
-        left, right = ([line for line in found if line.section == section.key] for found in of)
-        for one, other in zip(left, right, strict=False):
-            title = f"{section.title}: {' vs '.join(dict.fromkeys((one.name, other.name)))}"
-            yield title, beside(section.columns, one.figures, other.figures)
+        left, right = (
+            [line for line in lines_of_record if line.section == section.key] for lines_of_record in lines_of_records
+        )
+        for record, other in zip(left, right, strict=False):
+            title = f"{section.title}: {' vs '.join(dict.fromkeys((record.name, other.name)))}"
+            yield title, comparison_grid(section.columns, record.figures, other.figures)
 
 
-def beside(columns: Sequence[Column], left: Figures, right: Figures) -> Grid:
-    """A line for each figure that either has: both with their intervals, B – A, and which is better."""
+def comparison_grid(columns: Sequence[Column], left: Figures, right: Figures) -> Grid:
+    """Return a line for each figure that either has: both with their intervals, B – A, and which is better."""
     grid = [["", "A", "B", "B – A", "better"]]
     for column in columns:
         a, b = left.get(column.key), right.get(column.key)
@@ -122,14 +126,14 @@ def beside(columns: Sequence[Column], left: Figures, right: Figures) -> Grid:
 
 
 def verdict(column: Column, a: Figure | None, b: Figure | None) -> tuple[str, str]:
-    """B – A as text, and A, B, = or UNSURE; nothing where there is no better, or no interval to judge by."""
+    """Return B – A as text, and A, B, = or UNSURE; "" without a direction or an interval."""
     if a is None or b is None:
         return NONE, ""
-    apart = b.value - a.value
-    said = ("+" if apart > 0 else "") + column.number(apart)
-    if apart == 0:
-        return said, "="
+    gap = b.value - a.value
+    text = ("+" if gap > 0 else "") + column.number(gap)
+    if gap == 0:
+        return text, "="
     differs = b.differs(a)
     if not differs:
-        return said, "" if differs is None else UNSURE
-    return said, {"": "", "higher": "AB"[apart > 0], "lower": "AB"[apart < 0]}[column.better]
+        return text, "" if differs is None else UNSURE
+    return text, {"": "", "higher": "AB"[gap > 0], "lower": "AB"[gap < 0]}[column.better]

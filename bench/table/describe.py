@@ -1,30 +1,30 @@
-"""A record in words: what the run was, what it cost, and under which protocols it was measured."""
+"""Describe a record: what the run was, what it cost, and under which protocols it was measured."""
 
 from typing import Any
 
 from bench.evaluation.protocol import Protocol
-from bench.results.records import FLOOR, Record
+from bench.results.records import BASELINE_FAMILY, Record
 from bench.results.selection import describe
 from bench.table.rules import FAMILIES, REFERENCE
 
-PAGES = FAMILIES | REFERENCE | {FLOOR: "references"}
+PAGES = FAMILIES | REFERENCE | {BASELINE_FAMILY: "references"}
 
 
 def settings(record: Record) -> dict[str, str]:
-    """`setting()` -> its sentence, of every way in which the record's samples were measured."""
-    stated = [Protocol.from_dict(result.protocol) for result in record.results.values()]
-    return {protocol.setting(): protocol.line() for protocol in stated}
+    """Return `setting()` -> description of every protocol under which the record's samples were measured."""
+    protocols = [Protocol.from_dict(result.protocol) for result in record.results.values()]
+    return {protocol.setting(): protocol.line() for protocol in protocols}
 
 
-def said(record: Record) -> dict[str, str]:
-    """What the run was and what it cost."""
+def facts(record: Record) -> dict[str, str]:
+    """Return what the run was and what it cost, as name -> text."""
     config = record.config
     facts = {
         "model": f"{config['model']['name']} ({PAGES.get(record.family, record.family)})",
         "settings": ", ".join(f"{key} {value}" for key, value in config["model"].items() if key != "name"),
         "data": f"{config['data']['name']}, training images sha {record.data_digest[:8]}",
         "preset": " – ".join(filter(None, (record.preset, config.get("stamp", "")))),
-        "code": f"{record.code['commit'][:12]}{described(record.code)}; "
+        "code": f"{record.code['commit'][:12]}{code_state(record.code)}; "
         + ", ".join(f"{name} {version}" for name, version in record.libraries.items()),
     }
     if record.images_seen:
@@ -38,9 +38,9 @@ def said(record: Record) -> dict[str, str]:
     return {name: text for name, text in facts.items() if text}
 
 
-def described(code: dict[str, Any]) -> str:
-    """Whether the code was that of its commit, and what trained before it; empty for one clean commit."""
+def code_state(code: dict[str, Any]) -> str:
+    """Describe whether the code had uncommitted changes, and earlier commits; empty for one clean commit."""
     changes = {True: "", False: ", with changes not committed", None: ", changes unknown"}[code["clean"]]
     before = {stretch["code"]["commit"][:12]: None for stretch in code.get("earlier", ())}
-    others = ", ".join(commit for commit in before if not code["commit"].startswith(commit))
-    return changes + (f" (begun by {others})" if others else "")
+    commits = ", ".join(commit for commit in before if not code["commit"].startswith(commit))
+    return changes + (f" (begun by {commits})" if commits else "")

@@ -1,6 +1,6 @@
-"""A figure with its 95% interval, and whether two of them differ: one value for marks, comparisons and reproductions.
+"""A figure with its 95% interval, and the test whether two differ, for marks, comparisons and reproductions.
 
-Imports no torch, so that what only reads records starts in a moment.
+Imports no torch, so that commands that only read records start quickly.
 """
 
 import math
@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 
-NEAR = 1e-6  # of a half width: ends as far apart as this from symmetric ones are symmetric up to rounding
+NEAR = 1e-6  # of a half width: ends that deviate less from symmetry are symmetric up to rounding
 Bounds = tuple[float, float]
 UNBOUNDED = (-math.inf, math.inf)
 
 
 @lru_cache
 def quantile(freedom: float) -> float:
-    """Student's t: what holds 95% between -t and t, for `freedom` > 0 degrees of freedom."""
+    """Return the t of Student's distribution with 95% between -t and t, for `freedom` > 0 degrees of freedom."""
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, 0.975))
@@ -25,10 +25,10 @@ def quantile(freedom: float) -> float:
 
 @dataclass(frozen=True)
 class Figure:
-    """A number and the ends of its 95% interval under Student's t; without ends it is taken as exact.
+    """A number and the ends of its 95% interval under Student's t; without ends it is exact.
 
-    freedom: the t's degrees of freedom; over training seeds their number less one.
-    error: the standard error where an end is cut at a bound and so does not tell it; None: the ends tell it.
+    freedom: degrees of freedom; over training seeds their number less one.
+    error: the standard error where an end is cut at a bound; None: the ends determine it.
     """
 
     value: float
@@ -43,7 +43,7 @@ class Figure:
 
     @property
     def half(self) -> float | None:
-        """Half of the interval's width if it is symmetric about the value; None without an interval or if it is not."""
+        """Half of the interval's width; None without an interval or if it is not symmetric about the value."""
         if self.interval is None:
             return None
         low, high = self.interval
@@ -51,15 +51,15 @@ class Figure:
         return half if abs(above - below) <= NEAR * half + 1e-12 * abs(self.value) else None
 
     def scaled(self, factor: Fraction | float) -> "Figure":
-        """The figure in another unit, or a multiple of it; factor > 0, and 1 leaves it as it is."""
+        """Return the figure in another unit, or a multiple of it; factor > 0."""
         if factor == 1:
             return self
-        times, over = (factor.numerator, factor.denominator) if isinstance(factor, Fraction) else (factor, 1)
-        ends = [None if end is None else end * times / over for end in (self.low, self.high, self.error)]
-        return Figure(self.value * times / over, ends[0], ends[1], self.freedom, ends[2])
+        times, divisor = (factor.numerator, factor.denominator) if isinstance(factor, Fraction) else (factor, 1)
+        ends = [None if end is None else end * times / divisor for end in (self.low, self.high, self.error)]
+        return Figure(self.value * times / divisor, ends[0], ends[1], self.freedom, ends[2])
 
     def within(self, bounds: Bounds) -> "Figure":
-        """The figure with its interval cut at bounds that its true value cannot leave; its standard error stays."""
+        """Return the figure with its interval cut at the bounds of its true value; its standard error stays."""
         if self.interval is None or bounds[0] <= self.interval[0] <= self.interval[1] <= bounds[1]:
             return self
         low, high = (min(max(end, bounds[0]), bounds[1]) for end in self.interval)
@@ -67,17 +67,17 @@ class Figure:
         return replace(self, low=min(low, self.value), high=max(high, self.value), error=error)
 
     def standard_error(self, *, above: bool) -> float:
-        """Of the side above the value or of the one below it; 0 of an exact figure."""
+        """Return the standard error of the side above or below the value; 0 for an exact figure."""
         if self.error is not None or self.low is None or self.high is None:
             return self.error or 0.0
         return (self.high - self.value if above else self.value - self.low) / quantile(self.freedom)
 
     def difference(self, other: "Figure") -> "Figure":
-        """This figure less the other, with Welch's 95% interval; without an interval if neither has one.
+        """Return this figure less the other, with Welch's 95% interval; without an interval if neither has one.
 
-        Each end is of the sides that face each other there: the lower one is as far as this figure may be lower and
-        the other one higher. Welch 1947, The generalization of Student's problem (Biometrika 34), degrees of freedom
-        as Satterthwaite's.
+        Each end combines the sides that face each other: the lower end combines this figure's lower side and the
+        other's upper side. Welch 1947, The generalization of Student's problem (Biometrika 34), with Satterthwaite's
+        degrees of freedom.
         """
         value = self.value - other.value
         if self.interval is None and other.interval is None:
@@ -86,26 +86,26 @@ class Figure:
         return Figure(value, low, high, below if value > 0 else above)
 
     def _end(self, other: "Figure", value: float, *, above: bool) -> tuple[float, float]:
-        """An end of the difference's interval, and its degrees of freedom."""
+        """Return an end of the difference's interval, and its degrees of freedom."""
         a, b = self.standard_error(above=above) ** 2, other.standard_error(above=not above) ** 2
         if a + b == 0:
             return value, max(self.freedom, other.freedom)
-        parts = sum(part**2 / one.freedom for part, one in ((a, self), (b, other)) if part)
+        parts = sum(part**2 / figure.freedom for part, figure in ((a, self), (b, other)) if part)
         freedom = (a + b) ** 2 / parts
         reach = quantile(freedom) * math.sqrt(a + b)
         return value + (reach if above else -reach), freedom
 
     def differs(self, other: "Figure") -> bool | None:
-        """Whether the 95% interval of the difference excludes 0; None where neither figure has an interval."""
-        apart = self.difference(other)
-        return None if apart.low is None or apart.high is None else apart.low > 0 or apart.high < 0
+        """Return whether the 95% interval of the difference excludes 0; None where neither figure has an interval."""
+        gap = self.difference(other)
+        return None if gap.low is None or gap.high is None else gap.low > 0 or gap.high < 0
 
 
 Figures = dict[str, Figure]
 
 
 def mean(values: Sequence[float], bounds: Bounds = UNBOUNDED) -> Figure:
-    """The mean of two or more values and its interval under Student's t, cut at the bounds."""
+    """Return the mean of two or more values and its interval under Student's t, cut at the bounds."""
     freedom = len(values) - 1
     value, error = statistics.fmean(values), statistics.stdev(values) / math.sqrt(len(values))
     reach = quantile(freedom) * error

@@ -1,7 +1,7 @@
-"""Published figures for CIFAR-10: to be read beside the suite's tables, never against them.
+"""Published figures for CIFAR-10, for context; they do not compare with the suite's figures.
 
 Other networks, budgets of days on several GPUs, 50,000 samples and Inception's features: no figure here shares a
-protocol with one that the suite measured. Times are the paper's own, on one V100.
+protocol with a figure of the suite. Times are the paper's own, on one V100.
 """
 
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from bench.table.text import Grid
 TITLE = "Published elsewhere: CIFAR-10"
 SOURCE = "Xiao, Kreis and Vahdat 2022, Tackling the Generative Learning Trilemma with Denoising Diffusion GANs, Table 1"
 LINK = "https://arxiv.org/abs/2112.07804"
-CHECKED = (
+VERIFICATION = (
     "Compared with three transcriptions of the paper's table; the FIDs of NVAE, NCSN, Score SDE, StyleGAN2 and LSGM "
-    "also with later papers' tables. NVAE's recall and time and NCSN's time could not be checked, and stand empty"
+    "also with later papers' tables. NVAE's recall and time and NCSN's time could not be checked and are left empty"
 )
 
 
 @dataclass(frozen=True)
-class Published:
-    """A line: FID against CIFAR-10's training images, improved recall, evaluations and seconds for 100 images."""
+class PublishedResult:
+    """One method: FID against CIFAR-10's training images, improved recall, NFE and seconds for 100 images."""
 
     method: str
     family: str
-    fid: str  # with the digits that were published
+    fid: str  # with the published digits
     recall: float | None
     nfe: int
     seconds: float | None
@@ -31,26 +31,26 @@ class Published:
 
 
 LITERATURE = (
-    Published("NVAE", "VAE", "23.5", None, 1, None, "Vahdat and Kautz 2020"),
-    Published("SNGAN", "GAN", "21.7", 0.44, 1, None, "Miyato et al. 2018"),
-    Published("StyleGAN2 with ADA", "GAN", "2.92", 0.49, 1, 0.04, "Karras et al. 2020"),
-    Published("NCSN", "score-based", "25.3", None, 1000, None, "Song and Ermon 2019"),
-    Published("DDPM", "diffusion", "3.21", 0.57, 1000, 80.5, "Ho et al. 2020"),
-    Published("DDIM, 50 steps", "diffusion", "4.67", 0.53, 50, 4.01, "Song et al. 2021"),
-    Published("Score SDE (VE)", "score-based", "2.20", 0.59, 2000, 423.2, "Song et al. 2021"),
-    Published("LSGM", "diffusion in latents", "2.10", 0.61, 147, 44.5, "Vahdat et al. 2021"),
-    Published("Denoising diffusion GAN, T = 4", "diffusion by GANs", "3.75", 0.57, 4, 0.21, "Xiao et al. 2022"),
+    PublishedResult("NVAE", "VAE", "23.5", None, 1, None, "Vahdat and Kautz 2020"),
+    PublishedResult("SNGAN", "GAN", "21.7", 0.44, 1, None, "Miyato et al. 2018"),
+    PublishedResult("StyleGAN2 with ADA", "GAN", "2.92", 0.49, 1, 0.04, "Karras et al. 2020"),
+    PublishedResult("NCSN", "score-based", "25.3", None, 1000, None, "Song and Ermon 2019"),
+    PublishedResult("DDPM", "diffusion", "3.21", 0.57, 1000, 80.5, "Ho et al. 2020"),
+    PublishedResult("DDIM, 50 steps", "diffusion", "4.67", 0.53, 50, 4.01, "Song et al. 2021"),
+    PublishedResult("Score SDE (VE)", "score-based", "2.20", 0.59, 2000, 423.2, "Song et al. 2021"),
+    PublishedResult("LSGM", "diffusion in latents", "2.10", 0.61, 147, 44.5, "Vahdat et al. 2021"),
+    PublishedResult("Denoising diffusion GAN, T = 4", "diffusion by GANs", "3.75", 0.57, 4, 0.21, "Xiao et al. 2022"),
 )
 
 
 def literature_grid() -> Grid:
-    """The published figures as text, a line for each method."""
+    """Return the published figures as text, a line for each method."""
     head = ["method", "family", "FID ↓", "recall ↑", "NFE ↓", "s / 100 images ↓", "paper"]
     lines = [
         [
-            one.method, one.family, one.fid, "–" if one.recall is None else f"{one.recall:.2f}",
-            f"{one.nfe}", "–" if one.seconds is None else f"{one.seconds:g}", one.paper,
+            entry.method, entry.family, entry.fid, "–" if entry.recall is None else f"{entry.recall:.2f}",
+            f"{entry.nfe}", "–" if entry.seconds is None else f"{entry.seconds:g}", entry.paper,
         ]
-        for one in LITERATURE
+        for entry in LITERATURE
     ]  # fmt: skip
     return [head, *lines]

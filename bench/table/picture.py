@@ -1,6 +1,6 @@
-"""The chart of quality against speed as TABLE.png: the page's own SVG in light colours, made into pixels by resvg.
+"""Draw the chart of quality against speed as TABLE.png: the page's SVG in light colours, rendered by resvg.
 
-Its text is set in the DejaVu Sans that comes with matplotlib, so that no machine's own fonts change the picture.
+Its font is the DejaVu Sans that comes with matplotlib, so that the picture does not depend on a machine's fonts.
 """
 
 import hashlib
@@ -16,27 +16,27 @@ from bench.table.chart import chart
 
 WIDTH, HEIGHT, ZOOM = 860, 470, 2
 FONT, FONT_FILE = "DejaVu Sans", "mpl-data/fonts/ttf/DejaVuSans.ttf"
-DIGEST = "Drawing"  # under which the PNG file keeps the digest of what it was made from
+DIGEST = "Drawing"  # key of the SVG's digest in the PNG file
 
 
 def environment(*packages: str) -> Environment:
-    """The HTML and SVG templates of packages."""
-    made = Environment(
+    """Return the environment of the HTML and SVG templates of packages."""
+    templates = Environment(
         loader=ChoiceLoader([PackageLoader(package) for package in packages]), autoescape=True,
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    made.filters["px"] = lambda number: f"{number:.1f}".removesuffix(".0")
-    return made
+    templates.filters["px"] = lambda number: f"{number:.1f}".removesuffix(".0")
+    return templates
 
 
 def source(templates: Environment, name: str) -> str:
-    """The text of a template."""
+    """Return the text of a template."""
     assert templates.loader is not None
     return templates.loader.get_source(templates, name)[0]
 
 
 def svg(table: Table) -> str:
-    """The chart under a title or the table's stamp, with its style; a sentence where there is nothing to draw."""
+    """Draw the chart under a title or the table's stamp, with its style; a sentence where there is nothing to draw."""
     templates = environment("bench.table")
     return templates.get_template("picture.svg.j2").render(
         chart=chart(table, WIDTH, HEIGHT), width=WIDTH, height=HEIGHT, style=light(source(templates, "chart.css")),
@@ -45,19 +45,19 @@ def svg(table: Table) -> str:
 
 
 def light(style: str) -> str:
-    """A style sheet in its light colours and with its variables' values in their places: resvg knows neither."""
+    """Resolve a style sheet's light colours and variables, which resvg does not support."""
     rules = re.sub(r"light-dark\((.+?), .+?\)", r"\1", style)
     values = dict(re.findall(r"--([\w-]+): (.+?);", rules))
-    return re.sub(r"var\(--([\w-]+)\)", lambda found: values[found[1]], re.sub(r"(?s):root \{.*?\}", "", rules))
+    return re.sub(r"var\(--([\w-]+)\)", lambda match: values[match[1]], re.sub(r"(?s):root \{.*?\}", "", rules))
 
 
 def png(table: Table) -> bytes:
-    """The picture; equal tables give equal bytes where resvg and Pillow are of one version."""
+    """Render the picture; equal tables give equal bytes with equal versions of resvg and Pillow."""
     import resvg_py
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
-    matplotlib = find_spec("matplotlib")  # found, not imported: that takes longer than all else
+    matplotlib = find_spec("matplotlib")  # not imported: the import takes longer than all else
     assert matplotlib is not None
     assert matplotlib.origin is not None
     drawing = svg(table)
@@ -75,8 +75,8 @@ def digest(drawing: str) -> str:
     return hashlib.sha256(drawing.encode()).hexdigest()
 
 
-def is_of(file: Path, table: Table) -> bool:
-    """Whether a PNG file was made from what would be drawn of a table, by whichever version of resvg."""
+def is_drawn_from(file: Path, table: Table) -> bool:
+    """Return whether a PNG file was rendered from the table's SVG, by any version of resvg."""
     from PIL import Image
 
     try:

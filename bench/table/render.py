@@ -1,4 +1,4 @@
-"""A Table -> Markdown, CSV, JSON, LaTeX and a picture; and whether a folder's files are what its records give."""
+"""Render a Table as Markdown, CSV, JSON, LaTeX and a picture, and check whether a folder's files are up to date."""
 
 import csv
 import dataclasses
@@ -12,10 +12,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.runtime.files import write_bytes, write_text
 from bench.runtime.locks import exclusive
-from bench.table.agreement import ABOUT, TITLE, verdict_grid
+from bench.table.agreement import ABOUT, TITLE, agreement_grid
 from bench.table.build import Table
 from bench.table.columns import COLUMNS
-from bench.table.picture import is_of, png
+from bench.table.picture import is_drawn_from, png
 from bench.table.sensitivity import ABOUT as ABOUT_FACTORS
 from bench.table.sensitivity import TITLE as FACTORS
 from bench.table.sensitivity import sensitivity
@@ -28,7 +28,7 @@ LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "×": r"$\t
 
 
 def markdown_grid(grid: Sequence[Sequence[str]], align: str) -> str:
-    """Aligned Markdown: the first column to the left, the others as `align` says (":-:" or "--:")."""
+    """Return aligned Markdown: the first column to the left, the others by `align` (":-:" or "--:")."""
     widths = [max(3, *(len(line[i]) for line in grid)) for i in range(len(grid[0]))]
     body = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) + " |" for line in grid]
     rule = "|".join(["", ":--", *[align] * (len(widths) - 1), ""])
@@ -39,17 +39,17 @@ def markdown(table: Table) -> str:
     stamp = f"> **{table.stamp}**\n\n" if table.stamp else ""
     lecture = markdown_grid(lecture_grid(table, "<br>"), ":-:")
     others = f"**{OTHERS}**\n\n{markdown_grid(others_grid(table, '<br>'), ':-:')}\n\n" if table.others else ""
-    beside = "".join(
+    task_sections = "".join(
         f"\n**{section.title}.** {section.about}.\n\n{markdown_grid(grid, '--:')}\n"
         for section, grid in sections(table.lines)
     )
-    beside += f"\nMeasured on {table.beside}.\n" if beside else ""
-    nine = f"**{TITLE}.** {ABOUT}.\n\n{markdown_grid(verdict_grid(table), ':--')}"
+    task_sections += f"\nMeasured on {table.beside}.\n" if task_sections else ""
+    nine = f"**{TITLE}.** {ABOUT}.\n\n{markdown_grid(agreement_grid(table), ':--')}"
     figures = "\n\n".join(f"**{title}**\n\n{markdown_grid(grid, '--:')}" for title, grid in figures_grids(table.rows))
     factors = f"**{FACTORS}.** {ABOUT_FACTORS}.\n\n" + "\n\n".join(
         f"{title}\n\n{markdown_grid(grid, ':-:')}" for title, grid in sensitivity(table)
     )
-    return f"{stamp}{lecture}\n\n{others}{caption(table)}\n\n{nine}\n\n{factors}\n\n{figures}\n{beside}"
+    return f"{stamp}{lecture}\n\n{others}{caption(table)}\n\n{nine}\n\n{factors}\n\n{figures}\n{task_sections}"
 
 
 def latex(table: Table) -> str:
@@ -61,7 +61,7 @@ def latex(table: Table) -> str:
     template = environment.get_template("TABLE.tex.j2")
     return template.render(
         grids=[("", lecture_grid(table, "; ")), *([(OTHERS, others_grid(table, "; "))] if table.others else []),
-               (f"{TITLE}. {ABOUT}.", verdict_grid(table)),
+               (f"{TITLE}. {ABOUT}.", agreement_grid(table)),
                *figures_grids(table.rows),
                *((f"{section.title}. {section.about}.", grid) for section, grid in sections(table.lines))],
         beside=table.beside,
@@ -70,7 +70,7 @@ def latex(table: Table) -> str:
 
 
 def csv_text(table: Table) -> str:
-    """Figures at full precision, empty where nothing was measured; `_low` and `_high` are ends of 95% intervals."""
+    """Return figures at full precision, empty where not measured; `_low` and `_high` are ends of 95% intervals."""
     out = io.StringIO()
     keys = [column.key for column in COLUMNS]
     ends = [f"{key}_{end}" for key in keys for end in ("low", "high")]
@@ -80,14 +80,14 @@ def csv_text(table: Table) -> str:
     for row in table.rows:
         values = [row.figures[key].value if key in row.figures else "" for key in keys]
         intervals = [(key in row.figures and row.figures[key].interval) or ("", "") for key in keys]
-        said = (row.machine, " ".join(row.protocols), "; ".join(row.flags), table.stamp)
-        known = (row.name, row.family, row.sampler, "yes" if row.headline else "", row.seeds)
-        writer.writerow([*known, *values, *(end for pair in intervals for end in pair), *said])
+        conditions = (row.machine, " ".join(row.protocols), "; ".join(row.flags), table.stamp)
+        head = (row.name, row.family, row.sampler, "yes" if row.headline else "", row.seeds)
+        writer.writerow([*head, *values, *(end for pair in intervals for end in pair), *conditions])
     return out.getvalue()
 
 
-def beside_csv_text(table: Table) -> str:
-    """Block three at full precision, a line for each figure; empty ends of its 95% interval for one seed."""
+def tasks_csv_text(table: Table) -> str:
+    """Return the tasks' figures at full precision, a line for each; the ends of the interval are empty for one seed."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["section", "line", "family", "seeds", "figure", "value", "low", "high", "stamp"])
@@ -103,44 +103,46 @@ def json_text(table: Table) -> str:
 
 
 def texts(table: Table) -> dict[str, str]:
-    """Name -> content of each file that is text."""
+    """Return the content of each text file, by name."""
     return {
-        "TABLE.md": markdown(table), "TABLE.csv": csv_text(table), "TABLE.beside.csv": beside_csv_text(table),
+        "TABLE.md": markdown(table), "TABLE.csv": csv_text(table), "TABLE.beside.csv": tasks_csv_text(table),
         "TABLE.json": json_text(table), "TABLE.tex": latex(table),
     }  # fmt: skip
 
 
 def write(table: Table, folder: Path) -> list[Path]:
-    """Write TABLE.md, .csv, .beside.csv, .json, .tex and .png into `folder`; returns the paths."""
-    made = texts(table)
+    """Write TABLE.md, .csv, .beside.csv, .json, .tex and .png into `folder`; return the paths."""
+    contents = texts(table)
     with exclusive(folder, "table"):
-        for name, text in made.items():
+        for name, text in contents.items():
             write_text(folder / name, text)
         write_bytes(folder / PICTURE, png(table))
-    return [folder / name for name in (*made, PICTURE)]
+    return [folder / name for name in (*contents, PICTURE)]
 
 
-def differing(table: Table, folder: Path) -> list[str]:
-    """A sentence for each file of `folder` that is missing, or is not what `write` would put there."""
-    said = []
+def file_problems(table: Table, folder: Path) -> list[str]:
+    """Return a sentence for each file of `folder` that is missing or differs from what `write` would write."""
+    problems = []
     for name, text in texts(table).items():
         file = folder / name
         if not file.exists():
-            said.append(f"{file}: missing")
-        elif (found := file.read_text(encoding="utf-8")) != text:
-            said.append(f"{file}, {first_difference(found, text)}")
+            problems.append(f"{file}: missing")
+        elif (content := file.read_text(encoding="utf-8")) != text:
+            problems.append(f"{file}, {first_difference(content, text)}")
     picture = folder / PICTURE
     if not picture.exists():
-        said.append(f"{picture}: missing")
-    elif not is_of(picture, table):
-        said.append(f"{picture}: not drawn from what the records give")
-    return said
+        problems.append(f"{picture}: missing")
+    elif not is_drawn_from(picture, table):
+        problems.append(f"{picture}: not drawn from these records")
+    return problems
 
 
-def first_difference(found: str, text: str) -> str:
-    """Where a text begins to differ from what it should be, and how."""
-    pairs = zip_longest(found.split("\n"), text.split("\n"), fillvalue="nothing")
-    line, (there, due) = next((k, pair) for k, pair in enumerate(pairs, 1) if pair[0] != pair[1])
-    at = next(k for k, (a, b) in enumerate(zip_longest(there, due)) if a != b)
-    there, due = (one[max(0, at - 30) : at + 30].strip() for one in (there, due))
-    return f"line {line}: has `{there}` where the records give `{due}`"
+def first_difference(actual: str, expected: str) -> str:
+    """Describe the first difference of a text from the expected one."""
+    pairs = zip_longest(actual.split("\n"), expected.split("\n"), fillvalue="nothing")
+    line, (actual_line, expected_line) = next((k, pair) for k, pair in enumerate(pairs, 1) if pair[0] != pair[1])
+    at = next(k for k, (a, b) in enumerate(zip_longest(actual_line, expected_line)) if a != b)
+    actual_line, expected_line = (
+        line_text[max(0, at - 30) : at + 30].strip() for line_text in (actual_line, expected_line)
+    )
+    return f"line {line}: has `{actual_line}` where the records give `{expected_line}`"

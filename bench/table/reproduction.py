@@ -1,4 +1,4 @@
-"""Whether a table came out again: the figures of two tables, row by row, beside their 95% intervals."""
+"""Check whether a table was reproduced: compare the figures of two tables, row by row, by their 95% intervals."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,60 +9,64 @@ from bench.results.selection import TableError
 from bench.table.build import Table
 from bench.table.columns import QUALITY, Column
 from bench.table.rows import Row
-from bench.table.terminal import listed
+from bench.table.terminal import text_table
 
 
 @dataclass(frozen=True)
-class Apart:
-    """A figure of which two tables say more than their intervals allow."""
+class Discrepancy:
+    """A figure that differs between two tables beyond chance."""
 
     row: str
     column: Column
-    here: str
-    there: str
+    first: str
+    second: str
 
 
 @dataclass(frozen=True)
-class Repetition:
+class Reproduction:
     compared: int  # figures that both tables have, with an interval
-    apart: list[Apart]
+    discrepancies: list[Discrepancy]
     missing: list[str]  # rows that only one of the tables has
 
 
-def repetition(here: Table, there: Table) -> Repetition:
-    """Compare the figures of quality and coverage; TableError if they were measured in two ways.
+def compare_tables(first: Table, second: Table) -> Reproduction:
+    """Compare the figures of quality and coverage; TableError if their protocols differ.
 
-    Two figures are apart where Welch's 95% interval of their difference excludes 0. If nothing changed but chance,
-    about one in twenty is, where the intervals hold all of the chance; those of a single training seed hold that of the
-    samples alone. Figures of two versions of a metric are not compared.
+    Two figures differ where Welch's 95% interval of their difference excludes 0. By chance alone about one in twenty
+    does, if the intervals cover all variance; those of a single training seed cover the variance of the samples alone.
+    Figures of two versions of a metric are not compared.
     """
-    if here.protocol != there.protocol:
-        raise TableError(f"tables of two protocols: {here.protocol}; and {there.protocol}")
-    rows = {row.name: row for row in there.rows}
-    pairs = [(row, rows[row.name]) for row in here.rows if row.name in rows]
-    both = [(row, *judged) for row, other in pairs for judged in figures(row, other)]
-    apart = [Apart(row.name, column, *shown) for row, column, differ, shown in both if differ]
-    names = [{row.name for row in table.rows} for table in (here, there)]
-    return Repetition(len(both), apart, sorted(names[0] ^ names[1]))
+    if first.protocol != second.protocol:
+        raise TableError(f"tables of two protocols: {first.protocol}; and {second.protocol}")
+    rows = {row.name: row for row in second.rows}
+    pairs = [(row, rows[row.name]) for row in first.rows if row.name in rows]
+    comparisons = [(row, *comparison) for row, other in pairs for comparison in figures(row, other)]
+    discrepancies = [Discrepancy(row.name, column, *texts) for row, column, differs, texts in comparisons if differs]
+    names = [{row.name for row in table.rows} for table in (first, second)]
+    return Reproduction(len(comparisons), discrepancies, sorted(names[0] ^ names[1]))
 
 
 def figures(row: Row, other: Row) -> Iterator[tuple[Column, bool, tuple[str, str]]]:
-    """For each figure that both have with an interval: its column, whether they are apart, and both as text."""
+    """Yield the column of each figure that both have with an interval, whether they differ, and both as text."""
     for column in QUALITY:
         a, b = row.figures.get(column.key), other.figures.get(column.key)
-        alike = row.versions.get(column.key) == other.versions.get(column.key)
-        if a and b and a.interval and b.interval and alike:
+        same_version = row.versions.get(column.key) == other.versions.get(column.key)
+        if a and b and a.interval and b.interval and same_version:
             yield column, bool(a.differs(b)), (column.show(a), column.show(b))
 
 
-def show(found: Repetition, place: str, console: Console) -> None:
-    """Print what came out otherwise than in the table of `place`."""
-    if found.apart:
-        lines = [[one.row, one.column.heading, one.here, one.there] for one in found.apart]
-        console.print(listed("Different beyond chance (95%)", [["row", "figure", "here", place], *lines]))
-    if found.missing:
-        console.print(f"Rows in only one of the tables: {', '.join(found.missing)}.")
+def show(reproduction: Reproduction, place: str, console: Console) -> None:
+    """Print the differences from the table of `place`."""
+    if reproduction.discrepancies:
+        lines = [
+            [discrepancy.row, discrepancy.column.heading, discrepancy.first, discrepancy.second]
+            for discrepancy in reproduction.discrepancies
+        ]
+        console.print(text_table("Different beyond chance (95%)", [["row", "figure", "here", place], *lines]))
+    if reproduction.missing:
+        console.print(f"Rows in only one of the tables: {', '.join(reproduction.missing)}.")
+    agreeing = reproduction.compared - len(reproduction.discrepancies)
     console.print(
-        f"{found.compared - len(found.apart)} of {found.compared} figures agree with {place}: "
+        f"{agreeing} of {reproduction.compared} figures agree with {place}: "
         "no difference beyond chance (95%). Times are not compared."
     )

@@ -1,4 +1,4 @@
-"""Records -> the rows of block two: means over training seeds of one model under one sampler."""
+"""Build the rows of figures from records: means over training seeds of one model under one sampler."""
 
 import json
 from collections import defaultdict
@@ -8,14 +8,14 @@ from typing import Any
 
 from bench.evaluation.protocol import GROUPS, ROW_FIELDS, Protocol
 from bench.results.identity import headline, identity
-from bench.results.records import FLOOR, OUTSIDE, Record, Result
+from bench.results.records import BASELINE_FAMILY, EXTERNAL_FAMILY, Record, Result
 from bench.results.selection import describe
 from bench.table.aggregate import over_seeds, seeds
 from bench.table.columns import in_units, keys_on
 from bench.table.figure import Figure, Figures
 from bench.table.rules import BASELINES
 
-Group = Sequence[tuple[Record, Result]]  # what one row is made of
+Group = Sequence[tuple[Record, Result]]  # the results of one row
 TIMED = ("nfe", "seconds_per_100", "images_per_second", "peak_memory_mb", "latency")  # of a timing
 COLUMN_OF = {"latency": "latency_ms"}
 OF_FID = ("fid_quarter", "fid_half")  # figures of fewer samples, of FID's version
@@ -23,87 +23,96 @@ OF_FID = ("fid_quarter", "fid_half")  # figures of fewer samples, of FID's versi
 
 @dataclass(frozen=True)
 class Row:
-    """A line of block two: the figures of one model under one sampler, means over its training seeds."""
+    """The figures of one model under one sampler, means over its training seeds."""
 
     name: str
     model: str
     family: str
     sampler: str  # "default" of a model with one way to sample
-    headline: bool  # whether the sampler is the one that speaks for the model
-    figures: Figures  # intervals: over training seeds; of one seed over samples, or over the calls that were timed
-    versions: dict[str, int]  # of the metrics that the figures are of
+    headline: bool  # whether the sampler represents the model
+    figures: Figures  # intervals: over training seeds; for one seed over samples, or over timed calls
+    versions: dict[str, int]  # of the figures' metrics
     seeds: int  # distinct training seeds
-    samples: int  # that each seed was judged on
-    machine: str  # that timed it, "" where none did or several
-    protocols: tuple[str, ...]  # fingerprints of what the figures were measured under
-    flags: tuple[str, ...]  # what makes them doubtful
-    missing: tuple[str, ...]  # sentences about the figures that it has no mean of
+    samples: int  # of each seed's evaluation
+    machine: str  # of the timings, "" where there are none or several machines
+    protocols: tuple[str, ...]  # fingerprints of the figures' protocols
+    flags: tuple[str, ...]  # reasons to doubt the figures
+    missing: tuple[str, ...]  # sentences on figures without a mean
 
 
-def gather(records: Sequence[Record], called: Mapping[str, str]) -> list[Row]:
-    """Rows over training seeds: records alike but for their seed, result by result of the same sampler."""
+def gather(records: Sequence[Record], labels: Mapping[str, str]) -> list[Row]:
+    """Build rows from records that are equal but for their seed, grouping the results of the same sampler."""
     groups: dict[str, dict[str, list[tuple[Record, Result]]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         for result in record.results.values():
-            groups[identity(record)][json.dumps(way(result), sort_keys=True)].append((record, result))
-    return [row for model, ways in groups.items() for row in rows_of(called[model], list(ways.values()))]
+            groups[identity(record)][json.dumps(sampling(result), sort_keys=True)].append((record, result))
+    return [row for model, samplings in groups.items() for row in rows_of(labels[model], list(samplings.values()))]
 
 
-def way(result: Result) -> dict[str, Any]:
-    """How a result's samples were drawn: what the rows of one model differ by."""
+def sampling(result: Result) -> dict[str, Any]:
+    """Return how a result's samples were drawn, in which the rows of one model differ."""
     return {key: result.protocol[key] for key in ROW_FIELDS}
 
 
 def rows_of(model: str, groups: Sequence[Group]) -> list[Row]:
-    """The rows of one model, one of them its headline row if its sampler was measured."""
-    speaking = min((group for group in groups if speaks(*group[0])), key=lambda group: strange(*group[0]), default=None)
-    ways = [way(group[0][1]) for group in groups]
+    """Build the rows of one model; one of them is its headline row if that sampler was measured."""
+    headline_group = min(
+        (group for group in groups if is_headline(*group[0])), key=lambda group: deviations(*group[0]), default=None
+    )
+    samplings = [sampling(group[0][1]) for group in groups]
     return [
-        merge(group, model, row_name(model, group[0][0], own, ways), group is speaking)
-        for group, own in zip(groups, ways, strict=True)
+        merge(group, model, row_name(model, group[0][0], sampling_of_group, samplings), group is headline_group)
+        for group, sampling_of_group in zip(groups, samplings, strict=True)
     ]
 
 
-def speaks(record: Record, result: Result) -> bool:
-    return record.family not in (FLOOR, OUTSIDE) and result.protocol["sampler"] == headline(record)
+def is_headline(record: Record, result: Result) -> bool:
+    return record.family not in (BASELINE_FAMILY, EXTERNAL_FAMILY) and result.protocol["sampler"] == headline(record)
 
 
-def strange(record: Record, result: Result) -> tuple[bool, bool]:
-    """Whether a result is of other settings than the configuration gives its sampler, or of another precision."""
-    stated = result.protocol
-    configured = record.config.get("samplers", {}).get(stated["sampler"], {})
+def deviations(record: Record, result: Result) -> tuple[bool, bool]:
+    """Return whether a result's sampler settings, and its precision, differ from the configuration's."""
+    protocol = result.protocol
+    settings = record.config.get("samplers", {}).get(protocol["sampler"], {})
     usual = "bfloat16" if record.precision == "bf16-mixed" else "float32"
-    return dict(stated["sampler_settings"]) != configured, stated["precision"] != usual
+    return dict(protocol["sampler_settings"]) != settings, protocol["precision"] != usual
 
 
-def row_name(model: str, record: Record, own: dict[str, Any], ways: Sequence[dict[str, Any]]) -> str:
-    """The model and its sampler, and in what it differs from the model's other rows of that sampler."""
-    if record.family == FLOOR:
+def row_name(model: str, record: Record, sampling: dict[str, Any], samplings: Sequence[dict[str, Any]]) -> str:
+    """Name the model and its sampler, and the settings that differ between the model's rows of that sampler."""
+    if record.family == BASELINE_FAMILY:
         return BASELINES.get(model, model)
-    if record.family == OUTSIDE:
+    if record.family == EXTERNAL_FAMILY:
         return model
-    alike = [other for other in ways if other["sampler"] == own["sampler"]]
-    parts = [model, *([] if own["sampler"] == headline(record) == "default" else [own["sampler"]])]
+    same_sampler = [other for other in samplings if other["sampler"] == sampling["sampler"]]
+    parts = [model, *([] if sampling["sampler"] == headline(record) == "default" else [sampling["sampler"]])]
     for key in ("sampler_settings", "precision", "weights"):
-        if any(other[key] != own[key] for other in alike):
-            parts.append(words(own[key]))
+        if any(other[key] != sampling[key] for other in same_sampler):
+            parts.append(words(sampling[key]))
     return ", ".join(parts)
 
 
 def words(value: Any) -> str:
-    return " ".join(f"{key}={one}" for key, one in dict(value).items()) if not isinstance(value, str) else value
+    return " ".join(f"{key}={item}" for key, item in dict(value).items()) if not isinstance(value, str) else value
 
 
 def merge(group: Group, model: str, name: str, headline: bool) -> Row:
     record, result = group[0]
     versions, missing = comparable_metrics(group)
     machines = sorted({describe(result.hardware) for _, result in group if result.timing})
-    trained = sorted({describe(record.hardware) for record, _ in group if record.hardware})
-    dropped = {*(keys_on("sampling") if len(machines) > 1 else ()), *(keys_on("training") if len(trained) > 1 else ())}
+    training_machines = sorted({describe(record.hardware) for record, _ in group if record.hardware})
+    excluded = {
+        *(keys_on("sampling") if len(machines) > 1 else ()),
+        *(keys_on("training") if len(training_machines) > 1 else ()),
+    }
     missing += [f"timings: the seeds were timed on {' and on '.join(machines)}"] if len(machines) > 1 else []
-    missing += [f"training time: the seeds were trained on {' and on '.join(trained)}"] if len(trained) > 1 else []
-    each = [figures(*pair, versions) for pair in group]
-    means = {key: figure for key, figure in over_seeds(each).items() if key not in dropped}
+    missing += (
+        [f"training time: the seeds were trained on {' and on '.join(training_machines)}"]
+        if len(training_machines) > 1
+        else []
+    )
+    figures_of_seeds = [figures(*pair, versions) for pair in group]
+    means = {key: figure for key, figure in over_seeds(figures_of_seeds).items() if key not in excluded}
     if "modes" in means and (count := result.protocol.get("mode_count", 0)):
         means["modes"] = means["modes"].within((0.0, float(count)))
     return Row(
@@ -124,48 +133,52 @@ def merge(group: Group, model: str, name: str, headline: bool) -> Row:
 
 
 def comparable_metrics(group: Group) -> tuple[dict[str, int], list[str]]:
-    """Metric -> version, of those that all seeds have in one version; and a sentence about each that they have not."""
+    """Return the metrics that all seeds have in one version, with it; and a sentence for each other metric."""
     versions: dict[str, int] = {}
-    lacking: dict[str, list[str]] = defaultdict(list)  # the sentence's end -> metrics
+    gaps: dict[str, list[str]] = defaultdict(list)  # the sentence's end -> metrics
     for name in dict.fromkeys(name for _, result in group for name in result.metrics):
-        each = [result.versions.get(name, 1) if name in result.metrics else 0 for _, result in group]
-        if len(set(each)) == 1:
-            versions |= dict.fromkeys((name, *(OF_FID if name == "fid" else ())), each[0])
+        versions_of_seeds = [result.versions.get(name, 1) if name in result.metrics else 0 for _, result in group]
+        if len(set(versions_of_seeds)) == 1:
+            versions |= dict.fromkeys((name, *(OF_FID if name == "fid" else ())), versions_of_seeds[0])
             continue
-        due = [record.run_id for (record, _), version in zip(group, each, strict=True) if version < max(each)]
-        lacking[f"of {len(group) - len(due)} of {len(group)} seeds only; `bench train` again computes it for "
-                + ", ".join(due)].append(name)  # fmt: skip
-    return versions, [f"{', '.join(metrics)} {end}" for end, metrics in lacking.items()]
+        outdated = [
+            record.run_id
+            for (record, _), version in zip(group, versions_of_seeds, strict=True)
+            if version < max(versions_of_seeds)
+        ]
+        gaps[f"of {len(group) - len(outdated)} of {len(group)} seeds only; `bench train` again completes "
+                + ", ".join(outdated)].append(name)  # fmt: skip
+    return versions, [f"{', '.join(metrics)} {end}" for end, metrics in gaps.items()]
 
 
 def figures(record: Record, result: Result, versions: Mapping[str, int]) -> Figures:
-    """The figures of one result under the columns' keys and in their units, of the metrics in `versions`."""
-    found = {name: measured(name, result) for name in result.metrics if name in versions}
+    """Return the figures of one result by the columns' keys and in their units, of the metrics in `versions`."""
+    values = {name: metric_figure(name, result) for name in result.metrics if name in versions}
     if "fid" in versions:
-        found |= {key: Figure(fid) for key, (_, fid) in zip(OF_FID, sorted(result.fid_by_count.items()), strict=False)}
-    found |= timings(result.timing)
+        values |= {key: Figure(fid) for key, (_, fid) in zip(OF_FID, sorted(result.fid_by_count.items()), strict=False)}
+    values |= timings(result.timing)
     if record.images_seen:
-        found["parameters"] = Figure(record.parameters)
-        found["images_seen"] = Figure(record.images_seen)
-        found["train_minutes"] = Figure(record.train_seconds)
-    return {key: in_units(key, figure) for key, figure in found.items()}
+        values["parameters"] = Figure(record.parameters)
+        values["images_seen"] = Figure(record.images_seen)
+        values["train_minutes"] = Figure(record.train_seconds)
+    return {key: in_units(key, figure) for key, figure in values.items()}
 
 
-def measured(name: str, result: Result) -> Figure:
-    """A metric as it is recorded, with its interval over samples."""
+def metric_figure(name: str, result: Result) -> Figure:
+    """Return a metric as it is recorded, with its interval over samples."""
     low, high = result.intervals.get(name, (None, None))
     return Figure(result.metrics[name], low, high, GROUPS - 1)
 
 
 def timings(timing: Mapping[str, Any]) -> Figures:
-    """What a timing says, without what could not be measured; its interval is over the repeated calls."""
+    """Return the figures of a timing, without those that could not be measured; intervals are over repeated calls."""
     if not timing:
         return {}
     freedom = max(1, timing["repeats"] - 1)
-    found = {}
+    values = {}
     for name in TIMED:
         if timing[name] is not None:
             ends = timing.get(f"{name}_interval")
             low, high = ends or (None, None)
-            found[COLUMN_OF.get(name, name)] = Figure(timing[name], low, high, freedom if ends else 0.0)
-    return found
+            values[COLUMN_OF.get(name, name)] = Figure(timing[name], low, high, freedom if ends else 0.0)
+    return values

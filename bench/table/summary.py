@@ -1,4 +1,4 @@
-"""The figures of a record under the names that W&B's summary and a sweep's `metric` know them by."""
+"""The figures of a record by their names in W&B's summary and in a sweep's `metric`."""
 
 from bench.config.schema import check_name
 from bench.results.records import Record
@@ -11,20 +11,20 @@ KEYS = {f"{column.group}/{column.key}": column.key for column in COLUMNS if colu
 
 
 def summary(record: Record) -> dict[str, float]:
-    """Key -> figure, in the table's units, of the row that speaks for the model: its headline sampler's."""
-    return {key: figure.value for key, figure in spoken(record).items()}
+    """Return key -> figure, in the table's units, of the model's headline row."""
+    return {key: figure.value for key, figure in headline_figures(record).items()}
 
 
 def intervals(record: Record) -> dict[str, float]:
-    """Key with _low and _high -> ends of the 95% interval, of each figure of `summary` that has one."""
-    ends = {key: figure.interval for key, figure in spoken(record).items()}
+    """Return key with _low and _high -> ends of the 95% interval, of each figure of `summary` that has one."""
+    ends = {key: figure.interval for key, figure in headline_figures(record).items()}
     return {
         f"{key}_{end}": at for key, pair in ends.items() if pair for end, at in zip(("low", "high"), pair, strict=True)
     }
 
 
-def spoken(record: Record) -> dict[str, Figure]:
-    """Key -> figure of the headline row; nothing before that is measured."""
+def headline_figures(record: Record) -> dict[str, Figure]:
+    """Return key -> figure of the headline row; empty before it is measured."""
     rows = gather([record], names([record]))
     figures = next((row.figures for row in rows if row.headline), {})
     return {key: figures[figure] for key, figure in KEYS.items() if figure in figures}

@@ -1,4 +1,4 @@
-"""A Table -> its blocks as grids of text, the first line of each the headings."""
+"""Convert a Table to grids of text, each with a first line of headings."""
 
 from collections.abc import Sequence
 
@@ -14,19 +14,19 @@ OTHERS = "Other samplers"  # the heading of their marks
 
 
 def heading(column: Column) -> str:
-    """A column's heading with an arrow that points where better lies."""
+    """Return a column's heading with an arrow in the direction of better figures."""
     return column.heading + {"lower": " ↓", "higher": " ↑", "": ""}[column.better]
 
 
 def caption(table: Table) -> str:
-    """What the marks mean and what the figures depend on."""
+    """Explain the marks and what the figures depend on."""
     rules = "; ".join(rule_text(table, rule) for rule in table.rules)
     protocol = table.protocol[0].upper() + table.protocol[1:]
     sentences = [
-        f"Marks by rule: {rules}; {UNSURE} where the 95% interval of the difference from that bar (Welch's) holds 0"
-        f"{', or two figures disagree' if any(len(rule.keys) > 1 for rule in table.rules) else ''}",
+        f"Marks by rule: {rules}; {UNSURE} where the 95% interval of the difference from that bar (Welch's) contains 0"
+        f"{', or the figures disagree' if any(len(rule.keys) > 1 for rule in table.rules) else ''}",
         one_seed_text(table),
-        "A line's cells are all of one row, that of the sampler which its configuration names as headline",
+        "All cells of a line are from one row, that of the model's headline sampler",
         intervals_text(table),
         protocol,
         f"Timings on {table.hardware}",
@@ -36,7 +36,7 @@ def caption(table: Table) -> str:
 
 
 def rule_text(table: Table, rule: Rule) -> str:
-    """A rule with the figures of its bar, or what measures them where they are missing."""
+    """Describe a rule with the figures of its bar, or with the command that measures them."""
     title = rule.title[0].lower() + rule.title[1:]
     bar = next((row for row in table.rows if row.name == table.bars[rule.title]), None)
     headings = " and ".join(column.heading for column in rule.columns)
@@ -44,56 +44,57 @@ def rule_text(table: Table, rule: Rule) -> str:
         name = BASELINES[rule.bar.name]
         command = f"bench train preset={table.preset} data={table.data}"
         return f"{title}: {NONE}, because its bar, {headings} of {name}, is not recorded (`{command}` measures it)"
-    whose = f"that of {bar.name}" if bar and isinstance(rule.bar, Baseline) else "the fastest model's"
-    than = "at least" if rule.columns[0].better == "higher" else "at most"
+    bar_name = f"that of {bar.name}" if bar and isinstance(rule.bar, Baseline) else "the fastest model's"
+    relation = "at least" if rule.columns[0].better == "higher" else "at most"
     times = "" if rule.bar.factor == 1 else f"{rule.bar.factor:g} × "
     figures = ", ".join(column.show(bar.figures[column.key]) for column in rule.columns) if bar else "not timed"
     named = f"{bar.name}: " if bar and isinstance(rule.bar, Fastest) else ""
-    return f"{title}: ✓ where {headings} is {than} {times}{whose} ({named}{figures})"
+    return f"{title}: ✓ where {headings} is {relation} {times}{bar_name} ({named}{figures})"
 
 
 def one_seed_text(table: Table) -> str:
-    """What a bracket says, where there is one."""
-    cells = [cell for judged in table.lecture.values() for cell in judged.values()]
-    if not any(cell.shown != cell.mark for cell in cells):
+    """Explain the brackets, where there are any."""
+    cells = [cell for row in table.lecture.values() for cell in row.values()]
+    if not any(cell.label != cell.mark for cell in cells):
         return ""
     return (
-        "(✓) and (×) rest on one training seed, of the model or of the one that sets the bar: the interval is over "
-        "samples or timings alone and lacks the chance of a training, so the lecture is not judged by them"
+        "(✓) and (×) are based on one training seed, of the model or of the model that sets the bar: the interval "
+        "covers samples or timings only, not the variance of training, so these marks neither support nor contradict "
+        "the lecture"
     )
 
 
 def intervals_text(table: Table) -> str:
     several = any(row.seeds > 1 for row in table.rows)
-    over = "over training seeds where a row has several, otherwise over samples" if several else "over samples"
+    source = "over training seeds where a row has several, otherwise over samples" if several else "over samples"
     return (
-        f"± is half a 95% interval {over}; (low – high) are its ends where it is not symmetric; figures without it are "
-        "taken as they are"
+        f"± is half a 95% interval {source}; (low – high) are the ends of an asymmetric interval; figures without an "
+        "interval are taken as exact"
     )
 
 
 def notes(table: Table) -> list[str]:
-    """What is doubtful, left out or missing, by name."""
+    """Name what is doubtful, excluded or missing."""
     elsewhere = [f"{row.name} ({row.machine})" for row in table.rows if row.machine and row.machine != table.machine]
     return [
-        f"Timed on other hardware, so without a mark in speed: {'; '.join(elsewhere)}" if elsewhere else "",
+        f"Timed on other hardware, without a mark for speed: {'; '.join(elsewhere)}" if elsewhere else "",
         *(f"† {row.name}: {'; '.join(row.flags)}" for row in table.rows if row.flags),
         *(f"{row.name} has no mean of {'; '.join(row.missing)}" for row in table.rows if row.missing),
-        f"Left out, because measured otherwise: {'; '.join(table.left_out)}" if table.left_out else "",
-        f"Diverged, so without figures: {'; '.join(table.failed)}" if table.failed else "",
+        f"Excluded (different protocol): {'; '.join(table.left_out)}" if table.left_out else "",
+        f"Diverged, without figures: {'; '.join(table.failed)}" if table.failed else "",
     ]
 
 
 def parts(cell: Cell) -> list[str]:
-    """What a cell says: mark and figures, and the lecture's word if it has one."""
+    """Return a cell's mark with its figures, and the comparison with the lecture if it has a mark."""
     if not cell.figures:
-        return [cell.shown]
-    said = "as in the lecture" if cell.agrees else f"the lecture: {cell.lecture}" if cell.lecture else ""
-    return [f"{cell.shown} {cell.figure}", *([said] if said else [])]
+        return [cell.label]
+    comparison = "as in the lecture" if cell.agrees else f"the lecture: {cell.lecture}" if cell.lecture else ""
+    return [f"{cell.label} {cell.figure}", *([comparison] if comparison else [])]
 
 
 def lecture_grid(table: Table, separator: str) -> Grid:
-    """Block one as text, the lecture's rows as columns: a line for each model, the parts of its cells joined."""
+    """Return the lecture's table as text, its criteria as columns: a line for each model, its cells' parts joined."""
     lines = [
         [name, *(separator.join(parts(cells[model])) for cells in table.lecture.values())]
         for name, model in zip(contenders(table, separator), table.contenders, strict=True)
@@ -102,56 +103,58 @@ def lecture_grid(table: Table, separator: str) -> Grid:
 
 
 def others_grid(table: Table, separator: str) -> Grid:
-    """The marks of the contenders' other samplers; only its heading where there are none."""
+    """Return the marks of the models' other samplers; only the headings where there are none."""
     lines = [[name, *(separator.join(parts(cells[name])) for cells in table.lecture.values())] for name in table.others]
     return [["model, sampler", *table.lecture], *lines]
 
 
 def contenders(table: Table, separator: str) -> list[str]:
-    """Each model's headline row under the lecture's name for its family, or the family's own where it has none."""
-    measured = {row.model: row.model for row in table.rows}
-    measured |= {row.model: row.name for row in table.rows if row.headline}
+    """Return each model's headline row under the lecture's name for its family, or the family's own name."""
+    row_names = {row.model: row.model for row in table.rows}
+    row_names |= {row.model: row.name for row in table.rows if row.headline}
     return [
-        FAMILIES.get(family, family) + (f"{separator}{measured[model]}" if model in measured else "")
+        FAMILIES.get(family, family) + (f"{separator}{row_names[model]}" if model in row_names else "")
         for model, family in table.contenders.items()
     ]
 
 
 def figures_grids(rows: Sequence[Row]) -> list[tuple[str, Grid]]:
-    """Block two as text: a line for each row of figures, in grids of the columns that any row fills."""
+    """Return the figures as text: a line for each row, in grids of the columns that any row fills."""
     grids = []
     for title, columns in BLOCKS.items():
-        filled = [column for column in columns if any(column.key in row.figures for row in rows)]
-        grid = [["model, sampler", *map(heading, filled)]]
+        nonempty = [column for column in columns if any(column.key in row.figures for row in rows)]
+        grid = [["model, sampler", *map(heading, nonempty)]]
         for row in rows:
-            if any(column.key in row.figures for column in filled):
-                grid.append([called(row), *(column.show(row.figures.get(column.key)) for column in filled)])
+            if any(column.key in row.figures for column in nonempty):
+                grid.append([row_label(row), *(column.show(row.figures.get(column.key)) for column in nonempty)])
         grids.append((title, grid))
     return grids
 
 
-def called(row: Row) -> str:
-    """A row's name, with its number of seeds and a dagger where its figures are doubtful."""
+def row_label(row: Row) -> str:
+    """Return a row's name, with its number of seeds and a dagger where its figures are doubtful."""
     return row.name + (f" ({row.seeds} seeds)" if row.seeds > 1 else "") + (" †" if row.flags else "")
 
 
 def section_grid(section: Section, lines: Sequence[Line]) -> Grid:
-    """A part of block three as text, with the terms of a bound in a last column; only its heading where it is empty."""
-    chosen = [line for line in lines if line.section == section.key]
+    """Return a section of the tasks as text, with a bound's terms in a last column; only headings where it is empty."""
+    section_lines = [line for line in lines if line.section == section.key]
     grid = [[section.first, *map(heading, section.columns)]]
-    for line in chosen:
-        shown = [column.show(line.figures.get(column.key)) for column in section.columns]
-        grid.append([line.name + (f" ({line.seeds} seeds)" if line.seeds > 1 else ""), *shown])
+    for line in section_lines:
+        cells = [column.show(line.figures.get(column.key)) for column in section.columns]
+        grid.append([line.name + (f" ({line.seeds} seeds)" if line.seeds > 1 else ""), *cells])
     terms = [
         " + ".join(
-            f"{key.removeprefix(TERM)} {one.value:.4f}" for key, one in line.figures.items() if key.startswith(TERM)
+            f"{key.removeprefix(TERM)} {figure.value:.4f}"
+            for key, figure in line.figures.items()
+            if key.startswith(TERM)
         )
-        for line in chosen
+        for line in section_lines
     ]
     return [[*line, term] for line, term in zip(grid, ["of which", *terms], strict=True)] if any(terms) else grid
 
 
 def sections(lines: Sequence[Line]) -> list[tuple[Section, Grid]]:
-    """The parts of block three that have lines."""
+    """Return the sections of the tasks that have lines."""
     grids = ((section, section_grid(section, lines)) for section in SECTIONS)
     return [(section, grid) for section, grid in grids if len(grid) > 1]

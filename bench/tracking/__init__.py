@@ -1,1 +1,1 @@
-"""What W&B gets."""
+"""Send runs and tables to W&B."""

@@ -1,4 +1,4 @@
-"""What W&B sees of a training while it goes on: its curves, and the same samples at several moments."""
+"""Send a running training's curves to W&B, and samples from one seed at several moments."""
 
 import time
 from pathlib import Path
@@ -19,16 +19,16 @@ from bench.training.callbacks import Curves, Untimed, at_point, averages_in_plac
 from datamodules.mixtures import Mixture
 from models.base import GenerativeModel
 
-MOMENTS = 8  # of a training at which its samples are drawn, the last at its end
-IMAGES, POINTS = 16, 500  # that a moment's grid, or scatter of points, is made of
+MOMENTS = 8  # of a training at which samples are drawn, the last at its end
+IMAGES, POINTS = 16, 500  # of a moment's grid, or scatter of points
 
 
 class WandbCallback(Untimed):
-    """Tells the session each point of the curves as it is logged, and draws and tells a sample grid at each moment.
+    """Sends each logged point of the curves to the session, and a sample grid at each moment.
 
     The grids come from one seed, from the averaged weights if there are any, by the cheapest of the run's samplers, and
-    do not touch the training's random numbers. They are kept in `folder`, from which a resumed run tells them again
-    where W&B has not got them: a run kept offline is then one file that holds all of it.
+    do not use the training's random numbers. They are written to `folder`, from which a resumed run sends those that
+    W&B lacks: a run kept offline is then one file with all of it.
     """
 
     def __init__(self, session: Session, config: Config, folder: Path) -> None:
@@ -43,36 +43,36 @@ class WandbCallback(Untimed):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, GenerativeModel)
-        known = {name: list(values) for name, values in callback(trainer, Curves).points.items()}
-        kept, until = grids(self.folder), pl_module.images_seen
+        curves = {name: list(values) for name, values in callback(trainer, Curves).points.items()}
+        files, until = grids(self.folder), pl_module.images_seen
         if not until:
             self.session.tell(lambda run: self.warn())
-        self.session.tell(lambda run: history(run, self.session, known, kept, until))
+        self.session.tell(lambda run: history(run, self.session, curves, files, until))
 
     def warn(self) -> None:
-        """A training that begins anew under a run that W&B has points of."""
-        if self.session.known:
+        """Warn if a training starts from the beginning although W&B has points of this run."""
+        if self.session.images_sent:
             self.session.say(
-                f"has this run up to {self.session.known:,.0f} images already, and keeps its points up to there; "
-                "if what is trained now is not the same, delete the run in W&B"
+                f"already has points of this run up to {self.session.images_sent:,.0f} images, and keeps them; "
+                "if this training differs, delete the run in W&B"
             )
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        seen = pl_module.images_seen
+        images_seen = pl_module.images_seen
         newest: dict[str, list[float]] = {}
-        drawn: list[Path] = []
+        new_grids: list[Path] = []
         if at_point(trainer):
             newest = {name: values[-1:] for name, values in callback(trainer, Curves).points.items()}
-        before = seen - len(batch[0]) * trainer.world_size
-        if seen * MOMENTS // self.budget > before * MOMENTS // self.budget:
+        before = images_seen - len(batch[0]) * trainer.world_size
+        if images_seen * MOMENTS // self.budget > before * MOMENTS // self.budget:
             with averages_in_place(trainer, pl_module):
-                drawn = self.drawn(pl_module, trainer.datamodule, seen)  # type: ignore[attr-defined]
-        if newest or drawn:
-            self.session.tell(lambda run: history(run, self.session, newest, drawn, seen))
+                new_grids = self.moment_grid(pl_module, trainer.datamodule, images_seen)  # type: ignore[attr-defined]
+        if newest or new_grids:
+            self.session.tell(lambda run: history(run, self.session, newest, new_grids, images_seen))
 
-    def drawn(self, model: GenerativeModel, data: Any, seen: int) -> list[Path]:
-        """The file of this moment's samples; none, and a word about it, if they cannot be drawn."""
-        file, started = self.folder / GRIDS / f"{seen:09}.png", time.monotonic()
+    def moment_grid(self, model: GenerativeModel, data: Any, images_seen: int) -> list[Path]:
+        """Return the file of this moment's samples; none, and a message, if they cannot be drawn."""
+        file, started = self.folder / GRIDS / f"{images_seen:09}.png", time.monotonic()
         try:
             self.draw(model, data, file)
         except Exception as error:
@@ -84,7 +84,7 @@ class WandbCallback(Untimed):
 
     def draw(self, model: GenerativeModel, data: Any, file: Path) -> None:
         """Write the samples of this moment."""
-        settings = min(samplers(self.config).values(), key=lambda one: model.passes(**one))
+        settings = min(samplers(self.config).values(), key=lambda sampler: model.passes(**sampler))
         generator = seeded(model.device, "pictures", self.config.evaluation.seed)
         if isinstance(data, Mixture):
             save(scatter(model.sample(POINTS, generator, **settings).cpu(), data), file)

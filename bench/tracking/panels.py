@@ -1,4 +1,4 @@
-"""The blocks of the W&B report: what stands in `wandb-workspaces`' words between a table and its runs."""
+"""The blocks of the W&B report in terms of `wandb-workspaces`: the table, panels of figures, curves and pictures."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,17 +10,17 @@ from bench.table.render import markdown
 from bench.tracking.log import SAMPLES, TABLE
 
 
-def blocks(table: Table, entity: str, project: str, of: tuple[str, str], pictures: Sequence[str]) -> list[Any]:
-    """The table in words; panels of its figures, by family and model with seeds averaged; curves; pictures of each run.
+def blocks(table: Table, entity: str, project: str, group: tuple[str, str], pictures: Sequence[str]) -> list[Any]:
+    """Return the table as text; panels of its figures, averaged over seeds; curves; and each run's pictures.
 
-    of: data set and preset, by which the project's runs are chosen. pictures: names of what the runs have drawn.
+    group: data set and preset, by which the project's runs are filtered. pictures: names of the runs' pictures.
     """
-    data, preset = of
+    data, preset = group
 
     def runs(name: str, job: str, grouped: bool) -> Any:
-        chosen = f"Config('dataset') = '{data}' and Config('preset') = '{preset}' and JobType = '{job}'"
-        by = ["config.family", "config.model.name"] if grouped else []
-        return wr.Runset(entity=entity, project=project, name=name, filters=chosen, groupby=by)
+        filters = f"Config('dataset') = '{data}' and Config('preset') = '{preset}' and JobType = '{job}'"
+        group_by = ["config.family", "config.model.name"] if grouped else []
+        return wr.Runset(entity=entity, project=project, name=name, filters=filters, groupby=group_by)
 
     def grid(panels: list[Any], columns: int, height: int, runset: Any) -> Any:
         width = 24 // columns
@@ -29,7 +29,7 @@ def blocks(table: Table, entity: str, project: str, of: tuple[str, str], picture
         return wr.PanelGrid(runsets=[runset], panels=panels)
 
     means = runs("means over seeds, by family and model", "train", grouped=True)
-    each = runs("every run", "train", grouped=False)
+    every_run = runs("every run", "train", grouped=False)
     samples = [name for name in pictures if name.startswith("samples")]
     others = [name for name in pictures if name not in samples]
     return [
@@ -41,17 +41,17 @@ def blocks(table: Table, entity: str, project: str, of: tuple[str, str], picture
         wr.H2("Learning curves, over images seen"),
         grid(curves(), 2, 10, means),
         wr.H2("The same seeds, over the training and at its end"),
-        grid([media("over the training", [SAMPLES])], 1, 12, each),
-        grid([media(name, [f"pictures/{name}"]) for name in samples], 2, 12, each),
-        wr.H2("What else the models do"),
-        grid([media(name, [f"pictures/{name}"]) for name in others], 2, 12, each),
+        grid([media("over the training", [SAMPLES])], 1, 12, every_run),
+        grid([media(name, [f"pictures/{name}"]) for name in samples], 2, 12, every_run),
+        wr.H2("Tasks beside sampling"),
+        grid([media(name, [f"pictures/{name}"]) for name in others], 2, 12, every_run),
         wr.H2("Every row, at full precision"),
         grid([wr.WeavePanelSummaryTable(table_name=TABLE)], 1, 14, runs("the table", "table", grouped=False)),
     ]
 
 
 def figures() -> list[Any]:
-    """Panels of the summary's figures; the last of each name averaged over a group's seeds."""
+    """Return panels of the summary's figures, averaged over a group's seeds."""
     trade = wr.ScatterPlot(
         title="FID against seconds for 100 images, coverage as the third axis",
         x=wr.SummaryMetric("speed/seconds_per_100"), y=wr.SummaryMetric("quality/fid"),
@@ -71,7 +71,7 @@ def figures() -> list[Any]:
 
 
 def curves() -> list[Any]:
-    """The objective of each family, and the bound on the likelihood, the one loss that compares across families."""
+    """Return panels of each family's objective and of the bound on the likelihood, which compares across families."""
     names = {"objective (of another kind in each family)": "train/loss", "bits/dim": "train/bits_per_dim"}
     return [
         wr.LinePlot(

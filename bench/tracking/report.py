@@ -1,4 +1,4 @@
-"""`bench wandb report`: the comparison as a W&B report, over the runs that trainings or `bench wandb push` sent."""
+"""`bench wandb report`: write the comparison as a W&B report on the runs that were sent before."""
 
 import json
 from collections.abc import Sequence
@@ -25,44 +25,48 @@ ABOUT = (
 
 
 def publish(overrides: Sequence[str]) -> int:
-    """Build and save the report; the same command again brings the same report up to date."""
+    """Build and save the report; the same command again updates the same report."""
     if find_spec("wandb_workspaces") is None:
         raise ConfigError("`bench wandb report` needs wandb-workspaces: pip install wandb-workspaces")
-    settings, results, wanted = selection("wandb report", overrides)
+    settings, results, filters = selection("wandb report", overrides)
     if account(settings.mode) != "online":
         raise ConfigError("`bench wandb report` needs an account: `wandb login`, and wandb.mode=online")
-    records = select(read_all(results), wanted)
+    records = select(read_all(results), filters)
     table = build(records, results)
     runs, _, _ = comparable(records, results)
     data, preset = runs[0].config["data"]["name"], runs[0].preset
-    kept = ResultsFolder(results).run(table_name(table, preset, data)) / "wandb-report.json"
-    drawn = {
+    id_file = ResultsFolder(results).run(table_name(table, preset, data)) / "wandb-report.json"
+    pictures = {
         file.stem for record in records for file in visible(ResultsFolder(results).pictures(record.run_id), "*.png")
     }
     try:
-        report = saved(table, settings.project, (data, preset), sorted(drawn), known(kept, settings.project))
+        report = save_report(
+            table, settings.project, (data, preset), sorted(pictures), saved_id(id_file, settings.project)
+        )
     except Exception as error:
-        told = f"W&B took no report of wandb.project={settings.project} ({first_line(error)})"
-        raise ConfigError(f"{told}; its runs must be there first: `bench wandb push`") from error
-    write_text(kept, json.dumps({"project": settings.project, "id": report.id}) + "\n")
+        message = f"W&B did not accept the report of wandb.project={settings.project} ({first_line(error)})"
+        raise ConfigError(f"{message}; send its runs first: `bench wandb push`") from error
+    write_text(id_file, json.dumps({"project": settings.project, "id": report.id}) + "\n")
     console.print(f"W&B: {report.url}", markup=False)
     return 0
 
 
-def known(kept: Path, project: str) -> str:
-    """The id of the report that an earlier call has made in the project, or "" for a new one."""
-    told = json.loads(kept.read_text()) if kept.exists() else {}
-    return str(told["id"]) if told.get("project") == project else ""
+def saved_id(id_file: Path, project: str) -> str:
+    """Return the id of an earlier call's report in the project, or "" for a new one."""
+    content = json.loads(id_file.read_text()) if id_file.exists() else {}
+    return str(content["id"]) if content.get("project") == project else ""
 
 
-def saved(table: Table, project: str, of: tuple[str, str], pictures: Sequence[str], known: str) -> "wr.Report":
-    """The report, as W&B has it; a new one unless the id of one is known."""
+def save_report(
+    table: Table, project: str, group: tuple[str, str], pictures: Sequence[str], report_id: str
+) -> "wr.Report":
+    """Save the report and return it; a new one if `report_id` is empty."""
     import wandb_workspaces.reports.v2 as wr
 
     from bench.tracking.panels import blocks
 
-    report = wr.Report(project=project, title=f"The generative trilemma on {of[0]}, preset {of[1]}")
+    report = wr.Report(project=project, title=f"The generative trilemma on {group[0]}, preset {group[1]}")
     report.description, report.width = ABOUT, "fluid"
-    report.blocks = blocks(table, report.entity, project, of, pictures)
-    report.id = known
+    report.blocks = blocks(table, report.entity, project, group, pictures)
+    report.id = report_id
     return report.save()

@@ -41,7 +41,7 @@ class Classifier(nn.Module):
 
 
 def shifted(images: Tensor, generator: torch.Generator, reach: int = 2) -> Tensor:
-    """Each image of a uint8 batch moved by up to `reach` pixels along both axes, the border filled with zeros."""
+    """Shift each image of a uint8 batch by up to `reach` pixels along both axes and fill the border with zeros."""
     n, _, height, width = images.shape
     padded = F.pad(images, (reach,) * 4)
     dy, dx = torch.randint(0, 2 * reach + 1, (2, n), generator=generator)
@@ -52,7 +52,7 @@ def shifted(images: Tensor, generator: torch.Generator, reach: int = 2) -> Tenso
 
 
 def accuracy(model: Classifier, images: Tensor, labels: Tensor, chunk: int = 1000) -> float:
-    """Share of `labels` that `model` gets right, in evaluation mode."""
+    """Return the share of `labels` that `model` gets right, in evaluation mode."""
     model.eval()
     with torch.inference_mode():
         right = sum(

@@ -1,4 +1,4 @@
-"""From images to features, and from features to statistics that can be merged."""
+"""Extract features from images, and summarise features by moments that can be merged."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,14 +29,14 @@ class Extractor:
     channels: tuple[int, ...]  # channel counts that it takes
     chunk: int  # images a forward pass
     module: nn.Module
-    taught_by: str | None = None  # the data set whose classes the logits tell; None: no logits, or ImageNet's classes
+    taught_by: str | None = None  # the data set that the logits' classes are of; None: no logits, or ImageNet's classes
     classes: int = 0  # of the logits, a channel where each channel is judged by itself; 0: no logits
     by_channel: bool = False  # whether each channel is classified by itself
     accuracy: float | None = None  # share of held-out labels that the logits get right, of channels if `by_channel`
     dtype: torch.dtype = torch.uint8  # of the images that it takes
 
     def __call__(self, images: Tensor, progress: Progress | None = None) -> Tensor:
-        """The features of `outputs`."""
+        """Return the features of `outputs`."""
         return self.outputs(images, progress)[0]
 
     def outputs(self, images: Tensor, progress: Progress | None = None) -> tuple[Tensor, Tensor | None]:
@@ -68,16 +68,16 @@ class Extractor:
 
 
 def check_images(images: Tensor, dtype: torch.dtype = torch.uint8) -> None:
-    """Raises EvaluationError unless `images` is N x C x H x W of `dtype`, at least one image, and all finite."""
+    """Raise EvaluationError unless `images` is N x C x H x W of `dtype`, at least one image, and all finite."""
     if images.dtype != dtype or images.dim() != 4 or len(images) == 0:
-        given, expected = f"{images.dtype} and shape {tuple(images.shape)}", str(dtype).removeprefix("torch.")
-        raise EvaluationError(f"images are of type {given}, but must be {expected} N x C x H x W with N > 0.")
+        actual, expected = f"{images.dtype} and shape {tuple(images.shape)}", str(dtype).removeprefix("torch.")
+        raise EvaluationError(f"images are of type {actual}, but must be {expected} N x C x H x W with N > 0.")
     if dtype.is_floating_point and (bad := int((~images.isfinite()).flatten(1).any(1).sum())):
         raise EvaluationError(f"{bad} of {len(images)} images hold NaN or infinity.")
 
 
 def check_channels(name: str, accepted: tuple[int, ...], channels: int) -> None:
-    """Raises EvaluationError if the extractor `name` does not take images of that many channels."""
+    """Raise EvaluationError if the extractor `name` does not take images of that many channels."""
     if channels not in accepted:
         counts = " or ".join(map(str, accepted))
         raise EvaluationError(f"extractor={name} takes images of {counts} channel(s), but these have {channels}.")
@@ -85,7 +85,7 @@ def check_channels(name: str, accepted: tuple[int, ...], channels: int) -> None:
 
 @contextmanager
 def full_float32() -> Iterator[None]:
-    """Float32 as such: cuDNN's default and many trainers allow TF32 or bfloat16 products, which move every metric."""
+    """Compute in full float32: cuDNN's default and many trainers allow TF32 or bfloat16, which change every metric."""
     backends = [attrgetter(name)(torch.backends) for name in ROUNDING_BACKENDS]
     before = [backend.fp32_precision for backend in backends]
     try:
@@ -111,7 +111,7 @@ class Moments:
 
     @classmethod
     def from_features(cls, features: Tensor) -> "Moments":
-        """float N x D -> their moments."""
+        """Return the moments of float N x D."""
         x = features.to(torch.float64)
         mean = x.mean(0)
         return cls(len(x), mean, (x - mean).T @ (x - mean))

@@ -1,4 +1,4 @@
-"""The reference split in feature space: computed once, cached on disk by content, shared by every row of a table."""
+"""Compute the reference split's features once, cache them on disk by content, and share them between rows."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +16,7 @@ from bench.evaluation.metrics.memorisation import cell_of, cells, nearest
 
 VERSION = 2  # of how features are made of images; raised where that changes, so that no older ones are read
 BASELINE = "baseline"  # the purpose of the images that the real-data baseline is measured on
-LEAST_HELD_OUT = 100  # images that must be left beside the floor's for it to have distances of its own to compare with
+LEAST_HELD_OUT = 100  # images that the baseline must leave, so that its distances are compared with other images'
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,24 +30,24 @@ class Reference:
     shape: tuple[int, ...]  # C x H x W of its images
 
     def manifold(self, n: int, seed: int, subsets: int) -> Tensor:
-        """R disjoint random subsets of n features, R n x D, each in the split's order; R <= `subsets`, as many as fit.
+        """Return R disjoint random subsets of n features, R n x D, each in the split's order; R <= `subsets`.
 
-        Of n, because precision and recall want equal numbers on both sides (Kynkäänniemi et al. 2019). The tensor is
-        the same object for every row of a table, and so is what is computed from it. Raises EvaluationError if the
-        split has fewer than n.
+        n is the number of samples, because precision and recall need equal numbers on both sides (Kynkäänniemi et al.
+        2019). R is as large as the split allows. The tensor is the same object for every row of a table, so results
+        derived from it are cached. Raises EvaluationError if the split has fewer than n images.
         """
         return _manifold(self, n, seed, subsets)
 
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """How far held-out images are from the training split: what the samples' distances are compared with."""
+    """Distances of held-out images to the training split, with which the samples' distances are compared."""
 
     distances: Tensor  # float32 M, in feature space
     cells: Tensor  # int64 M, of the partition by `centroids`
     centroids: Tensor  # float32 K x D
     digest: str  # sha256 of these M images
-    apart: bool  # from the images that the floor is measured on
+    disjoint: bool  # from the images of the real-data baseline
 
 
 @lru_cache(maxsize=1)
@@ -56,7 +56,7 @@ def _manifold(reference: Reference, n: int, seed: int, subsets: int) -> Tensor:
 
 
 def manifold_indices(total: int, n: int, seed: int, subsets: int) -> Tensor:
-    """Which of `total` images the R disjoint subsets hold, int64 R n, as `Reference.manifold` says."""
+    """Return the indices, int64 R n, of the images in the R disjoint subsets of `Reference.manifold`."""
     check_enough(total, n)
     order = torch.from_numpy(np.random.RandomState(key("manifold", seed)).permutation(total))
     return torch.cat([part.sort().values for part in order.split(n)[: min(subsets, total // n)]])
@@ -64,7 +64,7 @@ def manifold_indices(total: int, n: int, seed: int, subsets: int) -> Tensor:
 
 def held_out(
     images: Tensor,
-    against: Reference,
+    training: Reference,
     extractor: Extractor,
     *,
     samples: int,
@@ -73,28 +73,28 @@ def held_out(
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> HeldOut:
-    """At most `samples` images of a held-out split, N x C x H x W, beside those that the floor is measured on.
+    """Measure at most `samples` images of a held-out split, N x C x H x W, that the real-data baseline does not use.
 
-    Where the floor takes nearly all of them, the same images serve again, and `apart` is false.
+    Where the baseline uses nearly all images, they are used again, and `disjoint` is false.
     """
-    candidates, apart = beside_floor(len(images), samples, seed)
-    chosen = images[candidates[subset(len(candidates), min(samples, len(candidates)), seed, "distances")]]
-    features = reference(chosen, extractor, cache, progress).features
-    centroids = cells(against.features, min(cells_wanted, len(against.features)), seed)
-    distances, _ = nearest(features, against.features)
-    return HeldOut(distances, cell_of(features, centroids), centroids, storage.digest({"images": chosen}), apart)
+    candidates, disjoint = outside_baseline(len(images), samples, seed)
+    selection = images[candidates[subset(len(candidates), min(samples, len(candidates)), seed, "distances")]]
+    features = reference(selection, extractor, cache, progress).features
+    centroids = cells(training.features, min(cells_wanted, len(training.features)), seed)
+    distances, _ = nearest(features, training.features)
+    return HeldOut(distances, cell_of(features, centroids), centroids, storage.digest({"images": selection}), disjoint)
 
 
-def beside_floor(total: int, samples: int, seed: int) -> tuple[Tensor, bool]:
-    """Indices of the held-out images that the floor is not measured on, and True; all and False if these are few."""
-    left = torch.ones(total, dtype=torch.bool)
-    left[subset(total, min(samples, total), seed, BASELINE)] = False
-    apart = int(left.sum()) >= LEAST_HELD_OUT
-    return left.nonzero().squeeze(1) if apart else torch.arange(total), apart
+def outside_baseline(total: int, samples: int, seed: int) -> tuple[Tensor, bool]:
+    """Return the indices of the held-out images outside the baseline, and True; all and False if these are few."""
+    free = torch.ones(total, dtype=torch.bool)
+    free[subset(total, min(samples, total), seed, BASELINE)] = False
+    disjoint = int(free.sum()) >= LEAST_HELD_OUT
+    return free.nonzero().squeeze(1) if disjoint else torch.arange(total), disjoint
 
 
 def subset(total: int, n: int, seed: int, purpose: str) -> Tensor:
-    """n of the indices below `total`, without repetition, ascending; another choice for each purpose.
+    """Choose n of the indices below `total`, without repetition, ascending; another choice for each purpose.
 
     RandomState, because numpy froze its stream: the same on every machine and in every version. Raises EvaluationError
     if n > total.
@@ -104,7 +104,7 @@ def subset(total: int, n: int, seed: int, purpose: str) -> Tensor:
 
 
 def check_enough(total: int, n: int) -> None:
-    """Raises EvaluationError if n samples are more than the images of the split."""
+    """Raise EvaluationError if n samples are more than the images of the split."""
     if n > total:
         raise EvaluationError(f"samples={n} is more than the {total} images of the split.")
 
@@ -112,9 +112,9 @@ def check_enough(total: int, n: int) -> None:
 def reference(
     images: Tensor, extractor: Extractor, cache: Path | None = None, progress: Progress | None = None
 ) -> Reference:
-    """A split, N x C x H x W, in the extractor's features; from the folder `cache` if they are there.
+    """Return the extractor's features of a split, N x C x H x W, from the folder `cache` if they are there.
 
-    A cache file is found by the digests of images and weights, and used only if its own digest is right.
+    The name of a cache file has the digests of images and weights. It is used only if its own digest is right.
     """
     check_images(images, extractor.dtype)
     digest = storage.digest({"images": images})

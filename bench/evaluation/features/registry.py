@@ -1,4 +1,4 @@
-"""Extractors by name: which there are, whether one can be had, and the thing itself.
+"""The registry of extractors: their names, whether one is available, and the extractor itself.
 
 `<data>-cnn` is a classifier trained on the data, from the user's cache or from `assets/`; `stacked-<data>-cnn` is the
 same on each channel by itself; `inception-v3` is the network of the published FIDs; `coordinates` takes points of the
@@ -36,13 +36,13 @@ class Coordinates(nn.Module):
 
 
 def known_extractors() -> list[str]:
-    """The names that need no `weights`: Inception-v3, coordinates, and two for each classifier."""
+    """Return the names that need no `weights`: Inception-v3, coordinates, and two for each classifier."""
     classifiers = list(pretrained.classifier_files())
     return [INCEPTION, COORDINATES, *classifiers, *(pretrained.STACKED + name for name in classifiers)]
 
 
 def check_extractor(name: str, channels: int, weights: Path | None = None) -> None:
-    """Fail first: raises EvaluationError if `load_extractor` would, or if it would not take such images.
+    """Raise EvaluationError if `load_extractor` would, or if the extractor does not take such images.
 
     Cheap: nothing is downloaded and no Inception weights are read.
     """
@@ -58,10 +58,10 @@ def check_extractor(name: str, channels: int, weights: Path | None = None) -> No
 
 
 def load_extractor(name: str, weights: Path | None = None, device: torch.device | str = "cpu") -> Extractor:
-    """The extractor `name` on `device`; a network is made known to torch-fidelity under the same name.
+    """Load the extractor `name` on `device`; a network is registered with torch-fidelity under the same name.
 
-    `weights`: another classifier's file for a `-cnn`, or an Inception-v3 file; None takes what
-    `known_extractors` and `pretrained.find_inception` know. Raises EvaluationError for an unknown name or bad weights.
+    `weights`: another classifier's file for a `-cnn`, or an Inception-v3 file; None: the file of
+    `known_extractors` or `pretrained.find_inception`. Raises EvaluationError for an unknown name or bad weights.
     """
     if name == COORDINATES:
         _refuse_weights(weights)
@@ -76,14 +76,14 @@ def _inception(weights: Path | None, device: torch.device | str) -> Extractor:
     fidelity.register(INCEPTION, fidelity.InceptionFeatures)
     inception = fidelity.InceptionFeatures(INCEPTION, [fidelity.INCEPTION_LAYER], weights)
     # No fc and no counters: the features do not depend on them, and not every source has them.
-    used = {k: v for k, v in inception.state_dict().items() if not k.startswith("fc.") and "num_batches" not in k}
+    state = {k: v for k, v in inception.state_dict().items() if not k.startswith("fc.") and "num_batches" not in k}
     classes = 0
     if inception.has_logits:
         inception.features_list.append(fidelity.INCEPTION_LOGITS)
         classes = inception.fc.out_features
     module = inception.to(device)
     return Extractor(
-        INCEPTION, storage.digest(used), 2048, INCEPTION_CHANNELS, chunk=50, module=module, classes=classes
+        INCEPTION, storage.digest(state), 2048, INCEPTION_CHANNELS, chunk=50, module=module, classes=classes
     )
 
 
@@ -113,13 +113,13 @@ def _classifier_path(name: str, path: Path | None) -> Path:
     if path is None and name not in known_extractors():
         raise unknown("extractor", name, known_extractors())
     if not name.endswith("-cnn"):
-        others = f"{INCEPTION} nor {COORDINATES}"
-        raise EvaluationError(f"extractor={name} with weights={path} is neither {others} nor named <data>-cnn.")
+        names = f"{INCEPTION} nor {COORDINATES}"
+        raise EvaluationError(f"extractor={name} with weights={path} is neither {names} nor named <data>-cnn.")
     return path or pretrained.classifier_file(name)
 
 
 def _classifier_channels(name: str, about: dict[str, Any]) -> tuple[int, ...]:
-    """Channel counts that the extractor `name` takes by the classifier that `about` is about."""
+    """Return the channel counts that the extractor `name` takes with the classifier that `about` describes."""
     if not name.startswith(pretrained.STACKED):
         return (about["channels"],)
     if about["channels"] != 1:

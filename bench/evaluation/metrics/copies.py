@@ -1,4 +1,4 @@
-"""Copies that pixels show: samples byte for byte equal to training images, and those that alignment finds too near.
+"""Detect copies by pixels: samples byte for byte equal to training images, and samples too near after alignment.
 
 Held-out images are compared with the training images in the same way. Each alarm's chance to be raised by samples of
 the data is below LEVEL. scipy is imported only when it is used: it takes seconds.
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from bench.evaluation import digest as storage
 from bench.evaluation.features.extractor import Progress
-from bench.evaluation.features.reference import HeldOut, Reference, beside_floor, subset
+from bench.evaluation.features.reference import HeldOut, Reference, outside_baseline, subset
 from bench.evaluation.metrics.alignment import CANDIDATES, Aligned, Aligner
 from bench.evaluation.metrics.feature_sets import Copies, FeatureSets, Nearest
 from bench.evaluation.metrics.intervals import Estimate
@@ -29,7 +29,7 @@ CHUNK = 250  # held-out images between two steps of progress
 
 @dataclass(frozen=True, eq=False)
 class TrainingPixels:
-    """What samples' pixels are compared with: the training images, and how near held-out images are to them."""
+    """The training images that samples' pixels are compared with, and the distances of held-out images to them."""
 
     aligner: Aligner
     fingerprints: frozenset[bytes]  # of the training images
@@ -40,20 +40,20 @@ class TrainingPixels:
     held_out_total: int
 
     def copies(self, aligned: Aligned, fingerprints: list[bytes]) -> Copies:
-        """What the samples with these nearest training images and fingerprints are, beside held-out images."""
+        """Return the samples' distances and equalities to training images, beside those of held-out images."""
         nearest = Nearest(aligned.gap, self.cells[aligned.training], self.held_out, self.held_out_cells)
         exact = torch.tensor([f in self.fingerprints for f in fingerprints])
         return Copies(nearest, exact, self.held_out_exact, self.held_out_total)
 
 
 def fingerprints(images: Tensor) -> list[bytes]:
-    """16 bytes of each image, N x ..., equal for equal images and for no others."""
+    """Return 16 bytes for each image, N x ..., equal exactly for equal images."""
     return [hashlib.blake2b(row, digest_size=16).digest() for row in images.cpu().flatten(1).numpy()]
 
 
 def training_pixels(
     training: Tensor,
-    others: Tensor,
+    held_out_images: Tensor,
     reference: Reference,
     held_out: HeldOut,
     *,
@@ -62,25 +62,27 @@ def training_pixels(
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> TrainingPixels | None:
-    """The training split that `reference` is of, beside a held-out split, `others`, both uint8 N x C x H x W.
+    """Prepare the training split of `reference` and a held-out split, both uint8 N x C x H x W.
 
     None for points, which have no pixels, and for fewer training images than are compared. An image lies in the cell of
-    its nearest training image. Held-out images are others than the floor's where there are enough; what they are found
-    to be is kept in the folder `cache`.
+    its nearest training image. Held-out images are disjoint from the real-data baseline's where there are enough;
+    their distances are cached in the folder `cache`.
     """
     if training.dtype != torch.uint8 or len(training) < CANDIDATES:
         return None
-    aligner, own = Aligner.of(training), frozenset(fingerprints(training))
-    candidates, _ = beside_floor(len(others), samples, seed)
-    chosen = others[candidates[subset(len(candidates), min(PER_SAMPLE * samples, len(candidates)), seed, "distances")]]
-    aligned = _aligned(aligner, chosen, reference.digest, cache, progress)
+    aligner, hashes = Aligner.from_images(training), frozenset(fingerprints(training))
+    candidates, _ = outside_baseline(len(held_out_images), samples, seed)
+    selection = held_out_images[
+        candidates[subset(len(candidates), min(PER_SAMPLE * samples, len(candidates)), seed, "distances")]
+    ]
+    aligned = _aligned(aligner, selection, reference.digest, cache, progress)
     cells = cell_of(reference.features, held_out.centroids)
-    exact = sum(f in own for f in fingerprints(others))
-    return TrainingPixels(aligner, own, cells, aligned.gap, cells[aligned.training], exact, len(others))
+    exact = sum(f in hashes for f in fingerprints(held_out_images))
+    return TrainingPixels(aligner, hashes, cells, aligned.gap, cells[aligned.training], exact, len(held_out_images))
 
 
 def _aligned(aligner: Aligner, images: Tensor, digest: str, cache: Path | None, progress: Progress | None) -> Aligned:
-    """`aligner(images)`, from the cache if it is there; `digest`: of the training images."""
+    """Return `aligner(images)`, from the cache if it is there; `digest`: of the training images."""
     name = f"aligned-{digest[:12]}-{storage.digest({'images': images})[:12]}-v{VERSION}.pt"
     path = cache / name if cache else None
     shape = (len(images),)
@@ -98,7 +100,7 @@ def _aligned(aligner: Aligner, images: Tensor, digest: str, cache: Path | None, 
 
 
 def exact_copies(sets: FeatureSets) -> Estimate | None:
-    """How many samples are byte for byte equal to a training image, with Clopper and Pearson's exact interval."""
+    """Count the samples that are byte for byte equal to a training image, with Clopper and Pearson's interval."""
     from scipy.stats import binomtest
 
     if sets.copies is None:
@@ -109,12 +111,12 @@ def exact_copies(sets: FeatureSets) -> Estimate | None:
 
 
 def aligned_copies(sets: FeatureSets) -> Estimate | None:
-    """As `near_copies`, with nearness by aligned pixels and not by features: 1 for samples of the data."""
+    """Compute `near_copies` with distances of aligned pixels instead of features: 1 for samples of the data."""
     return None if sets.copies is None else excess(sets.copies.nearest)
 
 
 def exact_alarm(copies: Copies) -> str | None:
-    """A sentence if more samples equal training images than held-out images' share of such explains; None otherwise."""
+    """Return a sentence if more samples equal training images than the share of held-out images explains, or None."""
     from scipy.stats import hypergeom
 
     n, k = len(copies.exact), int(copies.exact.sum())
@@ -129,15 +131,15 @@ def exact_alarm(copies: Copies) -> str | None:
 
 
 def aligned_alarm(copies: Copies) -> str | None:
-    """A sentence if of the images that are nearest to training images too many are samples; None otherwise.
+    """Return a sentence if too many of the images nearest to training images are samples; None otherwise.
 
-    The nearest are counted of samples and held-out images together, and in each cell any of them is as likely to be a
-    sample as any other image in that cell: so samples of few kinds raise no alarm, and the chance is exact.
+    The nearest images are counted over samples and held-out images together. In each cell, any of them is as likely to
+    be a sample as any other image of that cell. So samples of few kinds raise no alarm, and the probability is exact.
     """
     near = copies.nearest
-    found = [(*_samples_among_nearest(near, depth), depth) for depth in DEPTHS]
+    tests = [(*_samples_among_nearest(near, depth), depth) for depth in DEPTHS]
     chance, count, expected, among = min(
-        (chance, count, expected, among) for chance, count, expected, among, _ in found
+        (chance, count, expected, among) for chance, count, expected, among, _ in tests
     )
     if chance >= LEVEL:
         return None
@@ -149,13 +151,14 @@ def aligned_alarm(copies: Copies) -> str | None:
 
 
 def _samples_among_nearest(near: Nearest, depth: int) -> tuple[float, int, float, int]:
-    """Of the `depth` nearest images, and those as near as the last of them: the chance of as many samples or more,
-    how many samples there are, how many were to be expected, and how many images.
+    """Count the samples among the `depth` nearest images and those as near as the last of them.
+
+    Returns the probability of as many samples or more, their number, the number expected, and the number of images.
     """
     from scipy.stats import hypergeom
 
-    together = torch.cat([near.generated, near.held_out])
-    threshold = together.kthvalue(max(1, min(depth, len(together) // DEEPEST))).values
+    union = torch.cat([near.generated, near.held_out])
+    threshold = union.kthvalue(max(1, min(depth, len(union) // DEEPEST))).values
     K = int(torch.cat([near.generated_cells, near.held_out_cells]).max()) + 1
     N, M = (torch.bincount(cells, minlength=K) for cells in (near.generated_cells, near.held_out_cells))
     n, m = (
@@ -163,9 +166,9 @@ def _samples_among_nearest(near: Nearest, depth: int) -> tuple[float, int, float
         for distances, cells in ((near.generated, near.generated_cells), (near.held_out, near.held_out_cells))
     )
     chance, expected = np.ones(1), 0.0
-    for a, b, drawn in zip(N.tolist(), M.tolist(), (n + m).tolist(), strict=True):
-        if drawn:
-            chance = np.convolve(chance, hypergeom.pmf(np.arange(drawn + 1), a + b, a, drawn))
-            expected += drawn * a / (a + b)
+    for a, b, size in zip(N.tolist(), M.tolist(), (n + m).tolist(), strict=True):
+        if size:
+            chance = np.convolve(chance, hypergeom.pmf(np.arange(size + 1), a + b, a, size))
+            expected += size * a / (a + b)
     count = int(n.sum())
     return float(chance[count:].sum()), count, expected, int((n + m).sum())

@@ -1,4 +1,4 @@
-"""How different the samples are from each other, whatever the real images are like."""
+"""Measure how different the samples are from each other, without reference to the real images."""
 
 import math
 
@@ -11,7 +11,7 @@ from bench.evaluation.metrics.modes import estimate, histograms
 
 
 def vendi(sets: FeatureSets) -> Estimate:
-    """The effective number of different samples, 1 .. N, under the cosine kernel on features.
+    """Compute the effective number of different samples, 1 .. N, under the cosine kernel on features.
 
     Friedman & Dieng 2023, arXiv:2210.02410, Definition 3.1; at most D + 1. A feature vector of zeros has no direction:
     all such samples count as equal to each other and orthogonal to every other (the package `vendi-score` drops them,
@@ -24,20 +24,20 @@ def vendi(sets: FeatureSets) -> Estimate:
     parts = [x[sets.groups == g] for g in range(int(sets.groups.max()) + 1)]
     scatters = [part.T @ part for part in parts]
 
-    def left(*out: int) -> float:
+    def rank_without(*out: int) -> float:
         rest = total - torch.stack([scatters[g] for g in out]).sum(0)
         return float(_effective_rank(rest / (n - sum(len(parts[g]) for g in out))))
 
-    without = torch.tensor([left(g) for g in range(len(parts))], dtype=torch.float64)
-    pairs = over_some_pairs(left, len(parts), 1)
+    without = torch.tensor([rank_without(g) for g in range(len(parts))], dtype=torch.float64)
+    pairs = over_some_pairs(rank_without, len(parts), 1)
     return Estimate(float(_effective_rank(total / n)), without, pairs, bounds=(1.0, float(n)))
 
 
 def inception_score(sets: FeatureSets) -> Estimate | None:
-    """exp of the mean of KL(p(y | x) || p(y)), 1 .. number of classes, None without logits.
+    """Compute exp of the mean of KL(p(y | x) || p(y)), 1 .. number of classes; None without logits.
 
     Salimans et al. 2016, arXiv:1606.03498, of all samples in one part: torch-fidelity's with `splits=1`. The mean over
-    ten parts, which its authors print, is lower, and its spread over the parts is no interval.
+    ten parts, which its authors report, is lower, and its spread over the parts is no interval.
     """
     if sets.logits is None:
         return None
@@ -56,9 +56,9 @@ def inception_score(sets: FeatureSets) -> Estimate | None:
 
 
 def class_entropy(sets: FeatureSets) -> Estimate | None:
-    """Entropy, in nats, of the modes that the samples show: 0 for one mode, ln K for K modes evenly.
+    """Compute the entropy, in nats, of the modes that the samples show: 0 for one mode, ln K for K modes evenly.
 
-    Samples of no mode are left out; None where all are, and where the data has no modes.
+    Samples of no mode are excluded; None where all are, and where the data has no modes.
     """
     if sets.modes is None:
         return None
@@ -71,6 +71,6 @@ def class_entropy(sets: FeatureSets) -> Estimate | None:
 
 
 def _effective_rank(rho: Tensor) -> Tensor:
-    """exp of the entropy of the eigenvalues of X^T X / n, which are those of K / n = X X^T / n that are not 0."""
+    """Return exp of the entropy of the eigenvalues of X^T X / n: those of K / n = X X^T / n that are not 0."""
     # Friedman & Dieng 2023, Definition 3.1: VS = exp(-sum_i lambda_i log lambda_i)
     return torch.special.entr(torch.linalg.eigvalsh(rho).clamp(min=0)).sum().exp()

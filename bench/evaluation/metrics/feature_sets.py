@@ -1,4 +1,4 @@
-"""What metrics compare: the features of samples and of real images, and what else is known of both."""
+"""The input of the metrics: features of samples and of real images, and further measurements of both."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from bench.evaluation.protocol import Protocol
 
 @dataclass(frozen=True, eq=False)
 class Modes:
-    """The modes of a data set, and how it is told which of them a sample shows."""
+    """The modes of a data set, and a function that assigns samples to them."""
 
     name: str  # in the protocol
     assign: Callable[[Tensor, Tensor | None], Tensor]  # features and logits -> int64 N, 0 .. K - 1, or -1 for none
@@ -43,7 +43,7 @@ class Nearest:
 
 @dataclass(frozen=True, eq=False)
 class Copies:
-    """What samples' pixels, and held-out images', say of copies of training images."""
+    """Distances and equalities of samples and of held-out images to training images, by pixels."""
 
     nearest: Nearest  # the gaps of `alignment` for distances
     exact: Tensor  # bool N, of the samples: equal to a training image byte for byte
@@ -53,7 +53,7 @@ class Copies:
 
 @dataclass(frozen=True, eq=False)
 class FeatureSets:
-    """Features of samples and of reference images, float32 N x D on the CPU, and what else there is of them."""
+    """Features of samples and of reference images, float32 N x D on the CPU, and further measurements of them."""
 
     generated: Tensor
     reference: Tensor  # R N x D: R disjoint random subsets of the split, one after the other
@@ -61,13 +61,13 @@ class FeatureSets:
     protocol: Protocol
     groups: Tensor  # int64 N, the jackknife's group of each sample
     logits: Tensor | None = None  # float32 N x classes, of the samples, where a classifier fits the data
-    modes: ModeCount | None = None  # where the data has modes that can be told
+    modes: ModeCount | None = None  # where the data has modes to which samples can be assigned
     nearest: Nearest | None = None  # where there are held-out images to compare with
     copies: Copies | None = None  # where there are pixels, and held-out images to compare with
 
     @property
     def subsets(self) -> int:
-        """How many reference subsets of as many images as there are samples."""
+        """The number of reference subsets, each of as many images as there are samples."""
         return max(1, len(self.reference) // len(self.generated))
 
     @cached_property

@@ -1,4 +1,4 @@
-"""FID, and what it would be of infinitely many samples."""
+"""FID, and its extrapolation to infinitely many samples."""
 
 import math
 from functools import lru_cache
@@ -28,7 +28,7 @@ class _Reference:
         self.root = vectors * _significant(values).sqrt() @ vectors.T
 
     def distance(self, moments: Moments) -> float:
-        """Its Fréchet distance, squared, to the Gaussian of these moments; at least 0."""
+        """Return its squared Fréchet distance to the Gaussian of these moments; at least 0."""
         C = moments.covariance
         # (C_r C)^(1/2) and (C_r^(1/2) C C_r^(1/2))^(1/2) have equal traces, and the second matrix is symmetric
         root = _significant(torch.linalg.eigvalsh(self.root @ C @ self.root)).sqrt().sum()
@@ -52,11 +52,11 @@ def fid(sets: FeatureSets) -> Estimate:
     whole = Moments.from_features(sets.generated)
     parts = [Moments.from_features(sets.generated[sets.groups == g]) for g in range(int(sets.groups.max()) + 1)]
     # `+` of -n samples takes n away; a twentieth of them costs no digits
-    taken = [Moments(-part.count, part.mean, -part.scatter) for part in parts]
-    rest = [whole + part for part in taken]
+    negatives = [Moments(-part.count, part.mean, -part.scatter) for part in parts]
+    rest = [whole + part for part in negatives]
     without = torch.tensor([reference.distance(moments) for moments in rest], dtype=torch.float64)
-    each = 2 if sets.generated.shape[1] <= CHEAP else 0
-    pairs = over_some_pairs(lambda g, h: reference.distance(rest[g] + taken[h]), len(parts), each)
+    partners = 2 if sets.generated.shape[1] <= CHEAP else 0
+    pairs = over_some_pairs(lambda g, h: reference.distance(rest[g] + negatives[h]), len(parts), partners)
     return Estimate(reference.distance(whole), without, pairs, bounds=(0.0, math.inf))
 
 
@@ -86,37 +86,37 @@ def fid_infinity(sets: FeatureSets) -> Estimate | None:
         shuffled, groups = sets.generated[order], sets.groups[order]
         G = int(groups.max()) + 1
 
-        def left(*out: int) -> float:
-            kept = ~torch.isin(groups, torch.tensor(out))
-            return _extrapolated(_by_count(reference, shuffled, kept))
+        def figure_without(*out: int) -> float:
+            mask = ~torch.isin(groups, torch.tensor(out))
+            return _extrapolated(_by_count(reference, shuffled, mask))
 
-        without = torch.tensor([left(g) for g in range(G)], dtype=torch.float64)
-        pairs = over_some_pairs(left, G, 1)
+        without = torch.tensor([figure_without(g) for g in range(G)], dtype=torch.float64)
+        pairs = over_some_pairs(figure_without, G, 1)
     return Estimate(_extrapolated(fid_by_count(sets)), without, pairs)
 
 
 def _order(sets: FeatureSets) -> Tensor:
-    """A random order, since images of a folder or of a split may come class by class."""
+    """Return a random order, because the images of a folder or of a split may be sorted by class."""
     random = np.random.RandomState(key("order", sets.protocol.seed))
     return torch.from_numpy(random.permutation(len(sets.generated)))
 
 
-def _by_count(reference: _Reference, features: Tensor, kept: Tensor | None = None) -> dict[int, float]:
-    """The mean FID of 4, 2 and 1 runs of n x D features; of those that are `kept`, bool n, each in its run."""
+def _by_count(reference: _Reference, features: Tensor, mask: Tensor | None = None) -> dict[int, float]:
+    """Return the mean FID of 4, 2 and 1 runs of n x D features; of those in `mask`, bool n, each in its run."""
     n = len(features)
     if n < 8:
         raise EvaluationError(f"samples={n} are too few for FID∞, which needs 8 or more.")
-    found = {}
+    figures = {}
     for parts in (4, 2, 1):
         runs = features[: n // parts * parts].chunk(parts)
-        if kept is not None:
-            runs = tuple(run[keep] for run, keep in zip(runs, kept[: n // parts * parts].chunk(parts), strict=True))
-        found[n // parts] = sum(reference.distance(Moments.from_features(run)) for run in runs) / parts
-    return found
+        if mask is not None:
+            runs = tuple(run[keep] for run, keep in zip(runs, mask[: n // parts * parts].chunk(parts), strict=True))
+        figures[n // parts] = sum(reference.distance(Moments.from_features(run)) for run in runs) / parts
+    return figures
 
 
 def _extrapolated(by_count: dict[int, float]) -> float:
-    """The intercept of FID over 1 / N by least squares, weighted by N.
+    """Return the intercept of FID over 1 / N by least squares, weighted by N.
 
     What is linear in the samples moves the means over runs alike, so it does not count. What is of second order varies
     by 1 / N^2 for one run, by 1 / (n N) for the mean over n / N of them.
@@ -128,5 +128,5 @@ def _extrapolated(by_count: dict[int, float]) -> float:
 
 
 def _significant(eigenvalues: Tensor) -> Tensor:
-    """Those of a singular covariance that differ from 0 by rounding alone, set to 0: their roots would add up."""
+    """Set eigenvalues that differ from 0 by rounding alone to 0: the roots of a singular covariance's would add up."""
     return eigenvalues.where(eigenvalues > len(eigenvalues) * torch.finfo(torch.float64).eps * eigenvalues.max(), 0.0)

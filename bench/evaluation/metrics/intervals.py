@@ -1,4 +1,4 @@
-"""How far a figure would move with other samples of the same number: jackknives, and intervals of shares."""
+"""Estimate how a figure varies with the samples: jackknives, and intervals of shares."""
 
 import math
 import statistics
@@ -18,10 +18,10 @@ BOUNDLESS = (-math.inf, math.inf)
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """A figure, and what its 95% interval is made of; a figure with none of it has no interval.
+    """A figure, and what its 95% interval is computed from; without any of it there is no interval.
 
     `without`: float64 G, the figure of all samples but those of group g. `pairs`: float64 G x G, the figure without
-    the groups g and h, above the diagonal, and NaN for pairs that are left out; it corrects the
+    the groups g and h, above the diagonal, and NaN for omitted pairs; it corrects the
     jackknife's bias. `extra`: a variance that is added to the jackknife's, such as the reference's, and its degrees of
     freedom. `bounds`: the least and the greatest value that the figure can have. `ends`: the interval itself, where the
     metric knows it.
@@ -55,11 +55,11 @@ class Estimate:
 
 
 def jackknife(without: Tensor, value: float, pairs: Tensor | None = None) -> float:
-    """The variance of a figure from its values without each group and, where `pairs` is given, each pair of groups.
+    """Estimate the variance of a figure from its values without each group and, with `pairs`, each pair of groups.
 
-    The plain jackknife counts what is quadratic in the samples twice, which is all that there is of a distance near 0.
-    Efron & Stein 1981, The jackknife estimate of variance (Ann. Stat. 9:3), Section 5, estimate that part and take it
-    away. The correction takes at most half, since no more is counted too often by a quadratic figure.
+    The plain jackknife counts the part that is quadratic in the samples twice; near 0 a distance has no other part.
+    Efron & Stein 1981, The jackknife estimate of variance (Ann. Stat. 9:3), Section 5, estimate and subtract it.
+    The correction is at most half of the variance, the excess of a purely quadratic figure.
     """
     G = len(without)
     # Kott 2001, The delete-a-group jackknife (J. Off. Stat. 17:4), Eq. 1: (G - 1) / G sum_g (t_(g) - t)^2
@@ -73,22 +73,22 @@ def jackknife(without: Tensor, value: float, pairs: Tensor | None = None) -> flo
     return max(variance / 2, variance - float((Q - Q.mean()).square().mean()) / 2)
 
 
-def over_some_pairs(figure: Callable[[int, int], float], G: int, each: int) -> Tensor | None:
-    """`pairs` of a figure that costs much: each group with the `each` next ones, in a ring; 0: disjoint pairs.
+def over_some_pairs(figure: Callable[[int, int], float], G: int, partners: int) -> Tensor | None:
+    """Return `pairs` of an expensive figure: each group with the next `partners`, in a ring; 0: disjoint pairs.
 
     None where there are too few groups for a ring.
     """
-    if 2 * each + 1 >= G:
+    if 2 * partners + 1 >= G:
         return None
     pairs = torch.full((G, G), math.nan, dtype=torch.float64)
-    chosen = [(g, (g + step) % G) for step in range(1, each + 1) for g in range(G)]
-    for g, h in chosen or zip(range(0, G - 1, 2), range(1, G, 2), strict=True):
+    ring = [(g, (g + step) % G) for step in range(1, partners + 1) for g in range(G)]
+    for g, h in ring or zip(range(0, G - 1, 2), range(1, G, 2), strict=True):
         pairs[min(g, h), max(g, h)] = figure(g, h)
     return pairs
 
 
 def over_groups(figure: Callable[[Tensor], Tensor], sums: Tensor) -> tuple[Tensor, Tensor]:
-    """`without` and `pairs` of a figure of additive statistics.
+    """Return `without` and `pairs` of a figure of additive statistics.
 
     sums: float64 G x K, the statistics of each group; figure: ... x K, of some samples together -> ... .
     """
@@ -97,7 +97,7 @@ def over_groups(figure: Callable[[Tensor], Tensor], sums: Tensor) -> tuple[Tenso
 
 
 def pooled(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Independent variances and their degrees of freedom -> those of the sum.
+    """Combine independent variances and their degrees of freedom into those of the sum.
 
     Satterthwaite 1946, An approximate distribution of estimates of variance components (Biometrics 2:6), Eq. 17.
     """
@@ -107,7 +107,7 @@ def pooled(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
 
 
 def half_width_of(parts: Sequence[tuple[float, float]]) -> float:
-    """Half of the 95% interval of a figure whose variance is a sum of (variance, degrees of freedom)."""
+    """Return half of the 95% interval of a figure whose variance is a sum of (variance, degrees of freedom)."""
     from scipy.stats import t
 
     variance, freedom = pooled(parts)
@@ -115,7 +115,7 @@ def half_width_of(parts: Sequence[tuple[float, float]]) -> float:
 
 
 def share(value: float, n: int, parts: Sequence[tuple[float, float]] = ()) -> Estimate:
-    """A share, 0 .. 1, with Wilson's interval, which stays within these bounds and holds near them too.
+    """Return a share, 0 .. 1, with Wilson's interval, which stays within these bounds and is valid near them.
 
     n: independent draws that the share is of. parts: its variances with their degrees of freedom, where the draws are
     not independent: the interval is then that of as many draws as would vary so much (Korn & Graubard 1998).
@@ -134,12 +134,12 @@ def share(value: float, n: int, parts: Sequence[tuple[float, float]] = ()) -> Es
 
 
 def groups(n: int, seed: int) -> Tensor:
-    """The group of each of n >= 2 samples, int64 in 0 .. min(GROUPS, n) - 1: dealt at random, evenly."""
+    """Assign each of n >= 2 samples to a group, int64 in 0 .. min(GROUPS, n) - 1: at random, evenly."""
     return torch.from_numpy(np.random.RandomState(key("groups", seed)).permutation(n)) % min(GROUPS, n)
 
 
 def half_width(values: Sequence[float]) -> float:
-    """Half of the 95% interval of the mean of two or more values, under Student's t."""
+    """Return half of the 95% interval of the mean of two or more values, under Student's t."""
     from scipy.stats import t
 
     return float(t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5)

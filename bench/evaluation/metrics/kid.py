@@ -29,7 +29,7 @@ def kid(sets: FeatureSets) -> Estimate:
 
 
 def _subsets(sets: FeatureSets) -> Tensor:
-    """The unbiased squared MMD of each pair of subsets, float64."""
+    """Compute the unbiased squared MMD of each pair of subsets, float64."""
     y, x, m = sets.generated.double(), sets.reference.double(), sets.protocol.kid_subset_size
     random = np.random.RandomState(sets.protocol.seed)  # torch-fidelity's stream, so that the figure is its own
     values = []
@@ -46,65 +46,65 @@ def _total(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _variance(sets: FeatureSets) -> float:
-    """The variance of the unbiased squared MMD of all samples and all reference images, over draws of both sets.
+    """Estimate the variance of the unbiased squared MMD of all samples and reference images, over draws of both sets.
 
-    By a jackknife of either set, each corrected for its bias; both count what is of pairs of a sample and a reference
-    image, so that this is taken away once.
+    By a jackknife of either set, each corrected for its bias. Both count the part that is due to pairs of a sample and
+    a reference image, so it is subtracted once.
     """
-    y, own, n = sets.generated.double(), sets.groups, len(sets.generated)
-    other, inner = _reference_pairs(sets.reference)
+    y, sample_groups, n = sets.generated.double(), sets.groups, len(sets.generated)
+    reference_groups, inner = _reference_pairs(sets.reference)
     x, N = sets.reference.double(), len(sets.reference)
-    members = [torch.nn.functional.one_hot(of).double() for of in (own, other)]
+    members = [torch.nn.functional.one_hot(labels).double() for labels in (sample_groups, reference_groups)]
     cross = members[0].T @ torch.cat([block @ members[1] for block in _kernel(y, x)])  # G x G', sums of k(y, x)
     pairs = _within(y, members[0])
-    either = [_jackknife(pairs, cross.sum(1), own.bincount().double(), N),
-              _jackknife(inner, cross.sum(0), other.bincount().double(), n)]  # fmt: skip
+    either = [_jackknife(pairs, cross.sum(1), sample_groups.bincount().double(), N),
+              _jackknife(inner, cross.sum(0), reference_groups.bincount().double(), n)]  # fmt: skip
     mixed = cross - cross.mean(0) - cross.mean(1, keepdim=True) + cross.mean()
     # Var(2 / (n N) sum_ij k(y_i, x_j)) of the part that neither set has alone
     common = 4 * float(mixed.square().sum()) / (n * N) ** 2
     return max(max(either), sum(either) - common)
 
 
-def _jackknife(pairs: Tensor, cross: Tensor, sizes: Tensor, others: int) -> float:
-    """The variance of the squared MMD over one set: sums of k within, G x G without equal points, and with the other.
+def _jackknife(pairs: Tensor, cross: Tensor, sizes: Tensor, other_size: int) -> float:
+    """Estimate the variance of the squared MMD over one set, from sums of k within it and with the other set.
 
-    What the other set has by itself is the same without any group, and left out.
+    pairs: G x G, without equal points. The other set's own part is the same without any group, and omitted.
     """
 
     def mmd(inner: Tensor, between: Tensor, n: Tensor) -> Tensor:
         # Eq. 4: sum_{i != j} k(x_i, x_j) / (m (m - 1)) + the same of y - 2 sum_{i, j} k(x_i, y_j) / (m n)
-        return inner / (n * (n - 1)) - 2 * between / (n * others)
+        return inner / (n * (n - 1)) - 2 * between / (n * other_size)
 
-    left, total = sizes.sum() - sizes, pairs.sum()
-    own, diagonal = pairs.sum(1), pairs.diagonal()
-    without = mmd(total - 2 * own + diagonal, cross.sum() - cross, left)
-    two = own[:, None] + own[None]
-    lone = total - 2 * two + diagonal[:, None] + diagonal[None] + 2 * pairs
-    both = mmd(lone, cross.sum() - cross[:, None] - cross[None], left[:, None] - sizes[None])
-    return jackknife(without, float(mmd(total, cross.sum(), sizes.sum())), both)
+    rest, total = sizes.sum() - sizes, pairs.sum()
+    rows, diagonal = pairs.sum(1), pairs.diagonal()
+    without = mmd(total - 2 * rows + diagonal, cross.sum() - cross, rest)
+    two = rows[:, None] + rows[None]
+    within = total - 2 * two + diagonal[:, None] + diagonal[None] + 2 * pairs
+    without_pairs = mmd(within, cross.sum() - cross[:, None] - cross[None], rest[:, None] - sizes[None])
+    return jackknife(without, float(mmd(total, cross.sum(), sizes.sum())), without_pairs)
 
 
 @lru_cache(maxsize=1)  # all rows of a table have the same
 def _reference_pairs(reference: Tensor) -> tuple[Tensor, Tensor]:
-    """Groups of the reference, whose order is random, and the sums of the kernel within and between them."""
-    of = torch.arange(len(reference)) % min(GROUPS, len(reference))
-    return of, _within(reference.double(), torch.nn.functional.one_hot(of).double())
+    """Return groups of the reference, whose order is random, and the sums of the kernel within and between them."""
+    labels = torch.arange(len(reference)) % min(GROUPS, len(reference))
+    return labels, _within(reference.double(), torch.nn.functional.one_hot(labels).double())
 
 
 def _within(a: Tensor, member: Tensor) -> Tensor:
-    """N x D, N x G -> G x G: sums of the kernel over pairs of different points, a group with a group."""
+    """Sum the kernel over pairs of different points, by their groups: N x D, N x G -> G x G."""
     return member.T @ torch.cat([block @ member for block in _kernel(a, a)]) - (member.T @ _diagonal(a)).diag()
 
 
 def _kernel(a: Tensor, b: Tensor) -> Iterator[Tensor]:
-    """(a.b / D + 1)^3 of N x D and M x D, some rows at a time, each block in the place of the one before."""
-    one = torch.ones((), dtype=a.dtype)  # added within the product
+    """Yield (a.b / D + 1)^3 of N x D and M x D in blocks of rows; each block overwrites the previous one."""
+    unit = torch.ones((), dtype=a.dtype)  # added within the product
     rows = max(1, ENTRIES // len(b))
-    # new memory for each block, with what is made of it kept in between, would add up to the whole matrix: glibc finds
-    # a freed block too small for the next one's alignment
+    # new memory for each block, with results allocated in between, would add up to the whole matrix: glibc finds a
+    # freed block too small for the next one's alignment
     room = a.new_empty(min(rows, len(a)), len(b))
     for part in (a / a.shape[1]).split(rows):
-        yield torch.addmm(one, part, b.T, out=room[: len(part)]).pow_(3)
+        yield torch.addmm(unit, part, b.T, out=room[: len(part)]).pow_(3)
 
 
 def _diagonal(a: Tensor) -> Tensor:

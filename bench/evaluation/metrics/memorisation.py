@@ -1,4 +1,4 @@
-"""Are samples copies of training images? Their nearest training images, and how near held-out images come to theirs.
+"""Detect copies of training images: compare the samples' distances to them with those of held-out images.
 
 Meehan, Chaudhuri & Dasgupta 2020, "A non-parametric test to detect data-copying in generative models",
 arXiv:2004.05675. scikit-learn and scipy are imported only when they are used: they take seconds.
@@ -26,11 +26,11 @@ LEVEL = 0.00135 / 4
 
 @full_float32()
 def nearest(features: Tensor, training: Tensor) -> tuple[Tensor, Tensor]:
-    """float32 N x D, M x D -> each row's distance to the nearest row of `training`, float32 N, and its index, int64 N.
+    """Find each row's nearest row of `training`: float32 N x D, M x D -> distances, float32 N, and indices, int64 N.
 
-    Four candidates are found by matrix products, and the nearest of them by float64 differences: a copy is at distance
-    0 exactly, unless four others are within the products' rounding. Above 16 dimensions these are in float32, and that
-    is 1e-3 or so of the spread.
+    Matrix products give four candidates, and float64 differences the nearest of them: a copy has distance 0 exactly,
+    unless four others are within the products' rounding. Above 16 dimensions the products are in float32, whose
+    rounding is about 1e-3 of the spread.
     """
     precise = torch.float64 if training.shape[1] <= PLANE else torch.float32
     mean = training.to(precise).mean(0)
@@ -41,17 +41,17 @@ def nearest(features: Tensor, training: Tensor) -> tuple[Tensor, Tensor]:
     for block in features.split(BLOCK):
         # |x - t|^2 = |x|^2 - 2 x.t + |t|^2, of which the first is the same for all t
         partial = torch.addmm(squares, block.to(precise) - mean, targets.T, alpha=-2)
-        found = partial.topk(k, largest=False).indices
-        exact, which = (block[:, None].double() - training[found].double()).norm(dim=2).min(1)
+        candidates = partial.topk(k, largest=False).indices
+        exact, which = (block[:, None].double() - training[candidates].double()).norm(dim=2).min(1)
         distances.append(exact.float())
-        indices.append(found.gather(1, which[:, None]).squeeze(1))
+        indices.append(candidates.gather(1, which[:, None]).squeeze(1))
     return torch.cat(distances), torch.cat(indices)
 
 
 def cells(training: Tensor, k: int, seed: int) -> Tensor:
-    """Training features N x D -> the k centroids, float32 k x D, of the cells that C_T is averaged over.
+    """Fit the k centroids, float32 k x D, of the cells that C_T is averaged over, to training features N x D.
 
-    k-means on at most 10,000 of them, chosen by the seed; the authors take k = 50 for MNIST.
+    k-means on at most 10,000 of them, chosen by the seed; the authors use k = 50 for MNIST.
     """
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
@@ -65,12 +65,12 @@ def cells(training: Tensor, k: int, seed: int) -> Tensor:
 
 
 def cell_of(features: Tensor, centroids: Tensor) -> Tensor:
-    """Features N x D, centroids K x D -> int64 N, the nearest centroid's index."""
+    """Return the index of the nearest centroid, int64 N, of features N x D and centroids K x D."""
     return torch.cdist(features.float(), centroids).argmin(1)
 
 
 def c_t(sets: FeatureSets) -> Estimate | None:
-    """C_T: are samples nearer to the training images (below 0: copies) or farther (above 0) than held-out images are?
+    """Compute C_T: below 0, samples are nearer to training images than held-out images are (copies); above 0, farther.
 
     The mean over cells of the z-score of a Mann-Whitney test of the two sets' distances. It grows with the square root
     of the number of samples. None without held-out images, and where no cell has both some of them and 20 samples.
@@ -90,11 +90,11 @@ def c_t(sets: FeatureSets) -> Estimate | None:
 
 
 def near_copies(sets: FeatureSets) -> Estimate | None:
-    """Samples as near to a training image as the nearest 1% of held-out images, over the number expected; of data, 1.
+    """Count samples as near to a training image as the nearest 1% of held-out images, over the number expected.
 
-    Nearness is told within each cell of M_c held-out images, by its max(1, M_c // 100)-th smallest distance, so that
-    samples that are merely of few kinds do not count as near. Samples in cells without held-out images are left out.
-    None if these are all, and without held-out images.
+    1 for samples of the data. The threshold of each cell with M_c held-out images is its max(1, M_c // 100)-th smallest
+    distance, so that samples that are merely of few kinds do not count as near. Samples in cells without held-out
+    images are excluded. None if these are all, and without held-out images.
     """
     if sets.nearest is None:
         return None
@@ -102,7 +102,7 @@ def near_copies(sets: FeatureSets) -> Estimate | None:
 
 
 def excess(distances: Nearest) -> Estimate | None:
-    """`near_copies` by any distances, with an interval over samples and held-out images that holds for few counts too.
+    """Compute `near_copies` of any distances, with an interval over samples and held-out images, valid for few counts.
 
     A cell's threshold is the r_c-th smallest of M_c distances: a sample of the data is within it with a probability
     that is itself nearly Gamma(r_c) / (M_c + 1). How many of N_c samples are within it is then negative binomial. The
@@ -113,23 +113,23 @@ def excess(distances: Nearest) -> Estimate | None:
 
     near, rank, M = _near(distances)
     N = torch.bincount(distances.generated_cells, minlength=len(M))
-    count, each = int(near.sum()), N * rank / (M + 1)
-    expected = float(each.sum())
+    count, expectations = int(near.sum()), N * rank / (M + 1)
+    expected = float(expectations.sum())
     if expected == 0:
         return None
     # a sum of negative binomials of means theta a_c has the variance sum_c theta a_c + (theta a_c)^2 / r_c
-    r = expected**2 / float((each.square() / rank.clamp(min=1)).sum())
+    r = expected**2 / float((expectations.square() / rank.clamp(min=1)).sum())
     shares = (beta.ppf(0.025, count, r) if count else 0.0, beta.ppf(0.975, count + 1, r))
     low, high = (float(share / (1 - share)) * r / expected for share in shares)
     return Estimate(count / expected, ends=(low, high))
 
 
 def copying_alarm(sets: FeatureSets) -> str | None:
-    """A sentence for people if more samples are very near to training images than chance explains; None otherwise.
+    """Return a sentence if more samples are very near to training images than chance explains; None otherwise.
 
-    Raised by `near_copies`, where independent samples of the data would give such a value with a chance below LEVEL.
-    C_T stands in the sentence and raises nothing by itself: samples that are merely more typical than real images lower
-    it too.
+    The alarm depends on `near_copies`: independent samples of the data give such a value with a probability below
+    LEVEL. The sentence gives C_T too, which raises no alarm by itself: samples that are merely more typical than real
+    images lower it as well.
     """
     if sets.nearest is None:
         return None
@@ -148,39 +148,39 @@ def copying_alarm(sets: FeatureSets) -> str | None:
 
 
 def near_chance(distances: Nearest) -> float:
-    """The probability that at least so many samples of the data are as near as the nearest 1% of held-out images."""
+    """Return the probability that as many samples of the data are as near as the nearest 1% of held-out images."""
     near, rank, M = _near(distances)
     return _chance(int(near.sum()), torch.bincount(distances.generated_cells, minlength=len(M)), rank, M)
 
 
-def _mann_whitney(found: Nearest, groups: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """In each cell: the samples of each group m, G x K; held-out images n, K; and U of each group, G x K; float64.
+def _mann_whitney(distances: Nearest, groups: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Count in each cell the samples of each group m, G x K; held-out images n, K; and U of each group, G x K; float64.
 
     U counts the pairs in which the held-out image is nearer than the sample, and equal ones by half.
     """
-    G, K = int(groups.max()) + 1, _count(found)
-    nearer = torch.zeros(len(found.generated), dtype=torch.float64)
+    G, K = int(groups.max()) + 1, _count(distances)
+    nearer = torch.zeros(len(distances.generated), dtype=torch.float64)
     for cell in range(K):
-        inside = found.generated_cells == cell
-        held_out = found.held_out[found.held_out_cells == cell].sort().values
-        x = found.generated[inside]
+        inside = distances.generated_cells == cell
+        held_out = distances.held_out[distances.held_out_cells == cell].sort().values
+        x = distances.generated[inside]
         below = torch.searchsorted(held_out, x) + torch.searchsorted(held_out, x, right=True)
         nearer[inside] = below.double() / 2
-    where = groups * K + found.generated_cells
+    where = groups * K + distances.generated_cells
     m = torch.bincount(where, minlength=G * K).double().view(G, K)
     U = torch.bincount(where, nearer, minlength=G * K).view(G, K)
-    return m, torch.bincount(found.held_out_cells, minlength=K).double(), U
+    return m, torch.bincount(distances.held_out_cells, minlength=K).double(), U
 
 
-def _over_held_out(found: Nearest, seed: int) -> tuple[float, float] | None:
-    """C_T's variance over draws of the held-out images, the samples as they are, and its degrees of freedom.
+def _over_held_out(distances: Nearest, seed: int) -> tuple[float, float] | None:
+    """Estimate C_T's variance over draws of the held-out images, the samples fixed, and its degrees of freedom.
 
     By the jackknife that deletes groups of held-out images; None where a figure without a group has no value.
     """
-    swapped = Nearest(found.held_out, found.held_out_cells, found.generated, found.generated_cells)
-    n, m, V = _mann_whitney(swapped, groups(len(found.held_out), seed))
-    left = n.sum(0) - n
-    values = _c_t(m, left, m * left - (V.sum(0) - V))[0]  # of m n pairs, V are those that U does not count
+    swapped = Nearest(distances.held_out, distances.held_out_cells, distances.generated, distances.generated_cells)
+    n, m, V = _mann_whitney(swapped, groups(len(distances.held_out), seed))
+    rest = n.sum(0) - n
+    values = _c_t(m, rest, m * rest - (V.sum(0) - V))[0]  # of m n pairs, V are those that U does not count
     G = len(values)
     if values.isnan().any() or G < 2:
         return None
@@ -189,7 +189,7 @@ def _over_held_out(found: Nearest, seed: int) -> tuple[float, float] | None:
 
 
 def _c_t(m: Tensor, n: Tensor, U: Tensor) -> tuple[Tensor, Tensor]:
-    """C_T and its deviation for samples of the data, from ... x K counts; NaN where no cell counts."""
+    """Compute C_T and its deviation for samples of the data, from ... x K counts; NaN where no cell counts."""
     # Z_U = (U - m n / 2) / sqrt(m n (m + n + 1) / 12)
     Z = (U - m * n / 2) / (m * n * (m + n + 1) / 12).clamp(min=0.25).sqrt()  # 0.25 with one of each; 0 has no weight
     # C_T = sum_pi P_n(pi) Z_U(pi) / sum_pi P_n(pi), over the cells with Q_m(pi) >= tau
@@ -198,26 +198,29 @@ def _c_t(m: Tensor, n: Tensor, U: Tensor) -> tuple[Tensor, Tensor]:
     return (weight * Z).sum(-1) / total, weight.square().sum(-1).sqrt() / total
 
 
-def _near(found: Nearest) -> tuple[Tensor, Tensor, Tensor]:
-    """Which samples are near, bool N; held-out images that are, and all held-out images, of each cell, float64 K.
+def _near(distances: Nearest) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the near samples, bool N, and for each cell its near and all its held-out images, float64 K.
 
-    Equal distances are as near: of held-out images that are also in the training split, all are at 0.
+    Equal distances are equally near: all held-out images that are also in the training split are at 0.
     """
-    near, rank = torch.zeros(len(found.generated), dtype=torch.bool), torch.zeros(_count(found), dtype=torch.float64)
-    for cell in found.held_out_cells.unique():
-        held_out, inside = found.held_out[found.held_out_cells == cell], found.generated_cells == cell
+    near, rank = (
+        torch.zeros(len(distances.generated), dtype=torch.bool),
+        torch.zeros(_count(distances), dtype=torch.float64),
+    )
+    for cell in distances.held_out_cells.unique():
+        held_out, inside = distances.held_out[distances.held_out_cells == cell], distances.generated_cells == cell
         threshold = held_out.kthvalue(max(1, len(held_out) // 100)).values
-        near[inside] = found.generated[inside] <= threshold
+        near[inside] = distances.generated[inside] <= threshold
         rank[cell] = (held_out <= threshold).sum()
-    return near, rank, torch.bincount(found.held_out_cells, minlength=len(rank)).double()
+    return near, rank, torch.bincount(distances.held_out_cells, minlength=len(rank)).double()
 
 
-def _count(found: Nearest) -> int:
-    return int(torch.cat([found.generated_cells, found.held_out_cells]).max()) + 1
+def _count(distances: Nearest) -> int:
+    return int(torch.cat([distances.generated_cells, distances.held_out_cells]).max()) + 1
 
 
 def _chance(count: int, N: Tensor, rank: Tensor, M: Tensor) -> float:
-    """The probability that, all cells added, `count` or more of N_c draws are within the rank_c-th smallest of M_c.
+    """Return the probability that `count` or more of N_c draws, over all cells, are within the rank_c-th of M_c.
 
     Exact without ties, and near with them: the highest rate of false alarms in simulations was 0.005 in place of
     0.00135, of one cell with 100 held-out images, 6.6 of which on average were also in the training split.

@@ -1,6 +1,6 @@
-"""Modes of the data: which one a sample shows, how many are shown, and how evenly.
+"""Assign samples to the data's modes, and measure how many modes they show and how evenly.
 
-A metric is None where a protocol has no modes, or where no sample shows one and the figure would have no finite value.
+A metric is None where a protocol has no modes, or where no sample shows a mode and the figure would not be finite.
 """
 
 import math
@@ -13,12 +13,12 @@ from bench.evaluation.metrics.feature_sets import FeatureSets
 from bench.evaluation.metrics.intervals import BOUNDLESS, Estimate, over_groups, share
 
 NORMAL = 1.96  # deviations of a Gaussian on either side that hold 95%
-RARE = 3  # samples of a mode that others of the same model might all have missed, with a chance of 5%
+RARE = 3  # samples of a mode that another draw of the model misses with a probability of 5%
 RADIUS = 3  # standard deviations around a centre that count as its mode: Srivastava et al. 2017
 
 
 def by_classifier(logits: Tensor, classes: int) -> Tensor:
-    """Logits N x (C * classes), of C channels classified each by itself -> int64 N, the mode in 0 .. classes^C - 1.
+    """Return the mode, int64 N in 0 .. classes^C - 1, of logits N x (C * classes) of C channels classified separately.
 
     The first channel is the most significant digit: Stacked MNIST's digits a, b, c are mode 100 a + 10 b + c.
     Raises EvaluationError if the logits are not of whole channels.
@@ -31,7 +31,7 @@ def by_classifier(logits: Tensor, classes: int) -> Tensor:
 
 
 def by_centres(points: Tensor, centres: Tensor, deviation: float) -> Tensor:
-    """Points N x D, centres K x D -> int64 N, the nearest centre if it is within 3 deviations, and -1 otherwise.
+    """Return the nearest centre, int64 N, if it is within 3 deviations, else -1, of points N x D and centres K x D.
 
     `deviation` is of each coordinate of a mode. A point that is not finite shows no mode.
     """
@@ -41,52 +41,52 @@ def by_centres(points: Tensor, centres: Tensor, deviation: float) -> Tensor:
 
 
 def modes_found(sets: FeatureSets) -> Estimate | None:
-    """How many modes at least one sample shows: 0 .. K, and never more than samples.
+    """Count the modes that at least one sample shows: 0 .. K, and never more than samples.
 
-    Metz et al. 2017, arXiv:1611.02163, Section 3.3.1. The interval is of the number that so many samples show on
-    average, from how many of them show each mode: `_shown_interval`.
+    Metz et al. 2017, arXiv:1611.02163, Section 3.3.1. The interval is that of the expected count for this number of
+    samples, from the number of samples of each mode: `_count_interval`.
     """
     if sets.modes is None:
         return None
     counts = histograms(sets).sum(0)
-    return Estimate(float((counts > 0).sum()), ends=_shown_interval(counts))
+    return Estimate(float((counts > 0).sum()), ends=_count_interval(counts))
 
 
-def _shown_interval(counts: Tensor) -> tuple[float, float]:
-    """The 95% interval of how many of K modes are shown, from how many samples show each: float64 K.
+def _count_interval(counts: Tensor) -> tuple[float, float]:
+    """Return the 95% interval of the number of K modes that samples show, from the samples of each mode: float64 K.
 
-    A mode that could as well have been missed, or shown, adds at most 1/4 to the variance, and an integer is half a
-    step from its neighbours.
+    A mode of which it is open whether samples show it adds at most 1/4 to the variance. An integer is half a step from
+    its neighbours.
     """
-    shown, K = int((counts > 0).sum()), len(counts)
-    variance = _variance_of_shown(counts) if shown else 0.0
+    count, K = int((counts > 0).sum()), len(counts)
+    variance = _count_variance(counts) if count else 0.0
     rare = bool(((counts > 0) & (counts <= RARE)).any())
     below, above = (NORMAL * math.sqrt(max(variance, 0.25 if uncertain else 0.0)) + 0.5
-                    for uncertain in (rare, shown < K))  # fmt: skip
-    return max(0.0, shown - below), min(float(K), shown + above)
+                    for uncertain in (rare, count < K))  # fmt: skip
+    return max(0.0, count - below), min(float(K), count + above)
 
 
-def _variance_of_shown(counts: Tensor) -> float:
-    """The variance of the number of modes that n samples show, from their counts: float64 K, not all 0.
+def _count_variance(counts: Tensor) -> float:
+    """Estimate the variance of the number of modes that n samples show, from their counts: float64 K, not all 0.
 
-    Of A modes that the model has, rates lambda of samples are taken for Gamma of mean n / A and the counts' own
-    overdispersion, and A in 1 .. K is such that as many are shown as were.
+    The rates lambda of the model's A modes are assumed to be Gamma with mean n / A and the overdispersion of the
+    counts. A in 1 .. K is the number whose expected count of modes is the observed one.
     """
-    n, shown = float(counts.sum()), float((counts > 0).sum())
-    A = torch.arange(shown, len(counts) + 1, dtype=torch.float64)
+    n, count = float(counts.sum()), float((counts > 0).sum())
+    A = torch.arange(count, len(counts) + 1, dtype=torch.float64)
     mean = n / A
     excess = (counts.square().sum() / A - mean.square() - mean).clamp(min=1e-9 * n)
     shape = (mean.square() / excess).clamp(max=1e6)
     # E exp(-s lambda) = (1 + s mean / shape)^-shape
     missed, twice = ((-shape * torch.log1p(s * mean / shape)).exp() for s in (1, 2))
-    best = int((A * (1 - missed) - shown).abs().argmin())
+    best = int((A * (1 - missed) - count).abs().argmin())
     # sum_k P(shown) P(not shown) of Poisson counts, less the part that is due to their sum, which is n
     single = A * mean * missed / (1 + mean / shape)  # A E lambda exp(-lambda)
     return max(0.0, float((A * (missed - twice) - single.square() / n)[best]))
 
 
 def mode_kl(sets: FeatureSets) -> Estimate | None:
-    """KL(q || p) in nats of the samples' modes q from the data's p, samples of no mode left out; >= 0.
+    """Compute KL(q || p) in nats of the samples' modes q from the data's p, without samples of no mode; >= 0.
 
     The samples come first, so a mode without samples adds nothing and the figure is finite: the "reverse KL" of Metz et
     al. 2017, arXiv:1611.02163, and what the code of PacGAN computes (Lin et al. 2018, arXiv:1712.04086). n samples of
@@ -107,7 +107,7 @@ def mode_kl(sets: FeatureSets) -> Estimate | None:
 
 
 def high_quality(sets: FeatureSets) -> Estimate | None:
-    """The share of samples, 0 .. 1, that show any mode: within 3 deviations of a centre, by `by_centres`.
+    """Compute the share of samples, 0 .. 1, that show any mode: within 3 deviations of a centre, by `by_centres`.
 
     Srivastava et al. 2017 (VEEGAN), arXiv:1705.07761. Exact samples of two-dimensional Gaussians score
     1 - exp(-9/2) = 0.989; where a classifier assigns the modes, it is always 1.
@@ -119,18 +119,18 @@ def high_quality(sets: FeatureSets) -> Estimate | None:
 
 
 def histograms(sets: FeatureSets) -> Tensor:
-    """float64 G x K: how many samples of each group show each mode; those of no mode are in none."""
+    """Count the samples of each group that show each mode, float64 G x K, without samples of no mode."""
     assert sets.modes is not None
     G, K = int(sets.groups.max()) + 1, len(sets.modes.probabilities)
-    shown = sets.modes.assigned >= 0
-    cells = sets.groups[shown] * K + sets.modes.assigned[shown]
+    mask = sets.modes.assigned >= 0
+    cells = sets.groups[mask] * K + sets.modes.assigned[mask]
     return torch.bincount(cells, minlength=G * K).view(G, K).double()
 
 
 def estimate(
     value: Tensor, without: Tensor, pairs: Tensor | None = None, bounds: tuple[float, float] = BOUNDLESS
 ) -> Estimate | None:
-    """None where the figure is not finite; without an interval where one of the others is not."""
+    """Return the estimate; None where the figure is not finite, no interval where one of the others is not."""
     if not value.isfinite():
         return None
     if pairs is not None and not pairs.triu(1).isfinite().all():

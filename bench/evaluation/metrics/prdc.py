@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: which points of one set lie in nearest-neighbour balls of the other."""
+"""Precision, recall, density and coverage: the points of one set in nearest-neighbour balls of the other."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from bench.evaluation.metrics.feature_sets import FeatureSets
 
 ENTRIES = 2**22  # distances held at once, 32 MiB
-# Squared distances come from matrix products, so they err by some 1e-15 of the squared norms. Whatever is nearer than
-# this to a ball's surface lies on it, as copies of reference images often do; float32 features differ by more.
+# Squared distances come from matrix products, so they err by some 1e-15 of the squared norms. A point nearer than this
+# to a ball's surface lies on it, as copies of reference images often do; float32 features differ by more.
 TIE = 1e-12
-SPLITS, PARTS = 8, 4  # how often both sets are cut at random, and into how many parts, to see how figures vary
-PART = 1000  # points of a part at most
-FREEDOM = 12.0  # degrees of freedom of a component's estimate, 3 a cut less what cuts of one set have in common
-ENOUGH = 4  # subsets from which on their spread says how far the reference moves a figure
+SPLITS, PARTS = 8, 4  # random cuts of both sets, and the parts of a cut, to estimate how figures vary
+PART = 1000  # points of a part, at most
+FREEDOM = 12.0  # degrees of freedom of a component's estimate: 3 for each cut, less for the correlation of the cuts
+ENOUGH = 4  # subsets whose spread estimates the variance due to the reference
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class Components(NamedTuple):
 def manifolds(
     generated: Tensor, reference: Tensor, *, prc_neighbours: int, dc_neighbours: int, subsets: int = 1, seed: int = 0
 ) -> Manifolds:
-    """float N x D samples and M x D reference, in `subsets` parts one after the other -> the means over these parts.
+    """Compute the means over `subsets` parts of the reference: float N x D samples, M x D reference in order of parts.
 
     Precision and recall are Kynkäänniemi et al. 2019 (arXiv:1904.06991), Eq. 1 and 2, in closed balls; density and
     coverage are Naeem et al. 2020 (arXiv:2002.09797), Eq. 4 and 5, in open ones, as torch-fidelity and `prdc` have
@@ -85,8 +85,8 @@ def manifolds(
     def by_reference(components: Components) -> tuple[float, float]:
         if subsets >= ENOUGH:
             return float(covered.var() / subsets), subsets - 1.0
-        given = coverage * (1 - coverage) / len(recalled)  # of independent points; near ones are alike and vary more
-        return max(given, (components.reference + components.pairing) / subsets), FREEDOM
+        independent = coverage * (1 - coverage) / len(recalled)  # neighbours are correlated and vary more
+        return max(independent, (components.reference + components.pairing) / subsets), FREEDOM
 
     return Manifolds(
         precision=share(float(precise.mean()), n, _of_samples(precise, parts[0] if parts else None)),
@@ -106,27 +106,27 @@ def manifolds(
 
 
 def precision(sets: "FeatureSets") -> Estimate:
-    """The share of samples within the reference's balls (Kynkäänniemi et al. 2019, Eq. 2)."""
+    """Return the share of samples within the reference's balls (Kynkäänniemi et al. 2019, Eq. 2)."""
     return sets.manifolds.precision
 
 
 def recall(sets: "FeatureSets") -> Estimate:
-    """The share of the reference within the samples' balls (Kynkäänniemi et al. 2019, Eq. 3)."""
+    """Return the share of the reference within the samples' balls (Kynkäänniemi et al. 2019, Eq. 3)."""
     return sets.manifolds.recall
 
 
 def density(sets: "FeatureSets") -> Estimate:
-    """Reference balls around a sample, over k (Naeem et al. 2020, Eq. 2)."""
+    """Return the mean number of reference balls around a sample, over k (Naeem et al. 2020, Eq. 2)."""
     return sets.manifolds.density
 
 
 def coverage(sets: "FeatureSets") -> Estimate:
-    """The share of reference balls that hold a sample (Naeem et al. 2020, Eq. 3)."""
+    """Return the share of reference balls that contain a sample (Naeem et al. 2020, Eq. 3)."""
     return sets.manifolds.coverage
 
 
 class Count(NamedTuple):
-    """What the balls of one reference part and of the samples hold, float64."""
+    """Points in the balls of one reference part and of the samples, float64."""
 
     precise: Tensor  # N, 1 for a sample in a closed ball
     inside: Tensor  # N, open balls that a sample lies in
@@ -135,7 +135,7 @@ class Count(NamedTuple):
 
 
 def _count(y: Tensor, reach: Tensor, x: Tensor, balls: Balls) -> Count:
-    """Samples N x D with their squared radii and a reference part M x D with its balls."""
+    """Count samples N x D, with their squared radii, against a reference part M x D with its balls."""
     count = Count(*(torch.zeros(size, dtype=torch.float64) for size in (len(y), len(y), len(x), len(x))))
     x_reach = torch.maximum(balls.closed, balls.opened)
     for rows, squares in _blocks(y, x):
@@ -150,7 +150,7 @@ def _count(y: Tensor, reach: Tensor, x: Tensor, balls: Balls) -> Count:
 
 
 def _of_samples(values: Tensor, components: Components | None) -> list[tuple[float, float]]:
-    """Variances of the mean of R x N values, of N independent samples with each of R reference subsets."""
+    """Return the variances of the mean of R x N values, of N independent samples with each of R reference subsets."""
     R, n = values.shape
     samples = float(values.mean(0).var() / n)
     if components is None:
@@ -165,11 +165,11 @@ def _of_samples(values: Tensor, components: Components | None) -> list[tuple[flo
 def _components(
     y: Tensor, pieces: Sequence[Tensor], prc_neighbours: int, dc_neighbours: int, seed: int
 ) -> list[Components] | None:
-    """Of precision, recall, density and coverage, with one reference piece; None where parts have too few points.
+    """Estimate the components of precision, recall, density and coverage; None where parts have too few points.
 
-    Both sets are cut into 4 parts and the figures of all 16 pairs are a table of two factors, whose variances are
-    those of an analysis of variance. The figures are sums over neighbourhoods, so variances fall as one over the number
-    of points. The mean over 8 cuts, each of another piece where there are several.
+    Both sets are cut into 4 parts. The figures of all 16 pairs are a table of two factors, and an analysis of variance
+    gives their variances. The figures are sums over neighbourhoods, so variances fall as one over the number of points.
+    The result is the mean over 8 cuts, each of another piece of the reference where there are several.
     """
     size = min(len(y) // PARTS, min(map(len, pieces)) // PARTS, PART)
     if size <= max(prc_neighbours, dc_neighbours) + 1:
@@ -190,9 +190,9 @@ def _components(
     residual = table - rows - columns + table.mean((1, 2), keepdim=True)
     pairing = residual.square().sum((1, 2)).mean(0) / (PARTS - 1) ** 2
     samples, reference = (means.var(axis).mean((0, 1)) - pairing / PARTS for means, axis in ((rows, 1), (columns, 2)))
-    found = torch.stack([samples, reference, pairing], 1).clamp(min=0) * size
+    variances = torch.stack([samples, reference, pairing], 1).clamp(min=0) * size
     scale = torch.tensor([len(y), len(pieces[0]), len(y)], dtype=torch.float64)
-    return [Components(*row) for row in (found / scale).tolist()]
+    return [Components(*row) for row in (variances / scale).tolist()]
 
 
 def _four(count: Count, k: int) -> tuple[float, float, float, float]:
@@ -209,25 +209,25 @@ def _reference_balls(reference: Tensor, subsets: int, prc_neighbours: int, dc_ne
 
 
 def _balls(x: Tensor, prc_neighbours: int, dc_neighbours: int) -> Balls:
-    """The balls around each of N x D points, to its neighbours among the others."""
+    """Return the balls around each of N x D points, to its neighbours among the others."""
     farthest = max(prc_neighbours, dc_neighbours)
     near = torch.cat([squares.topk(farthest, largest=False).values for _, squares in _blocks(x, x)])
     return Balls(_widened(near[:, prc_neighbours - 1], x, TIE), _widened(near[:, dc_neighbours - 1], x, -TIE))
 
 
 def _blocks(a: Tensor, b: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Squared distances of N x D to M x D, float64: some rows of them at a time, and which rows these are.
+    """Yield blocks of rows, and their squared distances N x D to M x D, float64.
 
-    Each block takes the place of the one before, as in `kernel`.
+    Each block overwrites the previous one, as in `kid._kernel`.
     """
-    one = torch.ones(len(b), 1, dtype=b.dtype)
-    right = torch.cat((b, one, _norms(b)), 1).T
+    ones = torch.ones(len(b), 1, dtype=b.dtype)
+    right = torch.cat((b, ones, _norms(b)), 1).T
     step = max(1, ENTRIES // len(b))
     room = a.new_empty(min(step, len(a)), len(b))
     for start in range(0, len(a), step):
         part = a[start : start + step]
         # |a - b|^2 = (-2 a, |a|^2, 1) . (b, 1, |b|^2), so that one product leaves nothing to add to the large block
-        left = torch.cat((-2 * part, _norms(part), one[:1].expand(len(part), 1)), 1)
+        left = torch.cat((-2 * part, _norms(part), ones[:1].expand(len(part), 1)), 1)
         squares = torch.mm(left, right, out=room[: len(part)])
         if a is b:
             squares.diagonal(start).fill_(math.inf)  # no point is its own neighbour
@@ -239,5 +239,5 @@ def _norms(a: Tensor) -> Tensor:
 
 
 def _widened(radii: Tensor, centres: Tensor, tie: float) -> Tensor:
-    """Squared radii, N, moved by the rounding error of squared distances that are about as long."""
+    """Return squared radii, N, changed by the rounding error of squared distances of about the same size."""
     return radii + tie * (radii + _norms(centres)[:, 0])

@@ -1,4 +1,4 @@
-"""The registry of metrics: what each is called, which way is better, where it comes from, what it can be made of."""
+"""The registry of metrics: name, direction, source, function, and what it needs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,12 +14,13 @@ PACKAGE = "bench.evaluation.metrics."
 
 @dataclass(frozen=True)
 class Metric:
-    """`function`, or "file:function" of this package, maps feature sets -> the figure, None where it has none.
+    """One metric.
 
-    `direction` says which figures are better.
-
-    `applies` says whether feature sets hold what the metric is made of. `version` rises by one whenever a change of the
-    code changes the figure, its interval or where it applies: what is recorded of an older version is computed again.
+    function: maps feature sets to an estimate, None where there is none; or its "file:function" in this package.
+    direction: which figures are better.
+    applies: whether feature sets have what the metric needs.
+    version: raised by one whenever a change of the code changes the figure, its interval or where it applies; recorded
+    figures of an older version are computed again.
     """
 
     name: str
@@ -30,7 +31,7 @@ class Metric:
     version: int = 1
 
     def compute(self, sets: "FeatureSets") -> "Estimate | None":
-        """Call the function, which is imported now: names and directions are read without torch."""
+        """Call the function, which is imported here, so that names and directions are read without torch."""
         function = resolve_name(PACKAGE + self.function) if isinstance(self.function, str) else self.function
         estimate: Estimate | None = function(sets)
         return estimate

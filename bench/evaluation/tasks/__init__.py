@@ -1,1 +1,1 @@
-"""What models do beside sampling."""
+"""The tasks beside sampling: reconstruction, probing, likelihood, denoising."""

@@ -1,8 +1,8 @@
-"""What models do beside sampling, in figures. It sees callables and never the models behind them.
+"""Measure reconstruction, likelihood and denoising. The functions see callables, never the models behind them.
 
 Images are uint8 N x C x H x W. Callables are given float32 in [-1, 1] on `device`, level / 127.5 - 1 exactly, `chunk`
-images a call, without gradients and in full float32; random numbers come from a generator of each chunk's own, so the
-figures depend on the chunk size. An output that is not finite or of another type or shape is an EvaluationError.
+images a call, without gradients and in full float32. Each chunk has a generator of its own, so the figures depend on
+the chunk size. An output that is not finite or of another type or shape is an EvaluationError.
 torchmetrics is imported only when it is used: it takes seconds.
 """
 
@@ -36,11 +36,11 @@ class Bound(Protocol):
 
 @full_float32()
 def image_quality(produced: Tensor, originals: Tensor) -> dict[str, float]:
-    """{"mse", "psnr", "ssim"} of two equally shaped uint8 N x C x H x W, means over images; mse on the [0, 1] scale.
+    """Compute {"mse", "psnr", "ssim"} of two uint8 N x C x H x W, means over images; mse on the [0, 1] scale.
 
     psnr: of each image, in dB, at most `PSNR_CAP` (an equal image would be infinitely good), then the mean.
     ssim: Wang et al. 2004, by torchmetrics, in a Gaussian window of 11 x 11 pixels. Images with a shorter side get the
-    largest odd window that fits, its deviation smaller in proportion; a side below 3 is refused.
+    largest odd window that fits, its deviation smaller in proportion; a side below 3 is an EvaluationError.
     """
     from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
@@ -79,11 +79,11 @@ def reconstruction(
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> dict[str, float]:
-    """`image_quality` of `reconstruct(x)`, 8-bit as when saved, against the images themselves."""
-    made = []
+    """Compute `image_quality` of `reconstruct(x)`, 8-bit as when saved, against the images themselves."""
+    outputs = []
     for _, x in chunks(images, chunk, device, "reconstruct", progress):
-        made.append(quantise(checked("reconstruct", reconstruct(x), x.shape)))
-    return image_quality(torch.cat(made), images)
+        outputs.append(quantise(check_output("reconstruct", reconstruct(x), x.shape)))
+    return image_quality(torch.cat(outputs), images)
 
 
 @torch.no_grad()
@@ -99,18 +99,18 @@ def denoising(
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> list[dict[str, float]]:
-    """For each level {"level", "psnr_noisy", "ssim_noisy", "psnr", "ssim"}: of the noisy images and the denoised ones.
+    """Compute {"level", "psnr_noisy", "ssim_noisy", "psnr", "ssim"} of noisy and of denoised images, for each level.
 
-    `denoise` is given what `corrupt(x, level, generator)` returns, whatever its range; for figures of their own, noisy
-    images are clipped to [-1, 1] and 8-bit as the denoised ones are.
+    `denoise` is given the output of `corrupt(x, level, generator)`, whatever its range. For their own figures, noisy
+    images are clipped to [-1, 1] and 8-bit, as the denoised ones are.
     """
     rows = []
     for i, level in enumerate(levels):
         noisy, clean = [], []
         for k, x in chunks(images, chunk, device, f"denoise {level:g}", progress):
             y = corrupt(x, level, seeded(device, "corruption", seed, i, k))
-            noisy.append(quantise(checked("denoise (its corruption)", y, x.shape)))
-            clean.append(quantise(checked("denoise", denoise(y), x.shape)))
+            noisy.append(quantise(check_output("denoise (its corruption)", y, x.shape)))
+            clean.append(quantise(check_output("denoise", denoise(y), x.shape)))
         before, after = (image_quality(torch.cat(parts), images) for parts in (noisy, clean))
         row = {"level": level, "psnr_noisy": before["psnr"], "ssim_noisy": before["ssim"]}
         rows.append(row | {"psnr": after["psnr"], "ssim": after["ssim"]})
@@ -128,30 +128,30 @@ def bits(
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Upper bounds on the bits per dimension of the images, from `bound(x, generator)`, the tightest last.
+    """Compute upper bounds on the bits per dimension of the images, from `bound(x, generator)`, the tightest last.
 
     {"bound": the last one's name, "bits_per_dim": its mean over images, "standard_error": of that mean,
     "bounds": {name: mean}, "terms": {name: {term: mean}} of the bounds that have terms}. At least two images.
     """
     parts: dict[tuple[str, str | None], list[Tensor]] = defaultdict(list)  # by (bound, term); None: the bound itself
     for k, x in chunks(images, chunk, device, "bits_per_dim", progress):
-        for found in bound(x, seeded(device, "likelihood", seed, k)):
-            parts[found.name, None].append(checked("bits_per_dim", found.bits, (len(x),)))
-            for term, share in found.terms.items():
-                parts[found.name, term].append(checked("bits_per_dim", share, (len(x),)))
-    joined = {key: torch.cat(values).double() for key, values in parts.items()}
-    if not joined or any(len(values) != len(images) for values in joined.values()):
+        for estimate in bound(x, seeded(device, "likelihood", seed, k)):
+            parts[estimate.name, None].append(check_output("bits_per_dim", estimate.bits, (len(x),)))
+            for term, share in estimate.terms.items():
+                parts[estimate.name, term].append(check_output("bits_per_dim", share, (len(x),)))
+    series = {key: torch.cat(values).double() for key, values in parts.items()}
+    if not series or any(len(values) != len(images) for values in series.values()):
         raise EvaluationError("bits_per_dim did not return the same bounds and terms, at least one, for every chunk.")
     if len(images) < 2:
         raise EvaluationError("bits_per_dim needs at least two images for its standard error.")
-    means = {key: float(values.mean()) for key, values in joined.items()}
+    means = {key: float(values.mean()) for key, values in series.items()}
     bounds = {name: mean for (name, term), mean in means.items() if term is None}
     terms: dict[str, dict[str, float]] = defaultdict(dict)
     for (name, part), mean in means.items():
         if part is not None:
             terms[name][part] = mean
     last = list(bounds)[-1]
-    error = float(joined[last, None].std()) / len(images) ** 0.5
+    error = float(series[last, None].std()) / len(images) ** 0.5
     return {
         "bound": last, "bits_per_dim": bounds[last], "standard_error": error, "bounds": bounds, "terms": dict(terms),
     }  # fmt: skip
@@ -160,7 +160,7 @@ def bits(
 def chunks(
     images: Tensor, chunk: int, device: torch.device | str, stage: str, progress: Progress | None
 ) -> Iterator[tuple[int, Tensor]]:
-    """(k, chunk k of the images as callables want it); tells `progress` when the caller has done with each."""
+    """Yield (k, chunk k of the images as callables take it); call `progress` when the caller is done with each."""
     check_images(images)
     parts = images.split(chunk)
     for k, part in enumerate(parts):
@@ -170,11 +170,11 @@ def chunks(
             progress(stage, min((k + 1) * chunk, len(images)), len(images))
 
 
-def checked(ability: str, output: Tensor, shape: Sequence[int]) -> Tensor:
-    """`output` as float32 on the CPU. Raises EvaluationError unless it is float32 or float64, of `shape` and finite."""
+def check_output(ability: str, output: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return `output` as float32 on the CPU; EvaluationError unless it is float32 or float64, of `shape` and finite."""
     if output.dtype not in (torch.float32, torch.float64) or tuple(output.shape) != tuple(shape) or 0 in shape:
-        found = f"{output.dtype} of shape {tuple(output.shape)}"
-        raise EvaluationError(f"{ability} returned {found}, which is not float32 of shape {tuple(shape)}.")
+        actual = f"{output.dtype} of shape {tuple(output.shape)}"
+        raise EvaluationError(f"{ability} returned {actual}, which is not float32 of shape {tuple(shape)}.")
     if bad := int((~output.isfinite()).reshape(len(output), -1).any(1).sum()):
         raise EvaluationError(f"{ability} returned NaN or infinity for {bad} of {len(output)} images.")
     return output.cpu().float()

@@ -1,4 +1,4 @@
-"""Each ability measured on a task's images: (model, task) -> figures that JSON can hold."""
+"""Measure each task: (model, task) -> figures that JSON can hold."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from bench.evaluation.tasks.probe import encoded_features, probe_accuracies
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """The images that every model is asked about, uint8 N x C x H x W, and how."""
+    """The images of the tasks, uint8 N x C x H x W, equal for every model, with seed, chunk size and device."""
 
     images: Tensor  # held out
     labels: Tensor
@@ -30,12 +30,12 @@ class Task:
 
 
 def reconstruction_figures(model: Any, task: Task) -> dict[str, Any]:
-    """MSE, PSNR and SSIM of held-out images through the model and back."""
+    """Compute MSE, PSNR and SSIM of the reconstructions of held-out images."""
     return reconstruction(model.reconstruct, task.images, **task.settings)
 
 
 def probe_figures(model: Any, task: Task) -> dict[str, Any]:
-    """Accuracies of probes on the model's frozen features."""
+    """Compute accuracies of probes on the model's frozen features."""
     train, test = (
         encoded_features(model.encode, images, **task.settings) for images in (task.train_images, task.images)
     )
@@ -43,11 +43,11 @@ def probe_figures(model: Any, task: Task) -> dict[str, Any]:
 
 
 def likelihood_figures(model: Any, task: Task) -> dict[str, Any]:
-    """Bounds on the bits a dimension of held-out images."""
+    """Compute bounds on the bits per dimension of held-out images."""
     return bits(model.bits_per_dim, task.images, seed=task.seed, **task.settings)
 
 
 def denoising_figures(model: Any, task: Task) -> dict[str, Any]:
-    """Images before and after the model took noise away, at each of its levels."""
+    """Compute the quality of noisy and of denoised images, at each of the model's levels."""
     levels = denoising(model.corrupt, model.denoise, model.noise_levels, task.images, seed=task.seed, **task.settings)
     return {"levels": levels}

@@ -1,4 +1,4 @@
-"""What an encoding is good for: how well a linear classifier and the nearest neighbours read labels from it.
+"""Probe an encoding: the accuracy of a linear classifier and of nearest neighbours on it.
 
 scikit-learn is imported only when it is used: it takes a second.
 """
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bench.evaluation.errors import EvaluationError, unknown
 from bench.evaluation.features.extractor import Progress, check_images, full_float32
-from bench.evaluation.tasks.image_tasks import checked, chunks
+from bench.evaluation.tasks.image_tasks import check_output, chunks
 
 logger = logging.getLogger(__name__)
 
@@ -34,17 +34,17 @@ def encoded_features(
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> Tensor:
-    """uint8 N x C x H x W -> what `encode(x)` returns, float32 N x D on the CPU, under the rules of `abilities`."""
-    found: list[Tensor] = []
+    """Return `encode(x)` of uint8 N x C x H x W, float32 N x D on the CPU, under the rules of `image_tasks`."""
+    parts: list[Tensor] = []
     for _, x in chunks(images, chunk, device, "encode", progress):
         z = encode(x)
-        width = found[0].shape[1:] if found else z.shape[-1:]
-        found.append(checked("encode", z, (len(x), *width)))
-    return torch.cat(found)
+        width = parts[0].shape[1:] if parts else z.shape[-1:]
+        parts.append(check_output("encode", z, (len(x), *width)))
+    return torch.cat(parts)
 
 
 def baseline_features(kind: str, train_images: Tensor, test_images: Tensor) -> tuple[Tensor, Tensor]:
-    """(train, test) features without a model, float32 N x D, from uint8 images; `kind` is one of `BASELINES`.
+    """Return (train, test) features without a model, float32 N x D, of uint8 images; `kind` is one of `BASELINES`.
 
     "raw pixels": in [-1, 1]. "PCA": their first min(64, pixels, training images) principal components, not whitened,
     fitted to the training images alone. Raises EvaluationError for another kind.
@@ -58,7 +58,7 @@ def baseline_features(kind: str, train_images: Tensor, test_images: Tensor) -> t
         return train, test
     from sklearn.decomposition import PCA
 
-    # the seed is of the randomised solver that scikit-learn takes for large images
+    # scikit-learn's solver for large images is randomised
     pca = PCA(min(COMPONENTS, *train.shape), random_state=0).fit(train.numpy())
     return tuple(torch.from_numpy(pca.transform(x.numpy())) for x in (train, test))  # type: ignore[return-value]
 
@@ -66,7 +66,7 @@ def baseline_features(kind: str, train_images: Tensor, test_images: Tensor) -> t
 def probe_accuracies(
     train_features: Tensor, train_labels: Tensor, test_features: Tensor, test_labels: Tensor
 ) -> dict[str, float | int]:
-    """{"linear_probe", "knn", "features"}: the shares of `test_labels` that two readers of features get right, and D.
+    """Compute {"linear_probe", "knn", "features"}: the accuracies of two classifiers on `test_labels`, and D.
 
     Features are float32 N x D, labels int64 N, as `encoded_features` and the data give them. {} where the training
     labels are all one class, as those of unlabelled images are. Equal inputs give equal figures.
@@ -78,9 +78,9 @@ def probe_accuracies(
     """
     check_labelled("training", train_features, train_labels)
     check_labelled("test", test_features, test_labels)
-    width, asked = train_features.shape[1], test_features.shape[1]
-    if width != asked:
-        raise EvaluationError(f"the probe was fitted to {width} features an image, but is given {asked}.")
+    width, test_width = train_features.shape[1], test_features.shape[1]
+    if width != test_width:
+        raise EvaluationError(f"the probe was fitted to {width} features an image, but is given {test_width}.")
     if len(train_labels.unique()) < 2:
         return {}
     if len(train_labels) < NEIGHBOURS:
@@ -93,7 +93,7 @@ def probe_accuracies(
 
 
 def linear_accuracy(train_features: Tensor, train_labels: Tensor, test_features: Tensor, test_labels: Tensor) -> float:
-    """The `linear_probe` of `probe_accuracies`."""
+    """Compute the `linear_probe` of `probe_accuracies`."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -103,7 +103,7 @@ def linear_accuracy(train_features: Tensor, train_labels: Tensor, test_features:
     model = LogisticRegression(C=1 / (PENALTY * len(train_labels)), tol=TOLERANCE, max_iter=ITERATIONS)
     pipeline = make_pipeline(StandardScaler(), model)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # said below
+        warnings.simplefilter("ignore", ConvergenceWarning)  # logged below
         pipeline.fit(train_features.double().numpy(), train_labels.numpy())
     if model.n_iter_.max() >= ITERATIONS:
         logger.warning("the linear probe stopped at %d iterations before it had converged", ITERATIONS)
@@ -113,7 +113,7 @@ def linear_accuracy(train_features: Tensor, train_labels: Tensor, test_features:
 def neighbour_accuracy(
     train_features: Tensor, train_labels: Tensor, test_features: Tensor, test_labels: Tensor
 ) -> float:
-    """The `knn` of `probe_accuracies`."""
+    """Compute the `knn` of `probe_accuracies`."""
     from sklearn.neighbors import KNeighborsClassifier
 
     model = KNeighborsClassifier(NEIGHBOURS, algorithm="brute")
@@ -121,12 +121,12 @@ def neighbour_accuracy(
     return float(model.score(test_features.double().numpy(), test_labels.numpy()))
 
 
-def check_labelled(split: str, found: Tensor, labels: Tensor) -> None:
-    """Raises EvaluationError unless `found` is finite float N x D, N and D above 0, and `labels` int64 N."""
-    if found.dim() != 2 or found.numel() == 0 or not found.isfinite().all():
-        raise EvaluationError(f"the probe's {split} features of shape {tuple(found.shape)} are not finite N x D.")
-    if labels.dtype != torch.int64 or labels.shape != found.shape[:1]:
+def check_labelled(split: str, features: Tensor, labels: Tensor) -> None:
+    """Raise EvaluationError unless `features` is finite float N x D, N and D above 0, and `labels` int64 N."""
+    if features.dim() != 2 or features.numel() == 0 or not features.isfinite().all():
+        raise EvaluationError(f"the probe's {split} features of shape {tuple(features.shape)} are not finite N x D.")
+    if labels.dtype != torch.int64 or labels.shape != features.shape[:1]:
         raise EvaluationError(
             f"the probe's {split} labels of type {labels.dtype} and shape {tuple(labels.shape)} are not int64 and one "
-            f"for each of {len(found)} images."
+            f"for each of {len(features)} images."
         )

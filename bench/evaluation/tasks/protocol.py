@@ -1,17 +1,17 @@
-"""What the figures of one ability depend on beside the weights, so that those of two ways never share a column."""
+"""Protocols of the tasks: what a task's figures depend on beside the weights."""
 
 from dataclasses import dataclass, fields
 
 from bench.evaluation.errors import EvaluationError, unknown
-from bench.evaluation.protocol import CHOICES, Stated
+from bench.evaluation.protocol import CHOICES, FingerprintedSettings
 
 LEAST = {"images": 1, "train_images": 0, "seed": 0, "chunk": 1}  # the smallest integer that makes sense
 ALLOWED = {"weights": CHOICES["weights"], "precision": ("float32",)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class AbilityProtocol(Stated):
-    """How one ability was measured; two figures compare only where `setting()` is equal.
+class AbilityProtocol(FingerprintedSettings):
+    """How one task was measured; two figures compare only where `setting()` is equal.
 
     Raises EvaluationError for a value out of range, of another type, or not among its choices.
     """
@@ -26,7 +26,7 @@ class AbilityProtocol(Stated):
     train_images: int = 0  # images that a probe learns from; 0 where none does
     seed: int = 0  # of the choice of images, of the noise and of a bound's draws
     chunk: int  # images a call; noise and draws depend on it, because each chunk has its own generator
-    weights: str = "ema"  # "raw" without the average, "none" where no model is asked
+    weights: str = "ema"  # "raw" without the average, "none" without a model
     precision: str = "float32"  # that the model ran in
 
     def __post_init__(self) -> None:
@@ -34,13 +34,13 @@ class AbilityProtocol(Stated):
             if field.name != "train_digest":
                 _check(field.name, getattr(self, field.name))
         if not isinstance(self.train_digest, str) or bool(self.train_digest) != (self.train_images > 0):
-            wanted = "a digest" if self.train_images else "empty"
+            need = "a digest" if self.train_images else "empty"
             raise EvaluationError(
-                f"train_digest={self.train_digest!r} is not {wanted}, as train_images={self.train_images} needs."
+                f"train_digest={self.train_digest!r} is not {need}, as train_images={self.train_images} needs."
             )
 
     def line(self) -> str:
-        """What models were asked about, for the table's caption; of two abilities it may be the same."""
+        """Describe the task's images for the table's caption; two tasks may have the same description."""
         learned = f", probes taught by {self.train_images:,} of {self.data}/train (sha {self.train_digest[:8]})"
         return (
             f"{self.images:,} images of {self.data}/test (sha {self.test_digest[:8]}), seed {self.seed}, chunks of "

@@ -1,8 +1,8 @@
-"""The registry of abilities: what some models do beside sampling, how each is measured, and its lines in block three.
+"""The registry of tasks beside sampling: which models have one, how it is measured, and its lines in the table.
 
-An ability is one entry of ABILITIES: whatever is done with abilities (measuring, recording, planning, listing, the
-table) reads it there. CONTRIBUTING.md has the recipe. Nothing here imports torch: what is named as "module:name" is
-imported when it is asked for.
+A task is one entry of ABILITIES, under the key that records hold. Measuring, recording, planning, listing and the
+table read it there. CONTRIBUTING.md has the recipe. Nothing here imports torch: a "module:name" is imported when it is
+needed.
 """
 
 import inspect
@@ -18,15 +18,15 @@ Lines = Iterable[tuple[str, dict[str, float]]]
 
 @dataclass(frozen=True)
 class AbilityEntry:
-    """One ability: who has it, how it is measured, and which lines its figures are in the table.
+    """One task: which models have it, how it is measured, and its lines in the table.
 
-    protocol: a typing.Protocol, or its "module:name"; a model that has its methods has the ability.
+    protocol: a typing.Protocol, or its "module:name"; a model with its methods has the task.
     measure: (model, task) -> figures that JSON can hold, or its "module:name".
-    section: the key of one of bench.table.columns.SECTIONS, where the lines stand.
+    section: the key of the lines' section in bench.table.columns.SECTIONS.
     lines: (model's name in the table, its configuration, figures) -> (line's name, values by the columns' keys), for
     each line.
-    passes: (model, task) -> images that `measure` shows to the model, for the progress bar.
-    labelled: whether a probe learns from labelled training images, so that data without classes have none of it.
+    passes: (model, task) -> images that `measure` passes through the model, for the progress bar.
+    labelled: whether a probe learns from labelled training images, so that data without classes have no such task.
     """
 
     protocol: type | str
@@ -37,41 +37,41 @@ class AbilityEntry:
     labelled: bool = False
 
     def offered_by(self, model: type) -> bool:
-        """Tell whether a class of models has the protocol's methods."""
+        """Return whether a class of models has the protocol's methods."""
         methods = [
             name
-            for name, part in vars(resolved(self.protocol)).items()
+            for name, part in vars(resolve(self.protocol)).items()
             if inspect.isfunction(part) and not name.startswith("_")
         ]
         return all(hasattr(model, name) for name in methods)
 
     def had_by(self, model: Any) -> bool:
-        """Tell whether a model has all that the protocol asks for."""
-        return isinstance(model, resolved(self.protocol))
+        """Return whether a model satisfies the protocol."""
+        return isinstance(model, resolve(self.protocol))
 
     def figures(self, model: Any, task: Any) -> dict[str, Any]:
-        """Measure the ability of a model on a task's images."""
-        measured: dict[str, Any] = resolved(self.measure)(model, task)
-        return measured
+        """Measure a model on the task's images."""
+        figures: dict[str, Any] = resolve(self.measure)(model, task)
+        return figures
 
 
-def resolved(thing: Any) -> Any:
-    """What a "module:name" stands for; anything else is itself."""
+def resolve(thing: Any) -> Any:
+    """Import a "module:name"; return anything else unchanged."""
     return resolve_name(thing) if isinstance(thing, str) else thing
 
 
 def reconstruction_lines(name: str, model: Mapping[str, Any], figures: Mapping[str, Any]) -> Lines:
-    """One line."""
+    """Yield one line."""
     yield name, dict(figures)
 
 
 def probe_lines(name: str, model: Mapping[str, Any], figures: Mapping[str, Any]) -> Lines:
-    """One line."""
+    """Yield one line."""
     yield name, dict(figures)
 
 
 def likelihood_lines(name: str, model: Mapping[str, Any], figures: Mapping[str, Any]) -> Lines:
-    """A line for each bound, with its terms; the last bound has the standard error."""
+    """Yield a line for each bound, with its terms; the last bound has the standard error."""
     for bound, value in figures["bounds"].items():
         error = {"standard_error": figures["standard_error"]} if bound == figures["bound"] else {}
         terms = {f"{TERM}{term}": share for term, share in figures["terms"].get(bound, {}).items()}
@@ -79,7 +79,7 @@ def likelihood_lines(name: str, model: Mapping[str, Any], figures: Mapping[str, 
 
 
 def denoising_lines(name: str, model: Mapping[str, Any], figures: Mapping[str, Any]) -> Lines:
-    """A line for each level of noise."""
+    """Yield a line for each level of noise."""
     corruption = model.get("corruption", "noise").replace("_", " ")
     for level in figures["levels"]:
         yield f"{name}: {corruption} {level['level']:g}", {key: level[key] for key in level if key != "level"}

@@ -1,4 +1,4 @@
-// Details: one dialog, filled with where a figure comes from, or with a picture.
+// Details: one dialog with the sources of a figure, or with a picture.
 let DATA = JSON.parse(byId("data").textContent);
 const dialog = byId("dialog");
 let opener = null;
@@ -25,7 +25,7 @@ function ofFigure(id, key) {
   const from = row.from.filter((source) => own in source.figures);
   const ends = row.intervals[own];
   const [metric, ...about] = DATA.columns[key];
-  const interval = ends === undefined ? "none: taken as it is" : `${ends}, 95% ${row.over}`;
+  const interval = ends === undefined ? "none: taken as exact" : `${ends}, 95% ${row.over}`;
   const parts = [facts([["figure", row.figures[own]], ["interval", interval], metric, ...about])];
   for (const flag of row.flags) parts.push(make("p", `† ${flag}`));
   parts[0].dataset.part = "figure";
@@ -88,11 +88,11 @@ document.addEventListener("keydown", (event) => {
 byId("close").addEventListener("click", () => dialog.close());
 dialog.addEventListener("close", () => twin(opener)?.focus());
 
-// The same control of a page that was renewed meanwhile.
+// The same control after the page was updated.
 function twin(element) {
   if (!element || element.isConnected) return element;
   const { details, key, title } = element.dataset;
   return [...document.querySelectorAll(element.tagName)].find(
-    (one) => one.dataset.details === details && one.dataset.key === key && one.dataset.title === title,
+    (other) => other.dataset.details === details && other.dataset.key === key && other.dataset.title === title,
   );
 }

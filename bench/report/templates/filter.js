@@ -1,9 +1,9 @@
 "use strict";
-// Filters: what is chosen, kept in the address so that a filtered page can be linked.
+// Filters: the selection is stored in the address, so that a filtered page can be linked.
 const byId = (id) => document.getElementById(id);
 const FILTERS = ["data-set", "preset", "family"];
 
-function chosen() {
+function selection() {
   return Object.fromEntries(FILTERS.map((id) => [id, byId(id).value]));
 }
 
@@ -12,7 +12,7 @@ function off(element, yes) {
 }
 
 function applyFilters() {
-  const want = chosen();
+  const want = selection();
   const shown = { comparisons: 0, rows: 0 };
   const all = { comparisons: 0, rows: 0 };
   for (const comparison of document.querySelectorAll(".comparison")) {
@@ -35,13 +35,13 @@ function applyFilters() {
     shown.comparisons += visible ? 1 : 0;
     shown.rows += visible ? rows(left) : 0;
   }
-  const said = `${shown.comparisons} of ${all.comparisons} comparisons, ${shown.rows} of ${all.rows} rows`;
-  if (byId("status").textContent !== said) byId("status").textContent = said;
+  const message = `${shown.comparisons} of ${all.comparisons} comparisons, ${shown.rows} of ${all.rows} rows`;
+  if (byId("status").textContent !== message) byId("status").textContent = message;
   off(byId("nothing"), shown.comparisons > 0 || all.comparisons === 0);
 }
 
 function remember() {
-  const words = new URLSearchParams(Object.entries(chosen()).filter(([, value]) => value));
+  const words = new URLSearchParams(Object.entries(selection()).filter(([, value]) => value));
   history.replaceState(null, "", `#${words}`);
 }
 
@@ -99,7 +99,7 @@ byId("theme").addEventListener("click", () => {
   try {
     localStorage.setItem("theme", next);
   } catch {
-    // it holds for this visit
+    // the choice lasts for this visit
   }
 });
 paint(storedTheme());

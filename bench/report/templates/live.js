@@ -1,11 +1,11 @@
-// A served page: asks every two seconds whether something has changed, and renews what it shows in place.
+// A served page: polls for changes every two seconds, and updates its content in place.
 const EVERY = 2000; // milliseconds
 
 async function renew() {
   const text = await (await fetch("/")).text();
   const page = new DOMParser().parseFromString(text, "text/html");
   if (!page.documentElement.dataset.version) return;
-  const unfolded = [...document.querySelectorAll("main details[open]")].map((one) => one.id);
+  const unfolded = [...document.querySelectorAll("main details[open]")].map((element) => element.id);
   const focused = byId("main").contains(document.activeElement) ? document.activeElement : null;
   const running = byId("running");
   byId("main").replaceChildren(...page.getElementById("main").childNodes);
@@ -25,11 +25,11 @@ async function renew() {
   document.documentElement.dataset.version = page.documentElement.dataset.version;
 }
 
-let told = "";
+let runningNow = "";
 async function ask() {
   try {
     const state = await (await fetch("/state")).json();
-    if (state.now !== told) byId("running").innerHTML = told = state.now;
+    if (state.now !== runningNow) byId("running").innerHTML = runningNow = state.now;
     if (state.version !== document.documentElement.dataset.version) {
       const [x, y] = [scrollX, scrollY];
       await renew();
@@ -37,7 +37,7 @@ async function ask() {
     }
     document.documentElement.classList.remove("lost");
   } catch {
-    document.documentElement.classList.add("lost"); // the server has ended; what is shown stays
+    document.documentElement.classList.add("lost"); // the server has stopped; the content stays
   }
   setTimeout(ask, EVERY);
 }

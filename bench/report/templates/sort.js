@@ -1,6 +1,6 @@
-// Sorting: up, down, and back to the order of the table. What was not measured comes last either way.
+// Sorting: ascending, descending, and the order of the table. Cells without a figure come last in both directions.
 const NEXT = { none: "ascending", ascending: "descending", descending: "none" };
-const sorted = new Map(); // table -> [heading, direction]; outlives the renewal of a served page
+const sorted = new Map(); // table -> [heading, direction]; kept when a served page is updated
 const original = new WeakMap(); // row -> its place
 
 function applySort(table) {

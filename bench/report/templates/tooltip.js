@@ -15,27 +15,27 @@ function hush() {
 }
 
 function nearest(svg, x) {
-  const found = [];
+  const nearby = [];
   for (const course of svg.querySelectorAll("[data-points]")) {
     const points = course.dataset.points.split(";").map((point) => point.split(" ").map(Number));
     const best = points.reduce((a, b) => (Math.abs(b[0] - x) < Math.abs(a[0] - x) ? b : a));
-    found.push([course.dataset.title, best]);
+    nearby.push([course.dataset.title, best]);
   }
-  return found;
+  return nearby;
 }
 
 document.addEventListener("pointerover", (event) => {
-  const dot = event.target.closest("[data-told]");
-  if (dot) say(dot.dataset.told, event.clientX, event.clientY);
+  const dot = event.target.closest("[data-description]");
+  if (dot) say(dot.dataset.description, event.clientX, event.clientY);
 });
 document.addEventListener("pointerout", (event) => {
-  if (event.target.closest("[data-told], .curve")) hush();
+  if (event.target.closest("[data-description], .curve")) hush();
 });
 function sayFocused() {
-  const dot = document.activeElement?.closest("[data-told]");
-  if (!dot) return document.querySelector("[data-told]:hover") || hush();
+  const dot = document.activeElement?.closest("[data-description]");
+  if (!dot) return document.querySelector("[data-description]:hover") || hush();
   const box = dot.getBoundingClientRect();
-  say(dot.dataset.told, box.right, box.bottom);
+  say(dot.dataset.description, box.right, box.bottom);
 }
 
 document.addEventListener("focusin", sayFocused);
@@ -46,13 +46,13 @@ document.addEventListener("pointermove", (event) => {
   const svg = event.target.closest("svg.curve");
   if (!svg) return;
   const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
-  const found = nearest(svg, at.x);
-  const told = found.map(([title, [, , images, value]]) => `${title}: ${value} at ${images.toLocaleString("en")} images`);
-  if (!found.length) return;
-  const [px, py] = found[0][1];
+  const nearby = nearest(svg, at.x);
+  const lines = nearby.map(([title, [, , images, value]]) => `${title}: ${value} at ${images.toLocaleString("en")} images`);
+  if (!nearby.length) return;
+  const [px, py] = nearby[0][1];
   const pointer = svg.querySelector(".pointer");
   pointer.setAttribute("cx", px);
   pointer.setAttribute("cy", py);
   pointer.setAttribute("visibility", "visible");
-  say(told.join("\n"), event.clientX, event.clientY);
+  say(lines.join("\n"), event.clientX, event.clientY);
 });

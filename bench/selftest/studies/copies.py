@@ -1,4 +1,4 @@
-"""How many copies of training images raise the alarm, of which kind, among which samples; and how often none do."""
+"""Estimate the power of the alarms, by kind and share of planted copies, and their rate of false alarms."""
 
 import io
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from bench.evaluation.metrics.copies import aligned_alarm, exact_alarm, fingerpr
 from bench.evaluation.metrics.feature_sets import Copies, Nearest
 from bench.evaluation.metrics.memorisation import LEVEL, cell_of, cells, near_chance, nearest
 from bench.runs import context as standard
-from bench.selftest.inputs import loaded
+from bench.selftest.inputs import load_data
 from bench.selftest.study import Study
 
 SEED = 0
@@ -29,7 +29,7 @@ SOURCES = 1000  # training images that copies are made of; where more copies are
 REPEATS = 100  # evaluations for each share
 CLEAN = 5000  # evaluations of real held-out images without a copy
 SINGLE, SINGLE_SAMPLES = 50, 500  # evaluations of samples of one digit alone, for each digit, and their size
-BEFORE_LEVEL = 0.00135  # of the alarm that saw feature distances alone
+BEFORE_LEVEL = 0.00135  # of the alarm that used feature distances alone
 REAL, OFF = "real digits", "blurred digits"
 
 
@@ -39,7 +39,7 @@ def blur(images: Tensor, deviation: float) -> Tensor:
 
 
 def shift(images: Tensor, pixels: int) -> Tensor:
-    """To the right and down, the other border filled with black."""
+    """Shift to the right and down, and fill the other border with black."""
     moved = torch.zeros_like(images)
     moved[:, :, pixels:, pixels:] = images[:, :, :-pixels, :-pixels]
     return moved
@@ -57,7 +57,7 @@ KINDS: dict[str, Callable[[Tensor], Tensor]] = {
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """Images that evaluations are drawn from, each with all that the tests look at."""
+    """Images from which evaluations are drawn, each with all measurements that the tests use."""
 
     distances: Tensor  # in feature space
     feature_cells: Tensor
@@ -73,83 +73,85 @@ class Pool:
 
 
 class Measurement:
-    """Pools of images beside MNIST's training split."""
+    """Measures pools of images against MNIST's training split."""
 
     def __init__(self, training: Tensor, extractor: Extractor) -> None:
         self.extractor, self.features = extractor, extractor(training)
-        self.aligner, self.known = Aligner.of(training), frozenset(fingerprints(training))
+        self.aligner, self.hashes = Aligner.from_images(training), frozenset(fingerprints(training))
         self.centroids = cells(self.features, standard.CELLS, SEED)
         self.cells = cell_of(self.features, self.centroids)
 
     def __call__(self, images: Tensor) -> Pool:
         features, aligned = self.extractor(images), self.aligner(images)
-        exact = torch.tensor([f in self.known for f in fingerprints(images)])
+        exact = torch.tensor([f in self.hashes for f in fingerprints(images)])
         distances, _ = nearest(features, self.features)
-        own = cell_of(features, self.centroids)
-        return Pool(distances, own, aligned.gap, self.cells[aligned.training], exact)
+        feature_cells = cell_of(features, self.centroids)
+        return Pool(distances, feature_cells, aligned.gap, self.cells[aligned.training], exact)
 
 
 def alarms(samples: Pool, held_out: Pool, first: int) -> dict[str, bool]:
-    """Which alarms are raised; the first of the held-out images are those with distances in feature space."""
+    """Return which alarms are raised; the `first` held-out images are those with distances in feature space."""
     near = Nearest(samples.distances, samples.feature_cells, held_out.distances[:first], held_out.feature_cells[:first])
     gaps = Nearest(samples.gaps, samples.pixel_cells, held_out.gaps, held_out.pixel_cells)
     copies = Copies(gaps, samples.exact, int(held_out.exact.sum()), len(held_out.exact))
     chance = near_chance(near)
-    found = {
+    raised = {
         "features alone, before": chance < BEFORE_LEVEL,
         "features": chance < LEVEL,
         "exact copies": exact_alarm(copies) is not None,
         "aligned pixels": aligned_alarm(copies) is not None,
     }
-    return found | {"now": any(found[name] for name in ("features", "exact copies", "aligned pixels"))}
+    return raised | {"now": any(raised[name] for name in ("features", "exact copies", "aligned pixels"))}
 
 
 def rates(draw: Callable[[np.random.RandomState], dict[str, bool]], repeats: int, purpose: str) -> dict[str, float]:
-    """How often each alarm is raised in as many evaluations."""
+    """Return the share of evaluations in which each alarm is raised."""
     random = np.random.RandomState(key(purpose, SEED))
-    found = [draw(random) for _ in range(repeats)]
-    return {name: float(np.mean([one[name] for one in found])) for name in found[0]}
+    results = [draw(random) for _ in range(repeats)]
+    return {name: float(np.mean([result[name] for result in results])) for name in results[0]}
 
 
-def planted(count: int, base: Pool, copies: Pool, real: Pool, random: np.random.RandomState) -> dict[str, bool]:
-    """One evaluation of SAMPLES, `count` of them copies and the others of `base`, which may be `real` itself."""
+def plant(count: int, base: Pool, copies: Pool, real: Pool, random: np.random.RandomState) -> dict[str, bool]:
+    """Draw an evaluation of SAMPLES, `count` of them copies and the others of `base`, which may be `real` itself."""
     order = torch.from_numpy(random.permutation(len(real.gaps)))
     clean = order[:SAMPLES] if base is real else torch.from_numpy(random.permutation(len(base.gaps)))
-    chosen = torch.from_numpy(random.permutation(len(copies.gaps))).repeat(SAMPLES // SOURCES)[:count]
-    return alarms(base[clean[: SAMPLES - count]] + copies[chosen], real[order[SAMPLES:]], SAMPLES)
+    indices = torch.from_numpy(random.permutation(len(copies.gaps))).repeat(SAMPLES // SOURCES)[:count]
+    return alarms(base[clean[: SAMPLES - count]] + copies[indices], real[order[SAMPLES:]], SAMPLES)
 
 
 def single(real: Pool, of_digit: Tensor, random: np.random.RandomState) -> dict[str, bool]:
-    """One evaluation of samples of one digit, beside all the other held-out images."""
+    """Draw an evaluation of samples of one digit, beside all other held-out images."""
     order = torch.from_numpy(random.permutation(len(real.gaps)))
-    mine = order[of_digit[order]][:SINGLE_SAMPLES]
-    rest = order[~torch.isin(order, mine)]
-    return alarms(real[mine], real[rest], SAMPLES)
+    selection = order[of_digit[order]][:SINGLE_SAMPLES]
+    rest = order[~torch.isin(order, selection)]
+    return alarms(real[selection], real[rest], SAMPLES)
 
 
 def study() -> Study:
-    mnist = loaded("mnist")
+    mnist = load_data("mnist")
     measure = Measurement(mnist.train_images, load_extractor("mnist-cnn"))
     random = np.random.RandomState(key("copies study, sources", SEED))
     sources = mnist.train_images[torch.from_numpy(random.permutation(len(mnist.train_images))[:SOURCES])]
     real = measure(mnist.test_images)
-    others = torch.from_numpy(random.permutation(len(mnist.test_images))[:SAMPLES])
-    bases = {REAL: real, OFF: measure(blur(mnist.test_images[others], 1.0))}
+    indices = torch.from_numpy(random.permutation(len(mnist.test_images))[:SAMPLES])
+    bases = {REAL: real, OFF: measure(blur(mnist.test_images[indices], 1.0))}
     power: dict[str, Any] = {}
     for kind, change in KINDS.items():
         copies = measure(change(sources))
         for base, pool in bases.items():
             for share in SHARES:
-                draw = partial(planted, round(share * SAMPLES), pool, copies, real)
+                draw = partial(plant, round(share * SAMPLES), pool, copies, real)
                 power.setdefault(base, {}).setdefault(kind, {})[share] = rates(draw, REPEATS, "copies study, power")
     false = {
-        REAL: rates(partial(planted, 0, real, real, real), CLEAN, "copies study, clean"),
-        OFF: rates(partial(planted, 0, bases[OFF], real, real), REPEATS, "copies study, clean"),
+        REAL: rates(partial(plant, 0, real, real, real), CLEAN, "copies study, clean"),
+        OFF: rates(partial(plant, 0, bases[OFF], real, real), REPEATS, "copies study, clean"),
     }
     digits = [
         rates(partial(single, real, mnist.test_labels == digit), SINGLE, "copies study, digit") for digit in range(10)
     ]
-    false["one digit alone"] = {name: float(np.mean([one[name] for one in digits])) for name in digits[0]}
+    false["one digit alone"] = {
+        name: float(np.mean([rates_of_digit[name] for rates_of_digit in digits])) for name in digits[0]
+    }
     return Study(
         f"Copies of random MNIST training images were planted among {SAMPLES:,} samples, and the share of {REPEATS} "
         f"evaluations that raised the alarm is given: before, by distances in feature space alone (level "
@@ -165,11 +167,11 @@ def study() -> Study:
 
 
 def grid(power: dict[str, dict[float, dict[str, float]]], base: str) -> tuple[str, list[list[str]]]:
-    """A line for each kind of copy, with a column for each share."""
+    """Return a line for each kind of copy, with a column for each share."""
     lines = [["copies", "alarm", *(f"{share:.1%}" for share in SHARES)]]
-    for kind, found in power.items():
+    for kind, powers in power.items():
         for name in ("features alone, before", "aligned pixels", "now"):
-            lines.append([kind, name, *(f"{found[share][name]:.2f}" for share in SHARES)])
+            lines.append([kind, name, *(f"{powers[share][name]:.2f}" for share in SHARES)])
     return f"Share of evaluations with an alarm, by the share of copies among {base}", lines
 
 
@@ -182,16 +184,16 @@ def false_alarms(false: dict[str, dict[str, float]]) -> tuple[str, list[list[str
 
 
 def picture(power: dict[str, Any]) -> bytes:
-    """Power against share, a panel for each kind of copy and each kind of other samples."""
+    """Plot power against share, a panel for each kind of copy and each kind of other samples."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 5), dpi=110, facecolor="white", layout="constrained")
     panels = figure.subplots(len(power), len(KINDS), sharex=True, sharey=True)
     lines = {"features alone, before": ("#e45756", "--", "o"), "now": ("#4c78a8", "-", "s")}
     for row, (base, kinds) in zip(panels, power.items(), strict=True):
-        for axes, (kind, found) in zip(row, kinds.items(), strict=True):
+        for axes, (kind, powers) in zip(row, kinds.items(), strict=True):
             for name, (colour, style, marker) in lines.items():
-                heights = [found[share][name] for share in SHARES]
+                heights = [powers[share][name] for share in SHARES]
                 axes.plot([100 * s for s in SHARES], heights, style, color=colour, marker=marker, ms=4, label=name)
             axes.set(xscale="log", ylim=(-0.05, 1.05))
             axes.set_title(f"{kind}\namong {base}", size=9)

@@ -1,4 +1,4 @@
-"""Do the 95% intervals of `near_copies` and C_T hold, for samples of the data, off the data and with copies?"""
+"""Estimate the coverage of the 95% intervals of `near_copies` and C_T, for samples of the data, off it, and copies."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,7 +25,7 @@ Distances = Callable[[np.random.RandomState, int], np.ndarray]
 
 
 def scaled(scale: float, copied: float = 0.0) -> Distances:
-    """Distances of samples that are `scale` times as far as the data's, but for a share of copies, which are at 0."""
+    """Return distances of samples, `scale` times those of the data, but for a share of copies, which are at 0."""
     return lambda random, n: random.gamma(SHAPE, scale, n) * (random.rand(n) >= copied)
 
 
@@ -42,10 +42,15 @@ CASES: dict[str, Distances] = {
 
 
 def sets(distances: Distances, random: np.random.RandomState) -> FeatureSets:
-    """One evaluation: cells and distances of samples and of held-out images, each drawn anew."""
-    own, others = (random.choice(len(CELLS), n, p=CELLS) for n in (SAMPLES, HELD_OUT))
-    found, beside = distances(random, SAMPLES), CASES["data"](random, HELD_OUT)
-    near = Nearest(*(torch.from_numpy(x) for x in (np.float32(found), own, np.float32(beside), others)))
+    """Draw an evaluation: cells and distances of samples and of held-out images."""
+    sample_cells, held_out_cells = (random.choice(len(CELLS), n, p=CELLS) for n in (SAMPLES, HELD_OUT))
+    sample_distances, held_out_distances = distances(random, SAMPLES), CASES["data"](random, HELD_OUT)
+    near = Nearest(
+        *(
+            torch.from_numpy(x)
+            for x in (np.float32(sample_distances), sample_cells, np.float32(held_out_distances), held_out_cells)
+        )
+    )
     protocol = Protocol(data="d", extractor="e", extractor_digest="0", reference_digest="0", samples=SAMPLES, chunk=1)
     x = torch.zeros(SAMPLES, 1)
     return FeatureSets(
@@ -53,21 +58,21 @@ def sets(distances: Distances, random: np.random.RandomState) -> FeatureSets:
     )
 
 
-def jackknife_alone(found: FeatureSets) -> tuple[Estimate, Estimate]:
-    """`near_copies` and C_T with the intervals that they had: the samples' jackknife."""
-    whole, figure = near_copies(found), c_t(found)
+def jackknife_alone(features: FeatureSets) -> tuple[Estimate, Estimate]:
+    """Return `near_copies` and C_T with their former intervals: the samples' jackknife."""
+    whole, figure = near_copies(features), c_t(features)
     assert whole is not None
     assert figure is not None
-    assert found.nearest is not None
+    assert features.nearest is not None
     without = []
-    for group in range(int(found.groups.max()) + 1):
-        keep = found.groups != group
+    for group in range(int(features.groups.max()) + 1):
+        keep = features.groups != group
         near = replace(
-            found.nearest,
-            generated=found.nearest.generated[keep],
-            generated_cells=found.nearest.generated_cells[keep],
+            features.nearest,
+            generated=features.nearest.generated[keep],
+            generated_cells=features.nearest.generated_cells[keep],
         )
-        part = near_copies(replace(found, nearest=near))
+        part = near_copies(replace(features, nearest=near))
         assert part is not None
         without.append(part.value)
     return Estimate(whole.value, torch.tensor(without).double()), replace(figure, extra=None)
@@ -79,8 +84,8 @@ def study() -> Study:
     for case, distances in CASES.items():
         random = np.random.RandomState(key("copies_intervals study", SEED))
         draws = [sets(distances, random) for _ in range(DRAWS)]
-        before = [jackknife_alone(one) for one in draws]
-        now = [(near_copies(one), c_t(one)) for one in draws]
+        before = [jackknife_alone(draw) for draw in draws]
+        now = [(near_copies(draw), c_t(draw)) for draw in draws]
         for place, figure in enumerate(("near_copies", "c_t")):
             truth, spread = summary([pair[place] for pair in now])
             held = [coverage([pair[place] for pair in pairs], truth) for pairs in (before, now)]
@@ -102,16 +107,16 @@ def study() -> Study:
 
 
 def summary(estimates: list[Estimate | None]) -> tuple[float, float]:
-    """Mean and deviation of the figures."""
-    values = [one.value for one in estimates if one]
+    """Return mean and deviation of the figures."""
+    values = [estimate.value for estimate in estimates if estimate]
     return float(np.mean(values)), float(np.std(values))
 
 
 def intervals(estimates: list[Estimate | None]) -> list[tuple[float, float]]:
-    return [one.interval for one in estimates if one and one.interval]
+    return [estimate.interval for estimate in estimates if estimate and estimate.interval]
 
 
 def coverage(estimates: list[Estimate | None], truth: float) -> float:
-    """The share of intervals that hold the truth, within rounding."""
+    """Return the share of intervals that contain the truth, within rounding."""
     ends = intervals(estimates)
     return float(np.mean([low - 1e-9 <= truth <= high + 1e-9 for low, high in ends]))

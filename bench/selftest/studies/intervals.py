@@ -1,4 +1,4 @@
-"""How often the 95% intervals of the metrics and of timings hold the truth, and how long they are."""
+"""Estimate the coverage and the length of the 95% intervals of metrics and timings."""
 
 import io
 import math
@@ -39,7 +39,7 @@ Draw = tuple[float, tuple[float, float]]  # a figure and its interval
 
 @dataclass(frozen=True)
 class Coverage:
-    """Of one metric in one case: share of intervals that hold the truth, its error, length over the true one."""
+    """One metric in one case: the share of intervals that contain the truth, its error, and their relative length."""
 
     held: float
     error: float
@@ -55,7 +55,7 @@ class Row:
 
 
 def study() -> Study:
-    """Every metric with an interval, in the cases where its interval is known to be hard."""
+    """Measure every metric with an interval, in cases where the interval is known to be difficult."""
     rows = [*manifold_rows(), *distance_rows(), *mode_rows(), *other_rows()]
     head = ["metric", "case", "before: held", "length", "now: held", "length"]
     grid: Grid = [head, *([row.metric, row.case, *texts(row.before), *texts(row.after)] for row in rows)]
@@ -84,39 +84,39 @@ def normal(n: int, seed: int, dim: int = D) -> Tensor:
     return torch.randn(n, dim, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def sets(y: Tensor, x: Tensor, seed: int, **others: object) -> FeatureSets:
+def sets(y: Tensor, x: Tensor, seed: int, **extra: object) -> FeatureSets:
     protocol = Protocol(data="-", extractor="-", extractor_digest="0", reference_digest="0", samples=len(y), chunk=1,
                         seed=seed, kid_subset_size=min(100, len(y)), kid_subsets=50)  # fmt: skip
-    return FeatureSets(y, x, Moments.from_features(x), protocol, groups(len(y), seed), **others)  # type: ignore[arg-type]
+    return FeatureSets(y, x, Moments.from_features(x), protocol, groups(len(y), seed), **extra)  # type: ignore[arg-type]
 
 
-def figure(name: str, compared: FeatureSets) -> Estimate:
-    estimate = METRICS[name].compute(compared)
+def figure(name: str, features: FeatureSets) -> Estimate:
+    estimate = METRICS[name].compute(features)
     assert estimate is not None
     return estimate
 
 
-def drawn(estimate: Estimate) -> Draw:
+def draw(estimate: Estimate) -> Draw:
     assert estimate.interval is not None
     return estimate.value, estimate.interval
 
 
 def plain(estimate: Estimate) -> Draw:
-    """The interval of the delete-a-group jackknife as it is."""
+    """Return the interval of the plain delete-a-group jackknife."""
     value, half = estimate.value, Estimate(estimate.value, estimate.without).half_width
     assert half is not None
     return value, (value - half, value + half)
 
 
-def by_groups(values: Callable[[Tensor], Tensor], of: Tensor) -> list[Draw]:
-    """Plain jackknives of figures of the samples that are kept: bool N -> float64 K."""
-    whole = values(torch.ones(len(of), dtype=torch.bool))
-    without = torch.stack([values(of != g) for g in range(int(of.max()) + 1)])
+def by_groups(values: Callable[[Tensor], Tensor], groups_of: Tensor) -> list[Draw]:
+    """Return plain jackknives of figures of some samples, `values`: bool N -> float64 K."""
+    whole = values(torch.ones(len(groups_of), dtype=torch.bool))
+    without = torch.stack([values(groups_of != g) for g in range(int(groups_of.max()) + 1)])
     return [plain(Estimate(float(value), column)) for value, column in zip(whole, without.T, strict=True)]
 
 
 def four(y: Tensor, x: Tensor) -> Tensor:
-    """Precision, recall, density and coverage of one reference subset."""
+    """Compute precision, recall, density and coverage of one reference subset."""
     count = _count(y, _balls(y, 3, 3).closed, x, _balls(x, 3, 5))
     return torch.stack([count.precise.mean(), count.recalled.mean(), count.inside.mean() / 5, count.covered.mean()])
 
@@ -138,96 +138,98 @@ def manifold_rows() -> list[Row]:
         before: dict[str, list[Draw]] = {name: [] for name in MANIFOLD}
         for s in range(DRAWS):
             y, x = samples(s), reference(N * subsets, 5_000_000 + s)
-            compared = sets(y, x, s)
-            old = by_groups(lambda kept, y=y, x=x: four(y[kept], x[:N]), compared.groups)  # type: ignore[misc]
+            features = sets(y, x, s)
+            old = by_groups(lambda mask, y=y, x=x: four(y[mask], x[:N]), features.groups)  # type: ignore[misc]
             for name, plain_draw in zip(MANIFOLD, old, strict=True):
-                after[name].append(drawn(figure(name, compared)))
+                after[name].append(draw(figure(name, features)))
                 before[name].append(plain_draw)
         rows += [Row(name, case, coverage(before[name]), coverage(after[name])) for name in MANIFOLD]
     return rows
 
 
 def distance_rows() -> list[Row]:
-    """FID against a fixed reference, as its interval is; KID against one that is drawn too."""
+    """Measure FID against a fixed reference, as its interval assumes, and KID against a drawn one."""
     fixed = normal(20_000, 7_000_000)
     cases = [("like the data", 1.0, 0.0), ("shifted by 0.1", 1.0, 0.1), ("narrower and shifted", 0.7, 0.3)]
     rows = []
     for case, scale, shift in cases:
-        compared = [sets(scale * normal(N, s) + shift, fixed, s) for s in range(DRAWS)]
+        evaluations = [sets(scale * normal(N, s) + shift, fixed, s) for s in range(DRAWS)]
         for name in ("fid", "fid_infinity"):
-            found = [figure(name, one) for one in compared]
-            rows.append(Row(name, case, coverage(list(map(plain, found))), coverage(list(map(drawn, found)))))
+            estimates = [figure(name, features) for features in evaluations]
+            rows.append(Row(name, case, coverage(list(map(plain, estimates))), coverage(list(map(draw, estimates)))))
     for case, scale, shift in (cases[0], cases[2]):
         for subsets in (8, 1):
-            found = [figure("kid", sets(scale * normal(N, s) + shift, normal(N * subsets, 5_000_000 + s), s))
+            estimates = [figure("kid", sets(scale * normal(N, s) + shift, normal(N * subsets, 5_000_000 + s), s))
                      for s in range(DRAWS)]  # fmt: skip
-            rows.append(Row("kid", f"{case}, {subsets} subset(s)", None, coverage(list(map(drawn, found)))))
+            rows.append(Row("kid", f"{case}, {subsets} subset(s)", None, coverage(list(map(draw, estimates)))))
     return rows
 
 
-def with_modes(K: int, n: int, kept: int, uneven: float | None, seed: int) -> FeatureSets:
-    """n samples of the first `kept` of K modes, of equal weights or of Gamma ones of a shape."""
-    weights = np.random.RandomState(1).gamma(uneven, size=kept) if uneven else np.ones(kept)
-    assigned = np.random.RandomState(seed).choice(kept, n, p=weights / weights.sum())
+def with_modes(K: int, n: int, present: int, uneven: float | None, seed: int) -> FeatureSets:
+    """Draw n samples of the first `present` of K modes, of equal weights or of Gamma weights of shape `uneven`."""
+    weights = np.random.RandomState(1).gamma(uneven, size=present) if uneven else np.ones(present)
+    assigned = np.random.RandomState(seed).choice(present, n, p=weights / weights.sum())
     x = torch.zeros(n, 2)
     return sets(x, x, seed, modes=ModeCount(torch.from_numpy(assigned), torch.full((K,), 1 / K).double()))
 
 
 def mode_rows() -> list[Row]:
     rows = []
-    for K, n, kept, uneven in ((1000, 2000, 1000, None), (1000, 5000, 1000, None), (1000, 2000, 700, None),
+    for K, n, present, uneven in ((1000, 2000, 1000, None), (1000, 5000, 1000, None), (1000, 2000, 700, None),
                                (1000, 2000, 1000, 0.5), (25, 100, 25, 0.7), (10, 2000, 7, None)):  # fmt: skip
-        compared = [with_modes(K, n, kept, uneven, s) for s in range(DRAWS)]
-        case = f"{kept} of {K}{' uneven' if uneven else ''}, {n} samples"
+        evaluations = [with_modes(K, n, present, uneven, s) for s in range(DRAWS)]
+        case = f"{present} of {K}{' uneven' if uneven else ''}, {n} samples"
         for name in ("modes", "mode_kl", "class_entropy"):
-            found = [figure(name, one) for one in compared]
-            counts = [histograms(one) for one in compared]
+            estimates = [figure(name, features) for features in evaluations]
+            counts = [histograms(features) for features in evaluations]
             old = [
                 plain(Estimate(e.value, (c.sum(0) - c > 0).sum(1).double() if name == "modes" else e.without))
-                for e, c in zip(found, counts, strict=True)
+                for e, c in zip(estimates, counts, strict=True)
             ]
-            rows.append(Row(name, case, coverage(old), coverage(list(map(drawn, found)))))
+            rows.append(Row(name, case, coverage(old), coverage(list(map(draw, estimates)))))
     return rows
 
 
 def other_rows() -> list[Row]:
-    """Inception score, Vendi score, a share near 1, and timings."""
+    """Measure the Inception score, the Vendi score, a share near 1, and timings."""
     rows = []
     for scale in (1.0, 8.0):
         x = torch.zeros(N, 2)
-        compared = [sets(x, x, s, logits=(scale * normal(N, s, 10)).float()) for s in range(DRAWS)]
-        found = [figure("inception_score", one) for one in compared]
-        halves = [jackknife(e.without, e.value) ** 0.5 * 2.09 for e in found if e.without is not None]
-        old = [(ten, (ten - half, ten + half)) for ten, half in zip(map(ten_parts, compared), halves, strict=True)]
-        now = coverage([drawn(estimate) for estimate in found])
-        rows.append(Row("inception_score", f"logits of deviation {scale:g}", held_by(old, found), now))
-    found = [figure("vendi", sets(normal(N, s) + 0.3, normal(20, s), s)) for s in range(DRAWS)]
-    rows.append(Row("vendi", "shifted by 0.3", coverage(list(map(plain, found))), coverage(list(map(drawn, found)))))
-    shown = [torch.from_numpy(np.random.RandomState(s).choice(2, N, p=[0.01, 0.99])) - 1 for s in range(10 * DRAWS)]
-    x, one = torch.zeros(N, 2), torch.ones(1).double()
-    shares = [sets(x, x, s, modes=ModeCount(assigned, one)) for s, assigned in enumerate(shown)]
-    old = [by_groups(lambda kept, a=a: (a[kept] >= 0).double().mean()[None], c.groups)[0]  # type: ignore[misc]
-           for a, c in zip(shown, shares, strict=True)]  # fmt: skip
+        evaluations = [sets(x, x, s, logits=(scale * normal(N, s, 10)).float()) for s in range(DRAWS)]
+        estimates = [figure("inception_score", features) for features in evaluations]
+        halves = [jackknife(e.without, e.value) ** 0.5 * 2.09 for e in estimates if e.without is not None]
+        old = [(ten, (ten - half, ten + half)) for ten, half in zip(map(ten_parts, evaluations), halves, strict=True)]
+        now = coverage([draw(estimate) for estimate in estimates])
+        rows.append(Row("inception_score", f"logits of deviation {scale:g}", coverage_of_other(old, estimates), now))
+    estimates = [figure("vendi", sets(normal(N, s) + 0.3, normal(20, s), s)) for s in range(DRAWS)]
     rows.append(
-        Row(
-            "high_quality", "share of 0.99", coverage(old), coverage([drawn(figure("high_quality", c)) for c in shares])
-        )
+        Row("vendi", "shifted by 0.3", coverage(list(map(plain, estimates))), coverage(list(map(draw, estimates))))
+    )
+    assignments = [
+        torch.from_numpy(np.random.RandomState(s).choice(2, N, p=[0.01, 0.99])) - 1 for s in range(10 * DRAWS)
+    ]
+    x, certain = torch.zeros(N, 2), torch.ones(1).double()
+    shares = [sets(x, x, s, modes=ModeCount(assigned, certain)) for s, assigned in enumerate(assignments)]
+    old = [by_groups(lambda mask, a=a: (a[mask] >= 0).double().mean()[None], c.groups)[0]  # type: ignore[misc]
+           for a, c in zip(assignments, shares, strict=True)]  # fmt: skip
+    rows.append(
+        Row("high_quality", "share of 0.99", coverage(old), coverage([draw(figure("high_quality", c)) for c in shares]))
     )
     series = [calls(s) for s in range(10 * DRAWS)]
-    halves = [half_width(list(one)) for one in series]
+    halves = [half_width(list(seconds)) for seconds in series]
     old = [
         (float(np.median(c)), (float(np.median(c)) - h, float(np.median(c)) + h))
         for c, h in zip(series, halves, strict=True)
     ]
-    blocks = [in_blocks(list(one)) for one in series]
+    blocks = [in_blocks(list(seconds)) for seconds in series]
     now = coverage([(value, interval) for value, interval in blocks if interval])
     rows.append(Row("seconds_per_100", f"{CALLS} calls, correlation {MEMORY}", coverage(old), now))
     return rows
 
 
-def held_by(old: list[Draw], found: list[Estimate]) -> Coverage:
-    """Intervals around another figure: whether they hold the truth of the one that they are of."""
-    truth = float(np.mean([estimate.value for estimate in found]))
+def coverage_of_other(old: list[Draw], estimates: list[Estimate]) -> Coverage:
+    """Return the coverage of intervals around another figure than the one that they are reported for."""
+    truth = float(np.mean([estimate.value for estimate in estimates]))
     held = float(np.mean([low <= truth <= high for _, (low, high) in old]))
     spread = 2 * 1.96 * np.std([value for value, _ in old], ddof=1)
     return Coverage(
@@ -235,16 +237,16 @@ def held_by(old: list[Draw], found: list[Estimate]) -> Coverage:
     )
 
 
-def ten_parts(compared: FeatureSets) -> float:
-    """The mean of the Inception score over ten parts."""
-    assert compared.logits is not None
+def ten_parts(features: FeatureSets) -> float:
+    """Return the mean of the Inception score over ten parts."""
+    assert features.logits is not None
     x = torch.zeros(N, 2)
-    parts = [sets(x[: len(part)], x, 0, logits=part) for part in compared.logits.chunk(10)]
+    parts = [sets(x[: len(part)], x, 0, logits=part) for part in features.logits.chunk(10)]
     return float(np.mean([figure("inception_score", part).value for part in parts]))
 
 
 def calls(seed: int) -> np.ndarray:
-    """Seconds of calls around 1, each alike the one before, some of them disturbed."""
+    """Draw seconds of calls around 1, each correlated with the previous one, some of them disturbed."""
     random = np.random.RandomState(seed)
     noise, state = random.randn(CALLS), 0.0
     values = []
@@ -255,15 +257,15 @@ def calls(seed: int) -> np.ndarray:
 
 
 def picture(rows: list[Row]) -> bytes:
-    """Coverage of each row before and now, with two Monte-Carlo errors."""
+    """Plot the coverage of each row before and now, with two Monte-Carlo errors."""
     from matplotlib.figure import Figure
 
     image = Figure(figsize=(8, 0.2 * len(rows) + 1), layout="constrained")
     axes = image.subplots()
     for name, colour, offset in (("before", "tab:red", 0.15), ("after", "tab:blue", -0.15)):
-        known = [(i, found) for i, row in enumerate(rows) if (found := getattr(row, name))]
-        axes.errorbar([found.held for _, found in known], [i + offset for i, _ in known],
-                      xerr=[2 * found.error for _, found in known], fmt="o", color=colour, markersize=3,
+        points = [(i, point) for i, row in enumerate(rows) if (point := getattr(row, name))]
+        axes.errorbar([point.held for _, point in points], [i + offset for i, _ in points],
+                      xerr=[2 * point.error for _, point in points], fmt="o", color=colour, markersize=3,
                       linewidth=1, label={"before": "before", "after": "now"}[name])  # fmt: skip
     axes.axvline(0.95, color="black", linewidth=0.8)
     axes.set_yticks(range(len(rows)), [f"{row.metric}: {row.case}" for row in rows], fontsize=7)

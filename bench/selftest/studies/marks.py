@@ -1,4 +1,4 @@
-"""How often a mark is wrong where the true figure is the bar: by Welch's test, by the rule before it, by one seed."""
+"""Estimate how often a mark is wrong where the true figure is the bar: Welch's test, the former rule, one seed."""
 
 import math
 from dataclasses import dataclass
@@ -42,8 +42,8 @@ RATIOS = (0.0, 1.0, 1.5, 3.0, 10.0)  # training's deviation over that of the sam
 
 
 def study() -> Study:
-    """The rates of every case."""
-    over_seeds = [(case, *decided(case)) for case in CASES]
+    """Compute the rates of every case."""
+    over_seeds = [(case, *decision_rates(case)) for case in CASES]
     single = [(ratio, one_seed(ratio)) for ratio in RATIOS]
     first = [["seeds", "bar's", "spread", "bar's", "true figure / bar", "decided, Welch", "decided, before"]]
     first += [
@@ -71,8 +71,8 @@ def study() -> Study:
     )
 
 
-def decided(case: Case, draws: int = DRAWS) -> tuple[float, float]:
-    """The share of draws in which the figure is told from its bar: by Welch's test, and by the rule before it."""
+def decision_rates(case: Case, draws: int = DRAWS) -> tuple[float, float]:
+    """Return the share of draws in which the figure differs from its bar: by Welch's test, and by the former rule."""
     random = np.random.default_rng(SEED)
     welch = before = 0
     for _ in range(draws):
@@ -84,7 +84,7 @@ def decided(case: Case, draws: int = DRAWS) -> tuple[float, float]:
 
 
 def one_seed(ratio: float, draws: int = DRAWS) -> float:
-    """The share of wrong marks at an exact bar, where training varies `ratio` times as much as the samples do."""
+    """Return the share of wrong marks at an exact bar, where training varies `ratio` times as much as the samples."""
     random = np.random.default_rng(SEED)
     freedom = GROUPS - 1
     wrong = 0

@@ -1,4 +1,4 @@
-"""The report card: which measures report planted coverage whatever the quality, and quality whatever the coverage."""
+"""The report card: measures whose reading of planted coverage is independent of quality, and the reverse."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ from datamodules import DATAMODULES
 from datamodules.base import DataError, ImageDataModule
 
 SEED = 0  # of the split into reference and images to plant in
-CALIBRATION, TEST = (1, 2), 3  # seeds of the draws that measures are calibrated by, and of the one that is read
-OPEN = 0.5  # of a wrong mark: what a pair of measures pays for a mark that it leaves open
+CALIBRATION, TEST = (1, 2), 3  # seeds of the draws for calibration, and of the draw that is read
+OPEN = 0.5  # cost of an undecided mark of a pair of measures, in wrong marks
 PAIRS = 5  # best pairs that are printed
 
 SMALL = Plan(
     n=2000,
-    kept=(0.1, 0.5, 0.7, 0.9),
+    mode_shares=(0.1, 0.5, 0.7, 0.9),
     weights=(0.1, 0.3),
     distinct=(20, 100, 500),
     blurs=(0.5, 1.0),
@@ -36,7 +36,7 @@ SMALL = Plan(
 )
 STACKED = Plan(
     n=3000,
-    kept=(0.2, 0.5, 0.7, 0.9),
+    mode_shares=(0.2, 0.5, 0.7, 0.9),
     weights=(),
     distinct=(),
     blurs=(0.5, 1.0),
@@ -47,8 +47,8 @@ STACKED = Plan(
 
 
 @dataclass(frozen=True)
-class Planted:
-    """A data set, the extractor it is judged in, and where foreign images come from."""
+class PlantedData:
+    """A data set's extractor and plan, and the data set of its foreign images."""
 
     extractor: str
     plan: Plan
@@ -56,15 +56,15 @@ class Planted:
 
 
 DATA = {
-    "mnist": Planted("mnist-cnn", SMALL, "fashion_mnist"),
-    "fashion_mnist": Planted("fashion_mnist-cnn", SMALL, "mnist"),
-    "stacked_mnist": Planted("stacked-mnist-cnn", STACKED),
+    "mnist": PlantedData("mnist-cnn", SMALL, "fashion_mnist"),
+    "fashion_mnist": PlantedData("fashion_mnist-cnn", SMALL, "mnist"),
+    "stacked_mnist": PlantedData("stacked-mnist-cnn", STACKED),
 }
 
 
 @dataclass(frozen=True)
-class Measured:
-    """Every candidate's figures in one data set."""
+class Measurements:
+    """Every candidate's figures for one data set."""
 
     plan: Plan
     calibration: Sequence[Figures]  # intact images of every coverage, and images of all modes of every quality
@@ -72,20 +72,20 @@ class Measured:
 
 
 def study() -> Study:
-    """Plant, measure, read; Fashion-MNIST is left out where its files are not there."""
-    return card({name: found for name in DATA if (found := measure(name))})
+    """Plant, measure and read; a data set whose files are missing is skipped."""
+    return card({name: measurements for name in DATA if (measurements := measure(name))})
 
 
-def measure(name: str) -> Measured | None:
-    """Figures of all planted cases of one data set; None, with a sentence, where its files are missing."""
-    planted = DATA[name]
-    images, foreign = loaded(name), loaded(planted.foreign) if planted.foreign else None
-    if images is None or (planted.foreign and foreign is None):
-        console.print(f"[yellow]{name} is skipped: its files, or those of {planted.foreign}, are missing[/]")
+def measure(name: str) -> Measurements | None:
+    """Measure all planted cases of one data set; None, with a message, where its files are missing."""
+    entry = DATA[name]
+    images, foreign = load_if_present(name), load_if_present(entry.foreign) if entry.foreign else None
+    if images is None or (entry.foreign and foreign is None):
+        console.print(f"[yellow]{name} is skipped: its files, or those of {entry.foreign}, are missing[/]")
         return None
-    others = foreign.test_images if foreign else None
-    extractor, plan = load_extractor(planted.extractor), planted.plan
-    real = source(name, extractor, images.train_images, images.train_labels, plan, others, SEED)
+    foreign_images = foreign.test_images if foreign else None
+    extractor, plan = load_extractor(entry.extractor), entry.plan
+    real = source(name, extractor, images.train_images, images.train_labels, plan, foreign_images, SEED)
     clean: list[State] = [(coverage, INTACT) for coverage in plan.coverages]
     spoiled: list[State] = [(FULL, quality) for quality in plan.qualities[1:]]
     crossed: list[State] = [(coverage, quality) for coverage in plan.coverages for quality in plan.qualities]
@@ -93,11 +93,11 @@ def measure(name: str) -> Measured | None:
     with Bar(f"planted in {name}", total, "cases") as bar:
         tick = partial(bar.advance)
         calibration = [figures(Draw(real, seed), clean + spoiled, tick) for seed in CALIBRATION]
-        return Measured(plan, calibration, figures(Draw(real, TEST), crossed, tick))
+        return Measurements(plan, calibration, figures(Draw(real, TEST), crossed, tick))
 
 
-def loaded(name: str) -> ImageDataModule | None:
-    """A data set from its usual place; None where its files are not there. Nothing is downloaded."""
+def load_if_present(name: str) -> ImageDataModule | None:
+    """Load a data set from its usual place; None where its files are missing. Nothing is downloaded."""
     data = DATAMODULES[name]()
     try:
         data.setup()
@@ -108,12 +108,12 @@ def loaded(name: str) -> ImageDataModule | None:
 
 @dataclass(frozen=True)
 class Score:
-    """What a candidate is worth as an answer to one question."""
+    """A candidate's errors and marks for one question."""
 
     candidate: Candidate
     errors: Mapping[str, Mapping[State, float]]  # data set -> (ladder of coverage, of quality) -> reading error
     marks: np.ndarray  # bool, of all cases of all data sets
-    truth: np.ndarray  # bool, what they should be
+    truth: np.ndarray  # bool, the right marks
 
     @property
     def error(self) -> float:
@@ -125,23 +125,23 @@ class Score:
         return float((self.marks != self.truth).mean())
 
 
-def scores(data: Mapping[str, Measured], question: str) -> list[Score]:
-    """Of every candidate, the least reading error first."""
+def scores(data: Mapping[str, Measurements], question: str) -> list[Score]:
+    """Score every candidate, the smallest reading error first."""
     read, mark = {"coverage": (coverage_errors, coverage_marks), "quality": (quality_errors, quality_marks)}[question]
-    found = []
+    results = []
     for candidate in CANDIDATES:
         sign = 1 if candidate.higher else -1
         errors, pairs = {}, []
-        for name, one in data.items():
-            errors[name] = read(one.plan, one.calibration, one.test, candidate.name, sign)
-            pairs += mark(one.plan, one.calibration, one.test, candidate.name, sign)
+        for name, measurements in data.items():
+            errors[name] = read(measurements.plan, measurements.calibration, measurements.test, candidate.name, sign)
+            pairs += mark(measurements.plan, measurements.calibration, measurements.test, candidate.name, sign)
         marks, truth = np.array(pairs).T
-        found.append(Score(candidate, errors, marks, truth))
-    return sorted(found, key=lambda score: score.error)
+        results.append(Score(candidate, errors, marks, truth))
+    return sorted(results, key=lambda score: score.error)
 
 
-def card(data: Mapping[str, Measured]) -> Study:
-    """The study of what was measured."""
+def card(data: Mapping[str, Measurements]) -> Study:
+    """Summarise the measurements as a study."""
     ranked = {question: scores(data, question) for question in ("coverage", "quality")}
     about = (
         f"Report card of {len(CANDIDATES)} measures: real images of {', '.join(data)} with known modes missing, "
@@ -151,32 +151,32 @@ def card(data: Mapping[str, Measured]) -> Study:
         "about 0.3. Wrong marks: share of cases on the wrong side of the bar, which is real images without one in ten "
         "modes (coverage), or the weakest of each kind of defect (quality)."
     )
-    grids = [grid for question, found in ranked.items() for grid in tables(question, found)]
-    values = {question: [plain(score) for score in found] for question, found in ranked.items()}
-    raw = {name: cases(one) for name, one in data.items()}
-    picture = partial(heat_map, {question: rows(found) for question, found in ranked.items()})
+    grids = [grid for question, results in ranked.items() for grid in tables(question, results)]
+    values = {question: [plain(score) for score in results] for question, results in ranked.items()}
+    raw = {name: cases(measurements) for name, measurements in data.items()}
+    picture = partial(heat_map, {question: rows(results) for question, results in ranked.items()})
     return Study(about, SEED, grids, {"scores": values, "cases": raw}, picture)
 
 
-def tables(question: str, found: Sequence[Score]) -> list[tuple[str, Grid]]:
-    """Errors and wrong marks of each candidate, and the pairs whose common marks cost least."""
-    names = list(found[0].errors)
+def tables(question: str, results: Sequence[Score]) -> list[tuple[str, Grid]]:
+    """Return errors and wrong marks of each candidate, and the pairs whose common marks cost least."""
+    names = list(results[0].errors)
     head = ["measure", "reading error", *names, "worst", "wrong marks"]
     lines = []
-    for score in found:
+    for score in results:
         worst, cell = max((error, cell) for cells in score.errors.values() for cell, error in cells.items())
-        each = [f"{np.mean(list(score.errors[name].values())):.3f}" for name in names]
+        errors = [f"{np.mean(list(score.errors[name].values())):.3f}" for name in names]
         lines.append(
             [
                 score.candidate.name,
                 f"{score.error:.3f}",
-                *each,
+                *errors,
                 f"{worst:.2f} ({' × '.join(cell)})",
                 f"{score.wrong:.1%}",
             ]
         )
-    best = sorted((pair_cost(a, b), a.candidate.name, b.candidate.name) for a, b in combinations(found, 2))[:PAIRS]
-    pairs = [[f"{a} and {b}", f"{wrong:.1%}", f"{left:.1%}"] for (_, wrong, left), a, b in best]
+    best = sorted((pair_cost(a, b), a.candidate.name, b.candidate.name) for a, b in combinations(results, 2))[:PAIRS]
+    pairs = [[f"{a} and {b}", f"{wrong:.1%}", f"{open_share:.1%}"] for (_, wrong, open_share), a, b in best]
     return [
         (f"{question.capitalize()}: what can be read off each measure", [head, *lines]),
         (
@@ -187,14 +187,14 @@ def tables(question: str, found: Sequence[Score]) -> list[tuple[str, Grid]]:
 
 
 def pair_cost(a: Score, b: Score) -> tuple[float, float, float]:
-    """Cost, share of wrong marks and share of open ones, where a mark stands only if both agree."""
+    """Return cost, share of wrong marks and share of undecided ones, where a mark counts only if both agree."""
     agree = a.marks == b.marks
-    wrong, left = float((agree & (a.marks != a.truth)).mean()), float((~agree).mean())
-    return wrong + OPEN * left, wrong, left
+    wrong, open_share = float((agree & (a.marks != a.truth)).mean()), float((~agree).mean())
+    return wrong + OPEN * open_share, wrong, open_share
 
 
 def plain(score: Score) -> dict[str, Any]:
-    """As JSON can hold it."""
+    """Convert a score to plain values for JSON."""
     errors = {
         name: {" × ".join(cell): round(e, 4) for cell, e in cells.items()} for name, cells in score.errors.items()
     }
@@ -206,9 +206,9 @@ def plain(score: Score) -> dict[str, Any]:
     }
 
 
-def rows(found: Sequence[Score]) -> dict[str, dict[str, float]]:
-    """Candidate -> its score, and for each pair of ladders the error, a mean over the data sets that have it."""
-    cells = list(dict.fromkeys(cell for score in found for errors in score.errors.values() for cell in errors))
+def rows(results: Sequence[Score]) -> dict[str, dict[str, float]]:
+    """Return each candidate's score, and its error for each pair of ladders, a mean over the data sets that have it."""
+    cells = list(dict.fromkeys(cell for score in results for errors in score.errors.values() for cell in errors))
     return {
         score.candidate.name: {"score": score.error}
         | {
@@ -217,13 +217,13 @@ def rows(found: Sequence[Score]) -> dict[str, dict[str, float]]:
             )
             for cell in cells
         }
-        for score in found
+        for score in results
     }
 
 
-def cases(one: Measured) -> dict[str, dict[str, float]]:
-    """Case -> candidate -> figure of the draw that is read, to four digits."""
+def cases(measurements: Measurements) -> dict[str, dict[str, float]]:
+    """Return case -> candidate -> figure of the draw that is read, to four digits."""
     return {
         f"{coverage}; {quality}": {name: float(f"{value:.4g}") for name, value in values.items()}
-        for (coverage, quality), values in one.test.items()
+        for (coverage, quality), values in measurements.test.items()
     }

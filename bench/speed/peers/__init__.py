@@ -1,1 +1,1 @@
-"""The other libraries, each with the recipe that it recommends: optional, `pip install -e ".[speed]"` brings them."""
+"""The other libraries, each with its recommended recipe; optional: `pip install -e ".[speed]"` installs them."""

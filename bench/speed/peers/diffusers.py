@@ -19,7 +19,7 @@ BATCHES = 100_000  # of the recipe's schedule, whose first part is all that is t
 
 
 def unet(image_shape: tuple[int, int, int], channels: list[int]) -> Any:
-    """Of the stages, blocks and channels of our U-Net, without attention like it; the sides must divide by 2."""
+    """Return a UNet2DModel with the stages, blocks and channels of our U-Net, without attention; even side lengths."""
     stages = len(channels)
     return UNet2DModel(
         sample_size=image_shape[1], in_channels=image_shape[0], out_channels=image_shape[0], layers_per_block=1,
@@ -42,7 +42,7 @@ class Diffusers:
         self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
 
     def turn(self, batches: int, seconds: float) -> int:
-        """Train for about `seconds`; how many images that took."""
+        """Train for about `seconds`; return the number of images."""
         start, images = time.perf_counter(), 0
         while not images or time.perf_counter() - start < seconds:
             self.step()

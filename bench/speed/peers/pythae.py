@@ -1,4 +1,4 @@
-"""pythae: its BaseTrainer on its VAE and VQVAE, with our encoders and decoders in them."""
+"""pythae: its BaseTrainer on its VAE and VQVAE, with our encoders and decoders."""
 
 import contextlib
 import io
@@ -18,7 +18,7 @@ BATCHES = 10  # of an epoch of its trainer, the least that it trains at once; of
 
 
 class Encoder(BaseEncoder):
-    """Ours, which gives mean and log-variance in one (VAE), or a grid of vectors (VQ-VAE)."""
+    """Our encoder, which returns mean and log-variance in one tensor (VAE), or a grid of vectors (VQ-VAE)."""
 
     def __init__(self, net: nn.Module, halves: bool) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Encoder(BaseEncoder):
 
 
 class Decoder(BaseDecoder):
-    """Ours."""
+    """Our decoder."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -61,17 +61,17 @@ class Pythae:
         else:
             model = VQVAE(VQVAEConfig(input_dim=shape, num_embeddings=codes, use_ema=True, decay=0.99), **parts)
         self.images = BATCHES * batch
-        chosen = images[: self.images].float() / 127.5 - 1
+        epoch = images[: self.images].float() / 127.5 - 1
         settings = BaseTrainerConfig(
             output_dir=str(folder), num_epochs=1, per_device_train_batch_size=batch, learning_rate=1e-3,
             train_dataloader_num_workers=0,
         )  # fmt: skip
         with contextlib.redirect_stdout(io.StringIO()):
-            self.trainer = BaseTrainer(model, BaseDataset(chosen, torch.zeros(len(chosen))), training_config=settings)
+            self.trainer = BaseTrainer(model, BaseDataset(epoch, torch.zeros(len(epoch))), training_config=settings)
         self.trainer.prepare_training()
         self.trainer.callback_handler.callbacks.clear()  # its progress bar
 
     def turn(self, batches: int, seconds: float) -> int:
-        """Train for an epoch of BATCHES batches; their images."""
+        """Train for an epoch of BATCHES batches; return the number of images."""
         self.trainer.train_step(1)
         return self.images

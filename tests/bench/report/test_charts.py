@@ -24,7 +24,7 @@ def scale(texts: list[Any], place: str, log: bool) -> Callable[[float], float]:
     [("c0", "", "fid", True), ("c1", "grid_25", "high_quality", False), ("c3", "ring_8", "high_quality", False)],
 )
 @pytest.mark.parametrize("kind", ["wide", "narrow"])
-def test_dots_and_intervals_and_floor_invert_to_the_figures(
+def test_dots_and_intervals_and_baseline_invert_to_the_figures(
     id: str,
     place: str,
     key: str,
@@ -56,6 +56,6 @@ def test_dots_and_intervals_and_floor_invert_to_the_figures(
         ends = next((float(end) for at, *rest, end in bars if len(rest) == 1 and at == across), None)
         if ends is not None and (interval := row.figures[key].interval):
             assert y(ends + shift) == pytest.approx(interval[1], rel=0.01)
-    (floor,) = figure.all("line", class_="floor")
+    (baseline,) = figure.all("line", class_="baseline")
     held_out = next(row for row in rows if row.family == "data")
-    assert y(float(floor.attributes["y1"]) + shift) == pytest.approx(held_out.figures[key].value, rel=0.01)
+    assert y(float(baseline.attributes["y1"]) + shift) == pytest.approx(held_out.figures[key].value, rel=0.01)

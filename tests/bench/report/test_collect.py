@@ -107,13 +107,13 @@ def test_a_diverged_run_is_named_whether_or_not_a_table_is_there_for_it(results:
     fail("gan-mnist-6-00000000", "long")
     assert collect(results).unplaced == ["gan-mnist-6-00000000 failed: loss was NaN"]
     text = render(results)
-    assert "Diverged, so without figures: gan-mnist-5-00000000 (loss was NaN)." in text
+    assert "Diverged, without figures: gan-mnist-5-00000000 (loss was NaN)." in text
     assert "seed 5, diverged: first 1, least 1, last 2" in text
 
 
 def test_a_run_that_is_not_evaluated_yet_is_named(results: Path, change: Callable[..., str]) -> None:
     run = change("gan-*.json", "gan-mnist-8-00000000", lambda record: record["results"].clear())
-    assert collect(results).unplaced == [f"{run} is trained and not evaluated yet"]
+    assert collect(results).unplaced == [f"{run} is trained but not evaluated yet"]
 
 
 def test_mistakes_end_in_one_sentence(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from bench.report.curves import panel, thinned
+from bench.report.curves import panel, thin_out
 
 
 @pytest.mark.parametrize("count", [1, 7, 280, 281, 5000])
@@ -12,7 +12,7 @@ def test_thinning_keeps_every_part_of_a_curves_least_and_greatest_value_and_its_
     buckets = 140
     points = [(float(k), math.sin(k * 12.9898) * 43758.5453 % 1) for k in range(count)]
     points[count // 2] = (float(count // 2), 1000.0)
-    kept = thinned(points, buckets)
+    kept = thin_out(points, buckets)
     assert kept == sorted(kept)
     assert set(kept) <= set(points)
     assert (kept[0], kept[-1]) == (points[0], points[-1])
@@ -29,7 +29,7 @@ def test_thinning_keeps_every_part_of_a_curves_least_and_greatest_value_and_its_
 
 def test_what_is_no_number_interrupts_a_curve_even_when_thinned() -> None:
     points = [(float(k), float("nan") if k == 3000 else 1.0 + k % 7) for k in range(5000)]
-    assert any(math.isnan(value) for _, value in thinned(points, 140))
+    assert any(math.isnan(value) for _, value in thin_out(points, 140))
     made = panel(
         "m", "gan", "loss", [("seed 0", {"images_seen": [x for x, _ in points], "loss": [y for _, y in points]})]
     )
@@ -50,7 +50,7 @@ def test_a_panel_inverts_to_what_was_logged_and_says_its_extremes() -> None:
         share = (py - a) / (b - a)
         assert told == [images, value]
         assert float(low) ** (1 - share) * float(high) ** share == pytest.approx(value, rel=0.02)
-    assert made.courses[0].told == "seed 4: first 1, least 0.01, last 0.5"
+    assert made.courses[0].summary == "seed 4: first 1, least 0.01, last 0.5"
 
 
 def test_a_curve_of_one_point_can_be_seen_and_every_curve_ends_in_a_dot() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from bench.cli.main import main
 from bench.plots.captions import CAPTIONS
-from bench.report.gallery import Gallery, Shown, fitting
+from bench.report.gallery import Gallery, Picture, embedded_paths
 from bench.report.page import LIMIT, render
 from bench.table.literature import LINK
 
@@ -37,10 +37,10 @@ def test_a_written_page_is_checked_against_the_records(
     assert f"open it in a browser: {page.as_uri()}" in said
     written = page.read_bytes()
     assert main(["report", "--check", f"results={results}"]) == 0
-    assert capsys.readouterr().err == f"{page}: the page is what the records give\n"
+    assert capsys.readouterr().err == f"{page}: the page is up to date\n"
     change("gan-*.json", "gan-mnist-0-00000000", lambda record: record.update(images_seen=1))
     assert main(["report", "--check", f"results={results}"]) == 1
-    assert "not what the records give; write it anew with `bench report" in capsys.readouterr().err
+    assert "out of date; update it with `bench report" in capsys.readouterr().err
     assert page.read_bytes() == written
 
 
@@ -146,12 +146,12 @@ def test_of_several_seeds_the_first_ones_pictures_are_shown_and_say_so(
 
 
 def test_a_picture_that_stands_in_several_comparisons_is_counted_as_often() -> None:
-    def picture(name: str) -> Shown:
-        return Shown(Path(name), name, "vae", "gan", "", "", 8, 8, 3_000)
+    def picture(name: str) -> Picture:
+        return Picture(Path(name), name, "vae", "gan", "", "", 8, 8, 3_000)
 
     one = Gallery("samples", "", "", [picture("a"), picture("b")])
     each = picture("a").uri_size
-    assert fitting([one], 2 * each) == {"a", "b"}
-    assert fitting([one, one], 2 * each) == {"a"}
-    assert fitting([one, one], 4 * each) == {"a", "b"}
-    assert fitting([one, one], 2 * each - 1) == set()
+    assert embedded_paths([one], 2 * each) == {"a", "b"}
+    assert embedded_paths([one, one], 2 * each) == {"a"}
+    assert embedded_paths([one, one], 4 * each) == {"a", "b"}
+    assert embedded_paths([one, one], 2 * each - 1) == set()

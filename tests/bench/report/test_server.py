@@ -63,8 +63,8 @@ def test_the_page_is_made_anew_when_a_record_or_a_picture_has_changed_and_not_ot
     served: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = []
-    kept = served.state.made
-    monkeypatch.setattr(served.state, "made", lambda version: made.append(version) or kept(version))
+    kept = served.state.render_version
+    monkeypatch.setattr(served.state, "render_version", lambda version: made.append(version) or kept(version))
     first = get(served, "/")[1]
     assert get(served, "/")[1] == first
     assert len(made) == 1
@@ -115,7 +115,7 @@ def test_a_taken_port_is_named_and_so_is_the_way_out(folder: Path, capsys: pytes
     said = capsys.readouterr().err
     assert (
         said
-        == f"bench: port {port}: taken or not allowed; choose another with --port N, or --port 0 for any that is free\n"
+        == f"bench: port {port}: in use or not permitted; choose another with --port N, or --port 0 for any free port\n"
     )
     assert main(["report", "--serve", "--port", "70000", f"results={folder}"]) == 2
     assert capsys.readouterr().err.startswith("bench: port 70000: no port;")
@@ -131,7 +131,7 @@ def test_ctrl_c_ends_it_with_one_line(
     assert main(["report", "--serve", "--port", "0", f"results={folder}"]) == 0
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith(f"{folder}, live: http://127.0.0.1:")
-    assert second == "ended; the records stay as they are"
+    assert second == "stopped; the records are unchanged"
 
 
 def test_a_new_record_appears_without_a_reload_and_what_was_chosen_stays(

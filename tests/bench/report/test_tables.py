@@ -14,7 +14,7 @@ from bench.results.records import read_all
 from bench.table.build import Table, build
 from bench.table.columns import COLUMNS, SECTIONS
 from bench.table.figure import Figures
-from bench.table.text import called, caption, parts
+from bench.table.text import caption, parts, row_label
 
 PLACES = {"c0": "", "c1": "grid_25", "c2": "latent-plane", "c3": "ring_8"}
 
@@ -74,7 +74,7 @@ def test_rows_stand_in_the_tables_order_under_the_tables_names(example_results: 
     block = part(document, id).all("table", class_="figures")[0]
     (body,) = block.all("tbody")
     rows = [row for row in table_of(example_results / PLACES[id]).rows if "precision" in row.figures]
-    assert [line.all("th")[0].text for line in body.all("tr")] == [called(row) for row in rows]
+    assert [line.all("th")[0].text for line in body.all("tr")] == [row_label(row) for row in rows]
     assert [line.attributes["data-family"] for line in body.all("tr")] == [row.family for row in rows]
 
 
@@ -85,13 +85,13 @@ def test_every_mark_is_the_tables_with_its_word_for_readers_and_the_lectures(
     table, here = table_of(example_results / PLACES[id]), part(document, id)
     (block,) = here.all("table", class_="lecture")
     lines = [line for line in block.all("tr") if line.all("td")]
-    spoken = {"✓": "yes", "×": "no", "≈": "cannot be told", "–": "no mark"}
+    spoken = {"✓": "yes", "×": "no", "≈": "undecided", "–": "no mark"}
     for line, model in zip(lines, [*table.contenders, *table.others], strict=True):
         for cell, judged in zip(line.all("td"), (cells[model] for cells in table.lecture.values()), strict=True):
-            assert cell.all("span", class_="mark")[0].text == judged.shown
-            once = ", from one seed" if judged.shown != judged.mark else ""
+            assert cell.all("span", class_="mark")[0].text == judged.label
+            once = ", from one seed" if judged.label != judged.mark else ""
             assert cell.all("span", class_="spoken")[0].text == spoken[judged.mark] + once
-            said = [words.text for words in cell.all("span", class_="beside")]
+            said = [words.text for words in cell.all("span", class_="comparison-with-lecture")]
             assert said == parts(judged)[1:]
             assert [button.text for button in cell.all("button")] == list(judged.figures.values())
     assert here.all("p", class_="caption")[0].text == caption(table)
@@ -161,17 +161,17 @@ def test_each_protocol_is_told_field_by_field_under_its_own_fingerprint(
 
 
 def test_every_line_of_every_table_has_sources_for_each_of_its_figures(example_results: Path) -> None:
-    from bench.report.details import measured, of_line, of_row
+    from bench.report.details import result_rows, sources_of_line, sources_of_row
 
     for comparison in collect(example_results).comparisons:
         assert comparison.table
-        each = measured(comparison)
+        each = result_rows(comparison)
         for row in comparison.table.rows:
-            found = of_row(row, each)
+            found = sources_of_row(row, each)
             assert len(found) == row.seeds
             assert found[0].figures == row.figures
         for line in comparison.table.lines:
             merged: Figures = {}
-            for source in of_line(line, comparison):
+            for source in sources_of_line(line, comparison):
                 merged |= source.figures
             assert merged == line.figures

@@ -70,7 +70,7 @@ def test_the_protocol_states_all_that_rows_are_measured_with(small_mnist: Path) 
         "uint8",
         "bfloat16",
     )
-    assert evaluation.reference_set.held_out.apart
+    assert evaluation.reference_set.held_out.disjoint
 
 
 def test_a_classifier_of_colour_images_tells_its_classes_and_not_their_cubes() -> None:

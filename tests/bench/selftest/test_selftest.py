@@ -10,7 +10,7 @@ from bench.evaluation.errors import EvaluationError
 from bench.selftest import report
 from bench.selftest.cases import CASES
 from bench.selftest.inputs import GAUSSIANS, Inputs
-from bench.selftest.kinds import Case, expected_coverage, frechet, occupied
+from bench.selftest.kinds import Case, expected_coverage, frechet, occupancy
 
 ELSEWHERE = {  # cases of seconds each, whose guarantee has a test of its own on smaller sets
     "2 processes for one",  # evaluation/test_distributed.py
@@ -25,8 +25,6 @@ every_case = pytest.mark.parametrize(
     "case",
     [pytest.param(case, id=str(case), marks=[pytest.mark.slow] if case.about in ELSEWHERE else []) for case in CASES],
 )
-    pytest.param(case, marks=pytest.mark.slow if case.about in ELSEWHERE else (), id=str(case)) for case in CASES
-]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +59,7 @@ def test_coverage_is_that_of_all_orders_of_the_neighbours(n: int, k: int) -> Non
 @pytest.mark.parametrize(("modes", "n"), [(2, 3), (3, 4), (5, 3)])
 def test_occupied_modes_are_those_of_all_draws(modes: int, n: int) -> None:
     counts = torch.tensor([len(set(draw)) for draw in itertools.product(range(modes), repeat=n)]).double()
-    assert occupied(modes, n) == pytest.approx((float(counts.mean()), float(counts.std(correction=0))), rel=1e-9)
+    assert occupancy(modes, n) == pytest.approx((float(counts.mean()), float(counts.std(correction=0))), rel=1e-9)
 
 
 def test_the_frechet_distance_is_that_by_eigenvalues() -> None:

@@ -22,5 +22,5 @@ def test_a_process_that_fails_is_named_with_its_error() -> None:
 def test_an_absolute_aim_is_met_by_what_stays_below_it() -> None:
     measured = {"show": [0.5, 0.8, 0.9], "list": [1.5, 2.0, 1.8], "import torch": [4.0, 4.0, 4.0]}
     for name, met in (("show", True), ("list", False)):
-        found = startup.beside(measured, name, "import torch", "s", most=1.0)
+        found = startup.compare_side(measured, name, "import torch", "s", most=1.0)
         assert (found.ours, found.theirs, found.met) == (sorted(measured[name])[1], 4.0, met)

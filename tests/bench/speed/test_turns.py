@@ -80,7 +80,7 @@ def test_each_sides_turn_is_timed_without_the_others(configured: Tiny, monkeypat
     seen: list[int] = []
     config = configured("vae")
     speeds, _, bare = turns.compare(
-        config, partial(loop.bare_loop, config), seconds=5.0, turns=4, each=lambda: seen.append(1)
+        config, partial(loop.bare_loop, config), seconds=5.0, turns=4, after_turn=lambda: seen.append(1)
     )
     assert len(seen) == 4
     assert isinstance(bare, BareLoop)
@@ -101,5 +101,9 @@ def test_a_stop_by_the_user_gives_no_figures(configured: Tiny) -> None:
     config = configured("vae")
     with pytest.raises(KeyboardInterrupt):
         turns.compare(
-            config, partial(loop.bare_loop, config), seconds=0.0, turns=4, each=lambda: next(presses, lambda: None)()
+            config,
+            partial(loop.bare_loop, config),
+            seconds=0.0,
+            turns=4,
+            after_turn=lambda: next(presses, lambda: None)(),
         )

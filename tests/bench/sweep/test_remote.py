@@ -17,7 +17,7 @@ from bench.sweep.remote import RemoteJob, RemoteResult
 
 RUN = "vae-mnist-0-0123abcd"
 OWN, FAILURE, LOG = f"records/{RUN}.json", f"failures/{RUN}.json", f"sweeps/logs/{RUN}.log"
-FLOOR = "records/held-out-mnist-0.json"
+BASELINE = "records/held-out-mnist-0.json"
 WEIGHTS, CHECKPOINT = f"runs/{RUN}/final.ckpt", f"runs/{RUN}/checkpoints/000000000064.ckpt"
 
 # In the place of `bench train`: its first argument is what it does; a "long" one ends only with a checkpoint.
@@ -124,7 +124,7 @@ def test_an_interrupted_cell_saves_and_goes_on_from_what_came_home(home: Path) -
 
 
 def test_what_home_knows_of_the_run_is_sent_and_nothing_of_other_runs(home: Path) -> None:
-    own = {OWN: a_record(RUN), WEIGHTS: b"w", CHECKPOINT: b"c", FAILURE: b"f", FLOOR: a_record("f", family="data")}
+    own = {OWN: a_record(RUN), WEIGHTS: b"w", CHECKPOINT: b"c", FAILURE: b"f", BASELINE: a_record("f", family="data")}
     others = {"records/o.json": a_record("o"), "runs/o/final.ckpt": b"", LOG: b"", f"pictures/{RUN}/samples.png": b""}
     put(home, own | others)
     assert job(home).files == own
@@ -146,11 +146,11 @@ def test_a_transfer_that_breaks_off_leaves_no_record(home: Path, monkeypatch: py
 
 
 def test_references_at_home_are_kept_the_runs_record_is_renewed_and_its_failure_goes(home: Path) -> None:
-    put(home, {FLOOR: a_record("f", "at home", "data"), OWN: a_record(RUN, "old"), FAILURE: b"f"})
+    put(home, {BASELINE: a_record("f", "at home", "data"), OWN: a_record(RUN, "old"), FAILURE: b"f"})
     new = "records/held-out-mnist-1.json"
-    files = {FLOOR: a_record("f", "away", "data"), OWN: a_record(RUN, "new"), new: a_record("g", family="data")}
+    files = {BASELINE: a_record("f", "away", "data"), OWN: a_record(RUN, "new"), new: a_record("g", family="data")}
     remote.bring_home(job(home), RemoteResult(0, 1.0, files), home)
-    assert content(home) == {**files, FLOOR: a_record("f", "at home", "data")}
+    assert content(home) == {**files, BASELINE: a_record("f", "at home", "data")}
 
 
 def test_a_run_sees_the_gpus_that_ray_gave_it_and_none_that_it_did_not_ask_for(

@@ -219,7 +219,7 @@ def test_a_sweeps_runs_are_those_of_bench_train_and_the_recorded_are_skipped(
     failed = {failure.run_id for failure in records.failures(Path("r"))}
     assert len(failed) == 2
     assert all(f"{name}: exit status 2; {Path.cwd() / 'r/sweeps/logs' / name}.log" in text for name in failed)
-    runs = [record for record in records.read_all(Path("r")) if record.family != records.FLOOR]
+    runs = [record for record in records.read_all(Path("r")) if record.family != records.BASELINE_FAMILY]
     assert len(runs) == 2
     shares = places(None, 4, [])
     for run in runs:

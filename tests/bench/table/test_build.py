@@ -76,7 +76,7 @@ def test_a_run_that_diverged_is_named_under_the_table_of_its_preset(tmp_path: Pa
         write_failure(failure, tmp_path)
     table = build(lecture(), tmp_path)
     assert table.failed == ["gan-mnist-3-abc (the loss is nan after 50 images)"]
-    assert "Diverged, so without figures: gan-mnist-3-abc (the loss is nan after 50 images)." in render.markdown(table)
+    assert "Diverged, without figures: gan-mnist-3-abc (the loss is nan after 50 images)." in render.markdown(table)
     clear_failure(tmp_path, "gan-mnist-3-abc")
     assert build(lecture(), tmp_path).failed == []
 

@@ -47,10 +47,10 @@ def test_the_legend_names_every_family_that_is_drawn_and_no_entry_covers_another
     assert made
     drawn = {dot.family: dot.symbol for dot in made.dots}
     assert {entry.kind: entry.symbol for entry in made.legend if entry.kind in drawn} == drawn
-    floor = next(row for row in table.rows if row.model == "held-out")
+    baseline = next(row for row in table.rows if row.model == "held-out")
     kinds = [entry.kind for entry in made.legend if entry.kind not in drawn]
-    assert kinds == ["coverage", "interval", "floor"]
-    assert made.legend[-1].text == f"{floor.name} {floor.figures['fid'].value:.2f}"
+    assert kinds == ["coverage", "interval", "baseline"]
+    assert made.legend[-1].text == f"{baseline.name} {baseline.figures['fid'].value:.2f}"
     ends = [entry.x + entry.indent + WIDTH * LEGEND_SIZE * len(entry.text) for entry in made.legend]
     assert max(ends) <= width - RIGHT + 8
     for (entry, after), end in zip(zip(made.legend, made.legend[1:], strict=False), ends, strict=False):

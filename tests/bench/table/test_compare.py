@@ -8,7 +8,15 @@ import pytest
 from bench.cli.main import main
 from bench.results.records import Record, read_all
 from bench.table.columns import COLUMNS, Column
-from bench.table.compare import ON_ONE_MACHINE, abilities, blocks, different, flat, verdict, why_not
+from bench.table.compare import (
+    ON_ONE_MACHINE,
+    blocks,
+    differing_settings,
+    flat,
+    reason_not_comparable,
+    task_blocks,
+    verdict,
+)
 from bench.table.figure import Figure
 from bench.table.rules import UNSURE
 from bench.table.text import heading
@@ -22,7 +30,7 @@ def records(example_results: Path) -> dict[str, Record]:
 
 def figures(a: Record, b: Record) -> dict[str, dict[str, list[str]]]:
     """Title -> heading -> the other cells of its line."""
-    return {title: {line[0]: line[1:] for line in grid[1:]} for title, grid in (*blocks(a, b), *abilities(a, b))}
+    return {title: {line[0]: line[1:] for line in grid[1:]} for title, grid in (*blocks(a, b), *task_blocks(a, b))}
 
 
 @pytest.mark.parametrize("model", ["vae", "ddpm", "pixel_ar"])
@@ -76,8 +84,8 @@ def test_figures_of_two_protocols_or_two_machines_are_not_put_side_by_side(recor
     ((key, result),) = vae.results.items()
     fewer = result.model_copy(update={"protocol": result.protocol | {"samples": 1000}})
     other = vae.model_copy(update={"results": {"other": fewer}})
-    assert "samples: 2000 vs 1000" in why_not(vae, other)
-    assert why_not(vae, vae.model_copy(update={"results": {}})) == f"{vae.run_id} has none."
+    assert "samples: 2000 vs 1000" in reason_not_comparable(vae, other)
+    assert reason_not_comparable(vae, vae.model_copy(update={"results": {}})) == f"{vae.run_id} has none."
     elsewhere = result.model_copy(update={"hardware": result.hardware | {"threads": 64}})
     ((title, grid),) = blocks(vae, vae.model_copy(update={"results": {key: elsewhere}}))
     assert title == "vae (two machines: times omitted)"
@@ -87,12 +95,12 @@ def test_figures_of_two_protocols_or_two_machines_are_not_put_side_by_side(recor
     changed = {
         name: one.model_copy(update={"protocol": {**one.protocol, "images": 1}}) for name, one in vae.abilities.items()
     }
-    assert list(abilities(vae, vae.model_copy(update={"abilities": {f"{k}!": v for k, v in changed.items()}}))) == []
+    assert list(task_blocks(vae, vae.model_copy(update={"abilities": {f"{k}!": v for k, v in changed.items()}}))) == []
 
 
 def test_settings_differ_by_their_leaves() -> None:
     a, b = {"model": {"width": 32, "name": "vae"}, "seed": 0}, {"model": {"name": "vae"}, "seed": 1, "new": []}
-    assert different(flat(a), flat(b)) == [["model.width", "32", "–"], ["seed", "0", "1"], ["new", "–", "[]"]]
+    assert differing_settings(flat(a), flat(b)) == [["model.width", "32", "–"], ["seed", "0", "1"], ["new", "–", "[]"]]
 
 
 def test_figures_of_two_versions_of_a_metric_are_not_put_side_by_side(records: dict[str, Record]) -> None:

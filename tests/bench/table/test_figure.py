@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from bench.evaluation.metrics.intervals import half_width
-from bench.selftest.studies.marks import CASES, Case, decided, one_seed
+from bench.selftest.studies.marks import CASES, Case, decision_rates, one_seed
 from bench.table.columns import COLUMNS, Column
 from bench.table.figure import Figure, mean, quantile
 
@@ -86,14 +86,14 @@ def test_a_mean_over_seeds_has_no_interval_beyond_its_columns_bounds(key: str) -
 @pytest.mark.parametrize("case", [case for case in CASES if case.distance == 1], ids=str)
 def test_at_the_bar_five_marks_of_a_hundred_are_wrong(case: Case) -> None:
     """And not 1.3, as by the rule that took half widths of intervals for deviations."""
-    welch, before = decided(case, 2000)
+    welch, before = decision_rates(case, 2000)
     assert 0.03 < welch < 0.08  # Welch's is a little liberal for 3 against 20
     assert before < 0.6 * welch
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.distance > 1], ids=str)
 def test_away_from_the_bar_more_is_decided_than_before(case: Case) -> None:
-    welch, before = decided(case, 1000)
+    welch, before = decision_rates(case, 1000)
     assert welch > before
 
 

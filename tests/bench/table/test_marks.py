@@ -10,7 +10,7 @@ from bench.results.records import Record, RecordError, path, read_all, write
 from bench.results.selection import TableError
 from bench.table import render, sensitivity
 from bench.table import text as grids
-from bench.table.agreement import verdict_grid
+from bench.table.agreement import agreement_grid
 from bench.table.build import Table, build
 from bench.table.rules import RULES, SPEED
 from tests.bench.records import MACHINE, baseline, figures, lecture, over_two_seeds, protocol, record
@@ -32,7 +32,7 @@ def records(rows: dict[str, dict[str, Any]] = DDPM, *more: Record) -> list[Recor
 
 
 def marks(table: Table, models: Sequence[str]) -> list[list[str]]:
-    return [[cells[model].shown for cells in table.lecture.values()] for model in models]
+    return [[cells[model].label for cells in table.lecture.values()] for model in models]
 
 
 EXPECTED = marks(build(records(), HERE), ["vae", "gan", "ddpm"])
@@ -81,7 +81,7 @@ def test_a_bar_that_is_not_recorded_leaves_the_question_open_and_says_how_to_mea
 
 
 def test_two_figures_that_disagree_leave_a_mark_open() -> None:
-    from bench.table.build import judge
+    from bench.table.build import mark_cell
     from bench.table.rules import Baseline, Rule
 
     rule = Rule("Both", ("coverage", "recall"), Baseline("held-out"), {"gan": "✓"})
@@ -89,8 +89,8 @@ def test_two_figures_that_disagree_leave_a_mark_open() -> None:
     for coverage, recall, mark in ((0.6, 0.7, "✓"), (0.4, 0.3, "×"), (0.4, 0.7, "≈")):
         runs = [record("gan", "gan", rows={"default": figures(1, coverage, 1, recall=recall)})]
         real_row, row = build([*runs, real], HERE).rows
-        assert judge(rule, row, real_row, "gan", "").mark == mark
-        assert list(judge(rule, row, real_row, "gan", "").figures) == ["coverage", "recall"]
+        assert mark_cell(rule, row, real_row, "gan", "").mark == mark
+        assert list(mark_cell(rule, row, real_row, "gan", "").figures) == ["coverage", "recall"]
 
 
 def test_a_mark_from_one_seed_is_in_brackets_and_explained() -> None:
@@ -98,7 +98,7 @@ def test_a_mark_from_one_seed_is_in_brackets_and_explained() -> None:
     for rule in RULES:
         for model in once.contenders:
             cells = [table.lecture[rule.title][model] for table in (once, twice)]
-            assert cells[0].shown == f"({cells[1].shown})"
+            assert cells[0].label == f"({cells[1].label})"
             assert (cells[0].agrees, cells[1].agrees) == (None, True)
     assert "rest on one training seed" in grids.caption(once)
     assert "rest on one training seed" not in grids.caption(twice)
@@ -138,7 +138,7 @@ def test_a_family_without_a_lecture_word_is_judged_and_comes_last() -> None:
     text = render.markdown(table)
     assert "| flows<br>glow" in text
     assert "the lecture: |" not in text
-    assert "flows" not in {line[1] for line in verdict_grid(table)}
+    assert "flows" not in {line[1] for line in agreement_grid(table)}
 
 
 def timed_on(run: Record, cpu: str) -> Record:
@@ -232,7 +232,7 @@ def test_sensitivity_has_the_rules_own_mark_in_bold_and_moves_one_way() -> None:
     for rule in RULES:
         head, *lines = found[rule.title]
         (own,) = (k for k, text in enumerate(head) if text.startswith("**"))
-        assert [line[own] for line in lines] == [table.lecture[rule.title][line[0]].shown for line in lines]
+        assert [line[own] for line in lines] == [table.lecture[rule.title][line[0]].label for line in lines]
         for _, *shown in lines:
             order = [worth[mark] for mark in shown]
             assert order == sorted(order, reverse=rule.columns[0].better == "higher")

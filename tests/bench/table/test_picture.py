@@ -15,7 +15,7 @@ from bench.plots.labels import WIDTH as CHARACTER
 from bench.results.records import read_all
 from bench.table.build import Table, build
 from bench.table.chart import GAP, LEGEND_SIZE, SIZE, chart
-from bench.table.picture import FONT_FILE, HEIGHT, WIDTH, ZOOM, environment, is_of, light, png, source, svg
+from bench.table.picture import FONT_FILE, HEIGHT, WIDTH, ZOOM, environment, is_drawn_from, light, png, source, svg
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +28,11 @@ def test_equal_tables_give_equal_bytes_and_the_file_knows_its_table(table: Table
     assert png(table) == made
     file = tmp_path / "TABLE.png"
     file.write_bytes(made)
-    assert is_of(file, table)
-    assert not is_of(file, replace(table, stamp="smoke run"))
+    assert is_drawn_from(file, table)
+    assert not is_drawn_from(file, replace(table, stamp="smoke run"))
     for damaged in (b"", b"no picture", made[:100]):
         file.write_bytes(damaged)
-        assert not is_of(file, table)
+        assert not is_drawn_from(file, table)
 
 
 def test_the_picture_shows_the_colours_of_the_three_families_on_light_paper(table: Table) -> None:
@@ -58,7 +58,7 @@ def test_the_svg_has_the_dots_of_the_chart_and_nothing_that_resvg_does_not_know(
 
 def test_a_table_without_a_dot_has_a_picture_that_says_so(table: Table) -> None:
     bare = replace(table, rows=[row for row in table.rows if row.family == "data"])
-    assert "No model was both timed and judged." in svg(bare)
+    assert "No model has both a quality and a time." in svg(bare)
     assert png(bare).startswith(b"\x89PNG")
 
 

@@ -11,7 +11,7 @@ from bench.results.records import write
 from bench.results.selection import TableError
 from bench.table.build import Table, build
 from bench.table.columns import QUALITY
-from bench.table.reproduction import repetition
+from bench.table.reproduction import compare_tables
 from tests.bench.records import figures, record
 
 HERE = Path("results")
@@ -27,8 +27,8 @@ def table(fids: list[float], model: str = "vae", **changes: Any) -> Table:
 
 def test_a_table_is_as_itself() -> None:
     one = table([3.0, 4.0, 5.0])
-    found = repetition(one, one)
-    assert (found.apart, found.missing) == ([], [])
+    found = compare_tables(one, one)
+    assert (found.discrepancies, found.missing) == ([], [])
     assert found.compared == len(one.rows[0].figures.keys() & {column.key for column in QUALITY})
 
 
@@ -38,8 +38,8 @@ def test_figures_are_apart_where_welchs_interval_of_their_difference_excludes_0(
     reach = 2.776445 * math.sqrt(2 / 3)
     for shift, apart in ((0.99 * reach, 0), (1.01 * reach, 1), (-1.01 * reach, 1)):
         other = table([3.0 + shift, 4.0 + shift, 5.0 + shift])
-        for found in (repetition(one, other), repetition(other, one)):
-            assert [entry.column.key for entry in found.apart] == ["fid"] * apart
+        for found in (compare_tables(one, other), compare_tables(other, one)):
+            assert [entry.column.key for entry in found.discrepancies] == ["fid"] * apart
 
 
 def test_figures_of_two_versions_of_a_metric_are_not_compared() -> None:
@@ -49,14 +49,14 @@ def test_figures_of_two_versions_of_a_metric_are_not_compared() -> None:
     for run in newer:
         next(iter(run.results.values())).versions = {"fid": 2}
     here, there = table(fids), build(newer, HERE)
-    assert repetition(here, there).apart == []
-    assert repetition(here, there).compared == repetition(here, here).compared - 1
+    assert compare_tables(here, there).discrepancies == []
+    assert compare_tables(here, there).compared == compare_tables(here, here).compared - 1
 
 
 def test_a_row_of_one_table_only_is_named_and_two_protocols_are_refused() -> None:
-    assert repetition(table([3.0, 4.0]), table([3.0, 4.0], "vqvae")).missing == ["vae", "vqvae"]
+    assert compare_tables(table([3.0, 4.0]), table([3.0, 4.0], "vqvae")).missing == ["vae", "vqvae"]
     with pytest.raises(TableError, match="tables of two protocols: .*2,000 samples.* and .*500 samples"):
-        repetition(table([3.0, 4.0]), table([3.0, 4.0], samples=500))
+        compare_tables(table([3.0, 4.0]), table([3.0, 4.0], samples=500))
 
 
 def test_the_command_writes_nothing_and_says_how_many_came_out_again(

@@ -44,7 +44,7 @@ def test_names_of_the_tasks_stand_in_full(width: int) -> None:
     for _, grid in grids.sections(long_names().lines):
         hidden = [[line[0], *("#" * len(cell) for cell in line[1:])] for line in grid[1:]]
         out = io.StringIO()
-        block = terminal.listed("", [["" for _ in grid[0]], *hidden])
+        block = terminal.text_table("", [["" for _ in grid[0]], *hidden])
         Console(file=out, width=width, highlight=False).print(block)
         left = "".join(out.getvalue().replace("#", "").replace("─", "").split())
         assert left == "".join(line[0] for line in grid[1:]).replace(" ", "")

@@ -161,7 +161,7 @@ def test_without_an_account_online_is_offline_and_says_so(
         one.tell(lambda run: run.log({"images_seen": 1.0, "train/loss": 2.0}))
     assert (one.mode, one.whole) == ("offline", True)
     said = capsys.readouterr().err
-    assert said.count("no account (`wandb login` makes one known), so kept offline") == 1
+    assert said.count("no account (`wandb login` sets one); kept offline") == 1
     (place,) = tmp_path.glob("wandb/offline-run-*-r1")
     assert f"kept offline; send it with: wandb sync {place}\n" in said
 

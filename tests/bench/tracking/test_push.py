@@ -49,7 +49,7 @@ def test_each_record_is_a_run_once_and_the_table_comes_from_them(
 ) -> None:
     records = read_all(results)
     assert main(["wandb", "push", "results=r"]) == 0
-    assert f"{len(records)} of {len(records)} runs sent, 0 were there" in capsys.readouterr().err
+    assert f"{len(records)} of {len(records)} runs sent, 0 were up to date" in capsys.readouterr().err
     for record in records:
         run = server.runs[record.run_id]
         assert run.summary["record"] == digest(record)
@@ -73,7 +73,7 @@ def test_each_record_is_a_run_once_and_the_table_comes_from_them(
     assert fids == [row.figures["fid"].value if "fid" in row.figures else None for row in made.rows]
     for rule, cells in made.lecture.items():
         for model, cell in cells.items():
-            assert table.summary[f"marks/{rule}/{model}"] == cell.shown
+            assert table.summary[f"marks/{rule}/{model}"] == cell.label
     (files,) = server.kind("table")
     assert {name: content.decode() for name, content in files.files.items()} == texts(made)
     assert {one.name for one in server.kind("record") if table_run in one.used_by} == {
@@ -86,7 +86,7 @@ def test_each_record_is_a_run_once_and_the_table_comes_from_them(
 
     before = state(server)
     assert main(["wandb", "push", "results=r"]) == 0
-    assert f"0 of {len(records)} runs sent, {len(records)} were there" in capsys.readouterr().err
+    assert f"0 of {len(records)} runs sent, {len(records)} were up to date" in capsys.readouterr().err
     looked_at = before[table_run]
     assert state(server) == before | {table_run: (looked_at[0] + 1, looked_at[1])}
 
@@ -137,7 +137,7 @@ def test_without_an_account_all_is_kept_offline_once(
         ),
         (["wandb=x"], "wandb=x: a section, not a value; set its keys as wandb.KEY=VALUE"),
         (["preset=quik"], "preset=quik: unknown"),
-        (["results=nowhere"], "nowhere/records: no finished runs of what was asked for; run `bench train` first"),
+        (["results=nowhere"], "nowhere/records: no finished runs of this selection; run `bench train` first"),
     ],
 )
 def test_mistakes_end_in_one_sentence(
@@ -175,7 +175,7 @@ def test_what_did_not_arrive_is_said_with_its_cause_and_not_taken_for_sent(
     assert main(["wandb", "push", "results=r"]) == 1
     server.refused = ""
     said = capsys.readouterr().err
-    assert f"{file.stem}: not whole: " in said
+    assert f"{file.stem}: incomplete: " in said
     assert "record" not in server.runs[file.stem].summary
     assert main(["wandb", "push", "results=r"]) == 0
     assert server.runs[file.stem].summary["record"] == digest(read(file))

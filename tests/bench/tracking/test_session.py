@@ -112,7 +112,7 @@ def test_a_server_that_falls_silent_holds_up_no_training_and_the_rest_can_be_sen
     silent, trained = moments
     assert trained - silent < 20, "training did not wait for the server"
     record = recorded()
-    said = f"not all of {record.run_id} has reached W&B; `bench wandb push` sends the rest"
+    said = f"the upload of {record.run_id} is incomplete; `bench wandb push` sends the rest"
     assert said in capsys.readouterr().err
     known = curve(server.runs[record.run_id].history, "train/loss")
     assert 0 < len(known) < len(POINTS)
@@ -155,7 +155,7 @@ def test_an_error_while_telling_is_said_once_and_stops_nothing(
         one.tell(fail)
         one.tell(lambda run: run.log({"images_seen": 1.0, "train/loss": 2.0}))
     assert not one.whole
-    assert capsys.readouterr().err.count("not all was logged: no space\n") == 1
+    assert capsys.readouterr().err.count("logging failed in part: no space\n") == 1
     assert curve(server.runs["r1"].history, "train/loss") == [(1.0, 2.0)]
 
 
@@ -194,7 +194,7 @@ def test_samples_that_cannot_be_drawn_are_said_and_stop_no_training(
     monkeypatch.setattr("bench.tracking.callback.save", full)
     assert main([*WORDS, "wandb.mode=offline"]) == 0
     assert recorded().curves["images_seen"] == POINTS
-    assert capsys.readouterr().err.count("W&B: not all was logged: [Errno 28] No space left on device") == 1
+    assert capsys.readouterr().err.count("W&B: logging failed in part: [Errno 28] No space left on device") == 1
 
 
 def test_drawing_samples_is_no_part_of_the_training_time(nobody: None, monkeypatch: pytest.MonkeyPatch) -> None:

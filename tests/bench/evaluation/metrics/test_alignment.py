@@ -34,7 +34,7 @@ def training() -> Tensor:
 
 @pytest.fixture(scope="module")
 def aligner(training: Tensor) -> Aligner:
-    return Aligner.of(training)
+    return Aligner.from_images(training)
 
 
 def correlation_by_hand(sample: Tensor, image: Tensor, R: int) -> float:
@@ -100,14 +100,14 @@ def test_colour_images_are_told_apart_by_their_colours() -> None:
     grey = textures(100, seed=4, shape=(1, 24, 24)).float()
     tints = torch.rand(100, 3, 1, 1, generator=torch.Generator().manual_seed(0))
     training = (grey[:50].repeat(2, 1, 1, 1) * tints).to(torch.uint8)  # every image in two tints
-    found = Aligner.of(training)(training)
+    found = Aligner.from_images(training)(training)
     assert found.training.tolist() == list(range(100))
 
 
 def test_images_of_one_grey_are_near_to_nothing(aligner: Aligner) -> None:
     flat = torch.full((3, 1, 16, 16), 7, dtype=torch.uint8)
     assert aligner(flat).gap.tolist() == [0, 0, 0]
-    constant = Aligner.of(flat.repeat(CANDIDATES, 1, 1, 1))
+    constant = Aligner.from_images(flat.repeat(CANDIDATES, 1, 1, 1))
     assert constant(textures(2, seed=1)).gap.tolist() == [0, 0]
 
 

@@ -6,7 +6,7 @@ from bench.selftest import planting
 from bench.selftest.candidates import CANDIDATES
 from bench.selftest.planting import Plan
 from bench.selftest.studies import report_card
-from bench.selftest.studies.report_card import Planted
+from bench.selftest.studies.report_card import PlantedData
 from bench.selftest.study import Study
 
 TINY = Plan(60, (0.1, 0.5, 0.9), (0.1,), (20,), (1.0,), (0.2,), (0.1, 0.3), ("blends", "blends of all modes"))
@@ -17,7 +17,7 @@ def cards() -> list[Study]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(planting, "REFERENCE", 400)
         patch.setattr(planting, "BINS", 10)
-        patch.setattr(report_card, "DATA", {"mnist": Planted("mnist-cnn", TINY)})
+        patch.setattr(report_card, "DATA", {"mnist": PlantedData("mnist-cnn", TINY)})
         return [report_card.study() for _ in range(2)]
 
 
