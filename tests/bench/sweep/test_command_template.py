@@ -42,6 +42,7 @@ def test_values_are_written_as_wandb_writes_them() -> None:
 def test_the_shipped_files_run_the_same_under_wandbs_agent(name: str) -> None:
     content = load_sweep_config(str(CONFIGS / "sweep" / f"{name}.yaml"))
     assert content == yaml.safe_load((CONFIGS / "sweep" / f"{name}.yaml").read_text())
+    assert content is not None
     file = read(name)
     some = list(assignments(file)) if file.method == "grid" else [{"model": "gan", "model.learning_rate": 0.001}]
     for assignment in some:

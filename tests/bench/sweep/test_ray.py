@@ -49,7 +49,7 @@ POINTS = (  # the cheapest run there is: no images, no extractor
     "trainer.accelerator=cpu", "train.images=640",
 )  # fmt: skip
 PATIENCE = 200  # seconds for what takes a few on an idle machine
-ONE_CORE = {"num_cpus": 1, "object_store_memory": 100 * 2**20}
+ONE_CORE: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 100 * 2**20}
 
 
 def until(true: Callable[[], object]) -> None:

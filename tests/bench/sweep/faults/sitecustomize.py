@@ -13,7 +13,7 @@ import sys
 if "FAULTS" in os.environ and not any("resource_tracker" in word for word in sys.orig_argv):
     import bench.training.fit
 
-    bench.training.fit.SECONDS_BETWEEN_CHECKPOINTS = 0.2
+    bench.training.fit.SECONDS_BETWEEN_CHECKPOINTS = 0.2  # type: ignore[assignment]
     replace = os.replace
 
     def due(target: str) -> bool:
@@ -37,4 +37,4 @@ if "FAULTS" in os.environ and not any("resource_tracker" in word for word in sys
             os.kill(os.getpid(), signal.SIGKILL)
         replace(source, target, **more)
 
-    os.replace = faulty
+    os.replace = faulty  # type: ignore[assignment]
