@@ -46,13 +46,13 @@ def test_a_run_that_another_job_is_at_work_on_is_waited_for_and_not_made_again(
     with exclusive(Path("r"), run_id(config)):
         command.start()
         said = ""
-        while "at work on it" not in said and command.is_alive():
+        while "is working on it" not in said and command.is_alive():
             time.sleep(0.05)
             said += capsys.readouterr().err
         finished("vae")  # as the other job leaves it
     command.join()
     assert status == [0]
-    assert "another process is at work on it in r; waiting for its end" in " ".join(said.split())
+    assert "another process is working on it in r; waiting until it ends" in " ".join(said.split())
     assert "nothing to do" in capsys.readouterr().err
 
 

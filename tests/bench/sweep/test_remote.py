@@ -1,8 +1,6 @@
 """A cell in a temporary folder of another machine: what it is sent, and that home then holds what it left."""
 
 import importlib
-import os
-import signal
 import sys
 import threading
 from pathlib import Path
@@ -11,6 +9,7 @@ import pytest
 
 from bench.config.schema import ConfigError
 from bench.results import records
+from bench.runtime.files import write_bytes
 from bench.sweep import remote, worker
 from bench.sweep.executor import Cell
 from bench.sweep.logs import log_of
@@ -73,7 +72,7 @@ def a_record(name: str, digest: str = "", family: str = "vae") -> bytes:
 
 def put(results: Path, files: dict[str, bytes]) -> None:
     for name, text in files.items():
-        records.write_bytes(results / name, text)
+        write_bytes(results / name, text)
 
 
 def test_a_cell_leaves_all_its_files_at_home_and_none_where_it_ran(home: Path) -> None:
@@ -109,7 +108,7 @@ def test_an_interrupted_cell_saves_and_goes_on_from_what_came_home(home: Path) -
     def report(line: str) -> None:
         if "cwd" in line and not interrupted.is_set():
             interrupted.set()
-            os.kill(os.getpid(), signal.SIGINT)  # as Ray cancels a task
+            raise KeyboardInterrupt  # as Ray cancels a task
 
     result = remote.run(long, 1, report)
     assert result.code == 143
@@ -133,14 +132,14 @@ def test_what_home_knows_of_the_run_is_sent_and_nothing_of_other_runs(home: Path
 
 def test_a_transfer_that_breaks_off_leaves_no_record(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A record without its weights could never be evaluated further."""
-    write = records.write_bytes
+    write = write_bytes
 
     def full(target: Path, content: bytes) -> None:
         if target.suffix == ".ckpt":
             raise OSError(28, "No space left on device")
         write(target, content)
 
-    monkeypatch.setattr(records, "write_bytes", full)
+    monkeypatch.setattr(remote, "write_bytes", full)
     with pytest.raises(OSError, match="No space"):
         remote.bring_home(job(home), RemoteResult(0, 1.0, {OWN: a_record(RUN), WEIGHTS: b"weights"}), home)
     assert not (home / OWN).exists()
