@@ -121,7 +121,7 @@ def test_what_does_not_fit_is_named_and_the_more_important_kinds_stay(
 
 def test_a_file_that_is_no_picture_is_named(results: Path) -> None:
     (results / "pictures" / "gan-mnist-0-00000000" / "samples.png").write_bytes(b"half")
-    assert "Not a picture that can be read: <code>pictures/gan-mnist-0-00000000/samples.png</code>" in " ".join(
+    assert "Unreadable picture: <code>pictures/gan-mnist-0-00000000/samples.png</code>" in " ".join(
         render(results).split()
     )
 

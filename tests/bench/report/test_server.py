@@ -93,7 +93,7 @@ def test_an_empty_folder_waits(tmp_path: Path) -> None:
     with Server(tmp_path / "none", 0) as server:
         assert "Waiting for records" in server.state.page()
         assert "no records here or in a folder below" in server.state.page()
-        assert "Nothing is being trained" in server.state.now()["now"]
+        assert "No training is running" in server.state.now()["now"]
 
 
 def test_what_runs_is_shown_with_its_progress_and_its_loss(
@@ -118,7 +118,7 @@ def test_a_taken_port_is_named_and_so_is_the_way_out(folder: Path, capsys: pytes
         == f"bench: port {port}: in use or not permitted; choose another with --port N, or --port 0 for any free port\n"
     )
     assert main(["report", "--serve", "--port", "70000", f"results={folder}"]) == 2
-    assert capsys.readouterr().err.startswith("bench: port 70000: no port;")
+    assert capsys.readouterr().err.startswith("bench: port 70000: not a port;")
 
 
 def test_ctrl_c_ends_it_with_one_line(

@@ -67,7 +67,7 @@ def test_a_terminal_shows_every_answer_and_note(capsys: pytest.CaptureFixture[st
 def test_a_file_that_is_no_record_of_speed_is_named(
     content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "measured", lambda name: pytest.fail("measured before the file was read"))
+    monkeypatch.setattr(command, "measure_question", lambda name: pytest.fail("measured before the file was read"))
     (tmp_path / report.JSON).write_text(content)
     assert main(["speed", "sampling", f"results={tmp_path}"]) == 2
     assert f"bench: {tmp_path / report.JSON}: not what `bench speed` writes" in capsys.readouterr().err
@@ -78,7 +78,7 @@ def test_asking_again_replaces_one_chapter_and_keeps_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = {"loop": [MISSED], "sampling": [TARGETED]}
-    monkeypatch.setattr(command, "measured", lambda name: given[name])
+    monkeypatch.setattr(command, "measure_question", lambda name: given[name])
     assert main(["speed", "loop", "sampling", f"results={tmp_path}"]) == 0
     given["loop"] = [ANOTHER]
     assert main(["speed", "loop", f"results={tmp_path}"]) == 0
@@ -101,7 +101,7 @@ def test_asking_again_replaces_one_chapter_and_keeps_the_others(
 def test_mistakes_are_told_before_anything_is_measured(
     words: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command, "measured", lambda name: pytest.fail("measured"))
+    monkeypatch.setattr(command, "measure_question", lambda name: pytest.fail("measured"))
     monkeypatch.setattr(command, "find_spec", lambda module: None)
     assert main(["speed", *words]) == 2
     assert capsys.readouterr().err.startswith(f"bench: {said}")

@@ -146,7 +146,7 @@ def test_a_figure_that_a_seed_lacks_is_named() -> None:
     (row,) = build(runs, HERE).rows
     assert "kid" not in row.figures
     (said,) = row.missing
-    assert said == "kid of 1 of 2 seeds only; `bench train` again computes it for gan-1"
+    assert said == "kid of 1 of 2 seeds only; `bench train` again completes gan-1"
     assert f"gan has no mean of {said}." in grids.caption(build(runs, HERE))
 
 

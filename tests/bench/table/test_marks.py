@@ -100,8 +100,8 @@ def test_a_mark_from_one_seed_is_in_brackets_and_explained() -> None:
             cells = [table.lecture[rule.title][model] for table in (once, twice)]
             assert cells[0].label == f"({cells[1].label})"
             assert (cells[0].agrees, cells[1].agrees) == (None, True)
-    assert "rest on one training seed" in grids.caption(once)
-    assert "rest on one training seed" not in grids.caption(twice)
+    assert "are based on one training seed" in grids.caption(once)
+    assert "are based on one training seed" not in grids.caption(twice)
     assert "(✓) precision 0.950" in render.markdown(once)
 
 
@@ -153,7 +153,7 @@ def test_two_machines_have_one_table_in_which_speed_is_judged_on_the_usual_one()
     assert table.machine == "Some CPU, 2 CPU threads"
     assert [cells["vae"].mark for cells in table.lecture.values()] == ["✓", "–", "×"]
     assert table.bars[SPEED] == "gan", "the VAE is faster, elsewhere"
-    assert "without a mark in speed: vae (Another CPU, 2 CPU threads)." in grids.caption(table)
+    assert "without a mark for speed: vae (Another CPU, 2 CPU threads)." in grids.caption(table)
     assert dict(grids.figures_grids(table.rows))["Cost"][1][2] == "0.02"
 
 
@@ -187,8 +187,8 @@ def test_figures_of_an_earlier_version_of_their_metric_are_left_out_by_name() ->
     assert "kid" not in rows["ddpm"].figures
     assert {"fid", "kid"} <= rows["gan"].figures.keys()
     said = grids.caption(table)
-    assert "of 1 of 2 seeds only; `bench train` again computes it for vae-0." in said
-    assert "ddpm, ancestral-1000 has no mean of kid: of an earlier version than other rows'" in said
+    assert "of 1 of 2 seeds only; `bench train` again completes vae-0." in said
+    assert "ddpm, ancestral-1000 has no mean of kid: an earlier version than in other rows" in said
 
 
 def test_seeds_that_name_two_headline_samplers_and_runs_that_name_none_are_refused() -> None:

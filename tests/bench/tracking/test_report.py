@@ -95,4 +95,4 @@ def test_a_project_without_runs_is_told_to_be_sent_them(
     assert main(["wandb", "report", "results=r"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("bench: W&B did not accept the report of wandb.project=generative-trilemma (")
-    assert said.endswith("its runs must be there first: `bench wandb push`\n")
+    assert said.endswith("send its runs first: `bench wandb push`\n")

@@ -137,7 +137,7 @@ def test_a_server_that_is_silent_from_the_start_leaves_the_run_offline(
         assert time.monotonic() - started < 1, "nobody waits for the server while there is work to do"
     assert (one.mode, one.whole) == ("offline", True)
     said = capsys.readouterr().err
-    assert "so kept offline" in said
+    assert "; kept offline" in said
     server.dead.clear()
     (place,) = tmp_path.glob("wandb/offline-run-*-r1")
     wandb("sync", str(place))
