@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,9 +12,6 @@ from torch import Tensor
 
 from bench.evaluation.keys import key
 from bench.evaluation.metrics.intervals import MANY, Estimate, pooled, share
-
-if TYPE_CHECKING:
-    from bench.evaluation.metrics.feature_sets import FeatureSets
 
 ENTRIES = 2**22  # distances held at once, 32 MiB
 # Squared distances come from matrix products, so they err by some 1e-15 of the squared norms. A point nearer than this
@@ -103,26 +100,6 @@ def manifolds(
             coverage, n, [by_reference(parts[3]), (parts[3].samples, FREEDOM)]
         ) if parts else Estimate(coverage),
     )  # fmt: skip
-
-
-def precision(sets: "FeatureSets") -> Estimate:
-    """Return the share of samples within the reference's balls (Kynkäänniemi et al. 2019, Eq. 2)."""
-    return sets.manifolds.precision
-
-
-def recall(sets: "FeatureSets") -> Estimate:
-    """Return the share of the reference within the samples' balls (Kynkäänniemi et al. 2019, Eq. 3)."""
-    return sets.manifolds.recall
-
-
-def density(sets: "FeatureSets") -> Estimate:
-    """Return the mean number of reference balls around a sample, over k (Naeem et al. 2020, Eq. 2)."""
-    return sets.manifolds.density
-
-
-def coverage(sets: "FeatureSets") -> Estimate:
-    """Return the share of reference balls that contain a sample (Naeem et al. 2020, Eq. 3)."""
-    return sets.manifolds.coverage
 
 
 class Count(NamedTuple):

@@ -2,6 +2,7 @@
 hand. Each metric's own identities are in the file of its name."""
 
 import math
+from pkgutil import resolve_name
 from typing import Any
 
 import pytest
@@ -11,8 +12,13 @@ from torch import Tensor
 from bench.evaluation.features.extractor import Moments
 from bench.evaluation.metrics.feature_sets import Copies, FeatureSets, ModeCount, Nearest
 from bench.evaluation.metrics.intervals import groups
-from bench.evaluation.metrics.registry import METRICS
+from bench.evaluation.metrics.registry import METRICS, PACKAGE
 from bench.evaluation.protocol import Protocol
+from bench.evaluation.tasks.registry import ABILITIES, resolved
+from datamodules import DATAMODULES
+from datamodules.base import ImageDataModule
+from models import MODELS
+from models.base import GenerativeModel
 
 
 def sets(generated: Tensor, reference: Tensor, **changes: Any) -> FeatureSets:
@@ -98,3 +104,14 @@ def test_what_cannot_be_measured_is_left_out() -> None:
     assert left == {"fid", "fid_infinity", "kid", "precision", "recall", "density", "coverage", "vendi"}
     points = sets(x, x, quantisation="none")
     assert {name for name, metric in METRICS.items() if not metric.applies(points)} == {"vendi"}
+
+
+def test_every_metric_ability_model_and_data_set_is_found_under_its_name() -> None:
+    for metric in METRICS.values():
+        assert isinstance(metric.function, str)
+        assert callable(resolve_name(PACKAGE + metric.function))
+    for entry in ABILITIES.values():
+        assert callable(resolved(entry.measure))
+        assert resolved(entry.protocol).__name__
+    assert all(issubclass(model, GenerativeModel) for model in MODELS.values())
+    assert all(issubclass(data, ImageDataModule) for data in DATAMODULES.values())
