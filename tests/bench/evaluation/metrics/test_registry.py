@@ -14,7 +14,7 @@ from bench.evaluation.metrics.feature_sets import Copies, FeatureSets, ModeCount
 from bench.evaluation.metrics.intervals import groups
 from bench.evaluation.metrics.registry import METRICS, PACKAGE
 from bench.evaluation.protocol import Protocol
-from bench.evaluation.tasks.registry import ABILITIES, resolved
+from bench.evaluation.tasks.registry import ABILITIES, resolve
 from datamodules import DATAMODULES
 from datamodules.base import ImageDataModule
 from models import MODELS
@@ -111,7 +111,7 @@ def test_every_metric_ability_model_and_data_set_is_found_under_its_name() -> No
         assert isinstance(metric.function, str)
         assert callable(resolve_name(PACKAGE + metric.function))
     for entry in ABILITIES.values():
-        assert callable(resolved(entry.measure))
-        assert resolved(entry.protocol).__name__
+        assert callable(resolve(entry.measure))
+        assert resolve(entry.protocol).__name__
     assert all(issubclass(model, GenerativeModel) for model in MODELS.values())
     assert all(issubclass(data, ImageDataModule) for data in DATAMODULES.values())
