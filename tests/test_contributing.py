@@ -43,8 +43,8 @@ def pixel_gaussian(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "pixel_gaussian", module)
     spec.loader.exec_module(module)
-    name, class_name = re.fullmatch(r'"(\w+)": (\w+),', line.strip()).groups()  # type: ignore[union-attr]
-    monkeypatch.setitem(MODELS, name, getattr(module, class_name))
+    name, place = re.fullmatch(r'(\w+)="models\.([\w:]+)",', line.strip()).groups()  # type: ignore[union-attr]
+    monkeypatch.setitem(MODELS, name, place)
     configs = small_mnist / "configs"
     shutil.copytree(str(files("configs")), configs)
     (configs / "model" / f"{name}.yaml").write_text(yaml)
