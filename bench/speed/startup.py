@@ -45,7 +45,7 @@ def commands(results: Path) -> dict[str, list[str]]:
         name: ["-m", "bench", *name.split(), *words.get(name, ()), *([] if "list" in name else [f"results={results}"])]
         for name in READING
     }
-    training = ["-c", END_AT_FIRST_BATCH, "train", "model=vae", "preset=smoke", f"results={results / 'new'}"]
+    training = ["-c", END_AT_FIRST_BATCH, "train", "model=vae", "preset=smoke", f"results={results.parent / 'trained'}"]
     return {**reading, TRAIN: training, TORCH: ["-c", TORCH], LIGHTNING: ["-c", LIGHTNING]}
 
 
