@@ -2,8 +2,9 @@
 
 model=, data= and preset= choose files of configs/ (`bench list` names them);
 any other key changes one setting. Without model=, every model of the preset is
-trained, one after another. A finished run is not repeated; a stopped run is
-resumed by the same command.
+trained, one after another. A finished run is not repeated: only what its
+record lacks is measured, as new samplers, metrics or evaluation settings. A
+stopped run is resumed by the same command.
 """
 
 import argparse

@@ -3,11 +3,13 @@
 import os
 from pathlib import Path
 
+from bench.results.layout import ResultsFolder
+
 TAIL = 4096  # bytes of a log that are searched for its last lines
 
 
 def log_of(results: Path, cell: str) -> Path:
-    return results / "sweeps" / "logs" / f"{cell}.log"
+    return ResultsFolder(results).sweep_logs / f"{cell}.log"
 
 
 def last_lines(log: Path, count: int, begin: int = 0) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.config.schema import ConfigError
+from bench.results.layout import ResultsFolder
 from bench.results.records import find
 from bench.runtime.files import write_text
 from bench.sweep.cells import Planned, cell_at
@@ -30,7 +31,7 @@ class Proposals:
         check_metric(file.metric.name)
         self.file, self.overrides, self.results = file, overrides, results
         self.name = f"{stem}-{digest(file, overrides)}"
-        self.kept = results / "sweeps" / f"{self.name}.json"
+        self.kept = ResultsFolder(results).sweep(self.name)
         self.drawn: list[Coordinates] = []
 
     def load(self) -> None:

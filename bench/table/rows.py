@@ -177,7 +177,7 @@ def timings(timing: Mapping[str, Any]) -> Figures:
     freedom = max(1, timing["repeats"] - 1)
     values = {}
     for name in TIMED:
-        if timing[name] is not None:
+        if timing.get(name) is not None:
             ends = timing.get(f"{name}_interval")
             low, high = ends or (None, None)
             values[COLUMN_OF.get(name, name)] = Figure(timing[name], low, high, freedom if ends else 0.0)
