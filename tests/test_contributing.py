@@ -43,7 +43,7 @@ def pixel_gaussian(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "pixel_gaussian", module)
     spec.loader.exec_module(module)
-    name, place = re.fullmatch(r'(\w+)="models\.([\w:]+)",', line.strip()).groups()  # type: ignore[union-attr]
+    name, place = re.search(r'(\w+)="models\.([\w:]+)",', line).groups()  # type: ignore[union-attr]
     monkeypatch.setitem(MODELS, name, place)
     configs = small_mnist / "configs"
     shutil.copytree(str(files("configs")), configs)
