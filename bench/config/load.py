@@ -1,4 +1,4 @@
-"""YAML files and key=value overrides -> one checked Config."""
+"""Load YAML files and key=value overrides into checked configurations."""
 
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -20,18 +20,18 @@ DEFAULT_PRESET = "quick"
 
 
 def names(group: str) -> list[str]:
-    """The files of a folder of configs/, without their ending."""
+    """List the files of a folder of configs/, without their suffix."""
     return sorted(
         entry.name.removesuffix(".yaml") for entry in (CONFIGS / group).iterdir() if entry.name.endswith(".yaml")
     )
 
 
 def load(overrides: Sequence[str]) -> list[Config]:
-    """One Config for `model=NAME`, or one for each model of the preset where no model is named.
+    """Return one Config for `model=NAME`, or one for each model of the preset if no model is named.
 
     Later layers win: default.yaml, model, data, preset, the preset's lines for this model, the data's lines for this
-    model, overrides. Data that have such lines (points need other networks than images do) have them for all the
-    models that can be trained on them.
+    model, overrides. Data with such lines (points need other networks than images) have them for every model that can
+    be trained on them.
     """
     picks, words = groups(overrides)
     preset_name = check_name("preset", picks.get("preset", DEFAULT_PRESET), names("preset"))
@@ -40,13 +40,15 @@ def load(overrides: Sequence[str]) -> list[Config]:
     by_model = preset.pop("models")
     data_name = check_name("data", picks.get("data", preset.pop("data")), DATAMODULES)
     for_data = read("data", data_name).get("models", {})
-    able = for_data or MODELS
+    trainable = for_data or MODELS
     if "model" in picks:
         chosen = [check_name("model", picks["model"], MODELS)]
-        if chosen[0] not in able:
-            raise ConfigError(f"model={chosen[0]}: has no network for data={data_name}; choose from {', '.join(able)}")
+        if chosen[0] not in trainable:
+            raise ConfigError(
+                f"model={chosen[0]}: has no network for data={data_name}; choose from {', '.join(trainable)}"
+            )
     else:
-        chosen = [model for model in by_model if model in able]
+        chosen = [model for model in by_model if model in trainable]
     configs = []
     for model in chosen:
         typed = tree(words, settings(model, data_name))
@@ -56,7 +58,7 @@ def load(overrides: Sequence[str]) -> list[Config]:
 
 
 def judged_where_named(config: Config, overrides: Mapping[str, Any]) -> Config:
-    """The configuration in which no sampler that the user's overrides name is only timed, unless they say so, too."""
+    """Return the configuration with every sampler that the overrides name evaluated, unless they set timed_only."""
     if "timed_only" in overrides.get("evaluation", {}):
         return config
     rest = [name for name in config.evaluation.timed_only if name not in overrides.get("samplers", ())]
@@ -77,9 +79,9 @@ def resolve(preset: str, model: str, data: str, layers: list[dict[str, Any]]) ->
 
 
 def merge(values: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any]:
-    """`layer` over `values`; samplers.NAME.key=value adds to the samplers that stand there.
+    """Return `values` overridden by `layer`; samplers.NAME.key=value adds to the samplers of `values`.
 
-    A list of samplers replaces them, and their headline sampler with them.
+    A list of samplers replaces them and their headline sampler.
     """
     layer = dict(layer)
     for section in ("model", "data", "train", "trainer", "evaluation", "wandb"):
@@ -96,8 +98,8 @@ def merge(values: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_parts(config: Config) -> None:
-    """Check what the sections' types do not say: constructors' and samplers' arguments, and names that must agree."""
-    from datamodules.base import RUNNER_ARGUMENTS  # loads torch, which what only reads must not wait for
+    """Check what the sections' types leave open: arguments of constructors and samplers, and names that must agree."""
+    from datamodules.base import RUNNER_ARGUMENTS  # imports torch, which commands that only read do without
 
     model_class, data_class = MODELS[config.model["name"]], DATAMODULES[config.data["name"]]
     check(arguments(model_class.__init__), without_name(config.model), "model.")
@@ -112,28 +114,28 @@ def check_parts(config: Config) -> None:
 
 
 def check_headline(config: Config) -> None:
-    """Refuse a headline sampler that is missing, unknown or never judged."""
-    named, known = config.headline, ", ".join(config.samplers)
-    if named is None and len(config.samplers) > 1:
-        raise ConfigError(f"headline: missing; name the sampler that speaks for the model in the table: {known}")
-    if named is not None and not config.samplers:
-        raise ConfigError(f"headline={named}: model={config.model['name']} has one way to sample; leave it out")
-    if named is not None:
-        check_name("headline", named, config.samplers)
-    if named in config.evaluation.timed_only:
+    """Refuse a headline sampler that is missing, unknown or never evaluated."""
+    sampler, choices = config.headline, ", ".join(config.samplers)
+    if sampler is None and len(config.samplers) > 1:
+        raise ConfigError(f"headline: missing; name the sampler that represents the model in the table: {choices}")
+    if sampler is not None and not config.samplers:
+        raise ConfigError(f"headline={sampler}: model={config.model['name']} has one way to sample; leave it out")
+    if sampler is not None:
+        check_name("headline", sampler, config.samplers)
+    if sampler in config.evaluation.timed_only:
         raise ConfigError(
-            f"headline={named}: is in evaluation.timed_only, so that no quality would speak for the model; "
-            f"choose from {known}"
+            f"headline={sampler}: is in evaluation.timed_only, so the model would have no figure of quality; "
+            f"choose from {choices}"
         )
 
 
 def without_name(section: dict[str, Any]) -> dict[str, Any]:
-    """The constructor's arguments of a `model` or `data` section."""
+    """Return the constructor's arguments of a `model` or `data` section."""
     return {key: value for key, value in section.items() if key != "name"}
 
 
 def read(group: str, name: str) -> dict[str, Any]:
-    """A file of configs/ as a plain dict."""
+    """Read a file of configs/ as a plain dict."""
     text = (CONFIGS / group / f"{name}.yaml").read_text()
     content = OmegaConf.to_container(OmegaConf.create(text))
     assert isinstance(content, dict)
@@ -141,7 +143,7 @@ def read(group: str, name: str) -> dict[str, Any]:
 
 
 def groups(overrides: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """`key=value` words -> the groups picked (model, data, preset) and the words about all other keys."""
+    """Separate `key=value` words into the groups (model, data, preset) and the words of all other keys."""
     for word in overrides:
         if "=" not in word or word.startswith("="):
             raise ConfigError(f"{word}: expected key=value, as in model=vae or train.images=100000")
@@ -154,13 +156,13 @@ def groups(overrides: Sequence[str]) -> tuple[dict[str, str], list[str]]:
 def split(
     overrides: Sequence[str], model: str | None = None, data: str | None = None
 ) -> tuple[dict[str, str], dict[str, Any]]:
-    """The groups picked and a tree of all other keys, whose types are those of a model and of data, where named."""
+    """Return the groups and a tree of all other keys, typed by the named model and data."""
     picks, words = groups(overrides)
     return picks, tree(words, settings(model, data))
 
 
 def settings(model: str | None, data: str | None) -> type[BaseModel]:
-    """Config with the arguments of a model, of its samplers and of data in place of dicts that may hold anything."""
+    """Return Config with the arguments of a model, its samplers and data in place of untyped dicts."""
     sections: dict[str, Any] = {}
     if model is not None and model in MODELS:
         sections["model"] = (arguments(MODELS[model].__init__), ...)
@@ -173,13 +175,13 @@ def settings(model: str | None, data: str | None) -> type[BaseModel]:
 
 
 def results_folder(overrides: Sequence[str]) -> Path:
-    """The folder that `results=DIR` names among the words, or the usual one."""
-    given = [word for word in overrides if word.startswith("results=")]
-    return check_results(Path(tree(given, Config).get("results", read("", "default")["results"])))
+    """Return the folder that `results=DIR` names among the words, or the default."""
+    words = [word for word in overrides if word.startswith("results=")]
+    return check_results(Path(tree(words, Config).get("results", read("", "default")["results"])))
 
 
 def results_of(command: str, overrides: Sequence[str]) -> Path:
-    """The folder that `results=DIR` names; a command that only reads takes no other setting."""
+    """Return the folder that `results=DIR` names; refuse other settings, which a command that only reads lacks."""
     picks, rest = split(overrides)
     if wrong := [key for key in [*picks, *rest] if key != "results"]:
         raise ConfigError(f"{wrong[0]}: `bench {command}` takes results=DIR only")

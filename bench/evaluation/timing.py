@@ -6,18 +6,18 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bench.evaluation.errors import EvaluationError
-from bench.evaluation.features.extractor import Progress
 from bench.evaluation.keys import seeded
 from bench.evaluation.metrics.intervals import half_width
+from bench.evaluation.samples import Sample
 
 PROC = Path("/proc/self")
 SETTLED = 2.0  # seconds of calls that a fast sampler is timed for, since a single one may be disturbed
@@ -48,13 +48,12 @@ class Timing:
 
 
 def time_sampling(
-    sample: Callable[[int, torch.Generator], Tensor],
+    sample: Sample,
     *,
     networks: Sequence[nn.Module] = (),
     images: int = 100,
     repeats: int = 3,
     device: torch.device | str = "cpu",
-    progress: Progress | None = None,
 ) -> Timing:
     """Time `sample(n, generator)` on `device`, for one image and for `images` at once, `repeats` times or more.
 
@@ -66,41 +65,13 @@ def time_sampling(
     if images < 1 or repeats < 1:
         raise EvaluationError(f"images={images} and repeats={repeats} must both be at least 1.")
     device = torch.device(device)
-    calls = 1 + 2 * repeats
-    done = 0
-
-    def seconds(n: int) -> float:
-        nonlocal done
-        generator = seeded(device, "timing")
-        _synchronise(device)
-        start = time.perf_counter()
-        sample(n, generator)
-        _synchronise(device)
-        elapsed = time.perf_counter() - start
-        return elapsed
-
-    def report() -> None:
-        nonlocal done
-        done += 1
-        if progress:
-            progress("timing", done, calls)
-
-    def repeated_seconds(n: int, enough: float) -> list[float]:
-        times: list[float] = []
-        while len(times) < repeats or (sum(times) < enough and len(times) < MOST_REPEATS):
-            times.append(seconds(n))
-            if len(times) <= repeats:
-                report()
-        return times
-
     with _forward_calls(networks) as forward_calls:
-        seconds(1)
-    report()
+        seconds_of_call(sample, 1, device)
     if device.type != "cpu":
-        seconds(images)
-    latency, latency_interval = in_blocks(repeated_seconds(1, SETTLED_ONE))
+        seconds_of_call(sample, images, device)
+    latency, latency_interval = in_blocks(repeated_calls(sample, 1, device, repeats, SETTLED_ONE))
     since_start = reset_peak_memory(device)
-    batch_times = repeated_seconds(images, SETTLED)
+    batch_times = repeated_calls(sample, images, device, repeats, SETTLED)
     batch, interval = in_blocks(batch_times)
     memory, memory_of = peak_memory(device, since_start)
     return Timing(
@@ -117,6 +88,24 @@ def time_sampling(
         device=_device_name(device),
         threads=torch.get_num_threads(),
     )
+
+
+def seconds_of_call(sample: Sample, n: int, device: torch.device) -> float:
+    """Return the wall-clock seconds of one call for n images, with the device synchronised before and after."""
+    generator = seeded(device, "timing")
+    _synchronise(device)
+    start = time.perf_counter()
+    sample(n, generator)
+    _synchronise(device)
+    return time.perf_counter() - start
+
+
+def repeated_calls(sample: Sample, n: int, device: torch.device, repeats: int, enough: float) -> list[float]:
+    """Return the seconds of `repeats` calls for n images, and of more until they sum to `enough` seconds."""
+    times: list[float] = []
+    while len(times) < repeats or (sum(times) < enough and len(times) < MOST_REPEATS):
+        times.append(seconds_of_call(sample, n, device))
+    return times
 
 
 def in_blocks(seconds: Sequence[float]) -> tuple[float, tuple[float, float] | None]:

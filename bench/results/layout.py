@@ -43,10 +43,6 @@ class ResultsFolder:
         """The final weights."""
         return weights_of(self.run(run_id))
 
-    def status(self, run_id: str) -> Path:
-        """The file with the progress of a run in progress."""
-        return self.run(run_id) / STATUS
-
     @property
     def statuses(self) -> str:
         """The pattern below `root` of the status files of all runs."""

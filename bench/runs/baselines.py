@@ -32,9 +32,10 @@ SHARE = 0.1  # share of modes missing, or of images spoiled
 
 @dataclass(frozen=True)
 class Baseline:
-    """One baseline: `images(data, reference, n, seed)` gives at most n held-out images with the fault, N x C x H x W.
+    """One baseline: `images(data, reference_set, n, seed)` gives at most n held-out images with a fault.
 
-    name: of the record's model and sampler. words: the images' description, to follow a number.
+    images: N x C x H x W, of the split's dtype. name: of the record's model and sampler. words: the images'
+    description, to follow a number.
     """
 
     name: str
@@ -47,13 +48,13 @@ def baselines(data: ImageDataModule) -> tuple[Baseline, ...]:
     return BASELINES if data.test_images.dtype == torch.uint8 else BASELINES[:1]
 
 
-def held_out(data: ImageDataModule, against: ReferenceSet, n: int, seed: int) -> Tensor:
+def held_out(data: ImageDataModule, reference_set: ReferenceSet, n: int, seed: int) -> Tensor:
     """Return n held-out images, chosen by the seed, or all if there are fewer."""
     total = len(data.test_images)
     return data.test_images[subset(total, min(n, total), seed, BASELINE)]
 
 
-def class_missing(data: ImageDataModule, against: ReferenceSet, n: int, seed: int) -> Tensor:
+def class_missing(data: ImageDataModule, reference_set: ReferenceSet, n: int, seed: int) -> Tensor:
     """Return n held-out images of nine in ten modes, or all of them if there are fewer.
 
     Modes are the data's K classes, of which K / 10, rounded up, are excluded. Where the data have no labels, they are
@@ -62,19 +63,19 @@ def class_missing(data: ImageDataModule, against: ReferenceSet, n: int, seed: in
     modes = data.test_labels
     count = int(max(data.train_labels.max(), modes.max())) + 1
     if count == 1:
-        assert against.held_out is not None
-        features, _ = against.extractor.outputs(data.test_images)
-        modes, count = cell_of(features, against.held_out.centroids), len(against.held_out.centroids)
+        assert reference_set.held_out is not None
+        features, _ = reference_set.extractor.outputs(data.test_images)
+        modes, count = cell_of(features, reference_set.held_out.centroids), len(reference_set.held_out.centroids)
     images = data.test_images[planted.missing_modes(modes, SHARE, count, seed)]
     return images[subset(len(images), min(n, len(images)), seed, BASELINE)]
 
 
-def one_in_ten_spoiled(data: ImageDataModule, against: ReferenceSet, n: int, seed: int) -> Tensor:
+def one_in_ten_spoiled(data: ImageDataModule, reference_set: ReferenceSet, n: int, seed: int) -> Tensor:
     """Return n held-out images, one in ten replaced by independent pixels, uniform on 0 .. 255.
 
     These are visibly not data, and precision falls by the share that is replaced (docs/measures.md).
     """
-    images = held_out(data, against, n, seed)
+    images = held_out(data, reference_set, n, seed)
     where = planted.replacement(len(images), SHARE, seed)
     spoiled = images.clone()
     spoiled[where] = planted.white_noise(images[where], seeded("cpu", "spoiled images", seed))
@@ -131,9 +132,8 @@ def measure_baseline(
         console.print(f"  missing: {'; '.join(dict.fromkeys(missing.values()))}")
     evaluated = evaluate_images(images, evaluation.reference_set, stated, metrics=missing)
     result = with_figures(known or unmeasured(stated, evaluation), evaluated, baseline.words)
-    if (
-        evaluation.reference_set.held_out and not evaluation.reference_set.held_out.disjoint
-    ):  # the same images: 0 by construction
+    held_out_set = evaluation.reference_set.held_out
+    if held_out_set and not held_out_set.disjoint:  # the same images: 0 by construction
         for figure in ("c_t", "near_copies", "aligned_copies"):
             result.metrics.pop(figure, None)
             result.intervals.pop(figure, None)

@@ -50,7 +50,7 @@ def evaluate_rows(context: RunContext, record: records.Record, steps: Sequence[S
 def evaluate_row(context: RunContext, record: records.Record, name: str, steps: Sequence[Step]) -> None:
     """Time and evaluate one row; record its timing and its figures as soon as each is known."""
     evaluation, stated = context.evaluation, row_protocol(context, name)
-    draw = sampling_of(context.config, context.model, stated)
+    sampling = sampling_of(context.config, context.model, stated)
 
     def keep(result: records.Result) -> records.Result:
         record.results[stated.fingerprint()] = result
@@ -59,14 +59,14 @@ def evaluate_row(context: RunContext, record: records.Record, name: str, steps: 
 
     result = record.results.get(stated.fingerprint()) or unmeasured(stated, evaluation)
     if any(step.what != "metrics" for step in steps):
-        timing = dataclasses.asdict(ranks.on_first(partial(time_row, draw, context.config, evaluation)))
+        timing = dataclasses.asdict(ranks.on_first(partial(time_row, sampling, context.config, evaluation)))
         result = keep(result.model_copy(update={"timing": timing, **provenance(evaluation)}))
     if metrics := [metric for step in steps for metric in step.metrics]:
-        evaluated = sample_row(draw, stated, context.config.seed, evaluation, metrics)
+        evaluated = sample_row(sampling, stated, context.config.seed, evaluation, metrics)
         # before the figures are recorded, so that a stop here leaves something missing
         files = row_files(context.folder.pictures(record.run_id), name)
         ranks.on_first(partial(draw_row, evaluated, context.data, *files))
-        keep(with_figures(result, evaluated, draw.label))
+        keep(with_figures(result, evaluated, sampling.label))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a run lacks, and why: one answer for `bench train`, sweeps and `bench show`. An empty plan means done."""
+"""Plan what a run still needs, and why: for `bench train`, sweeps and `bench show`. An empty plan means done."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from models import MODELS
 class Step:
     """One thing to do for a run.
 
-    what: "training", "sampler" (a row to time, and to judge by `metrics` where there are any), "metrics" (of a row
-    whose timing is kept), "timing" (of a row whose figures are kept), "ability", or "end" (pictures, and whatever else
-    a stopped command has left). name: of the sampler or the ability. reason: a clause for people.
+    what: "training", "sampler" (a row to time, and to evaluate by `metrics` if there are any), "metrics" (of a row
+    whose timing is kept), "timing" (of a row whose figures are kept), "ability", or "end" (pictures, and the rest of
+    what a stopped command left undone). name: of the sampler or the ability. reason: a clause for people.
     """
 
     what: str
@@ -38,11 +38,11 @@ class Targets:
 def plan(
     config: Config, record: Record | None, targets: Targets | None = None, abilities: Collection[str] | None = None
 ) -> list[Step]:
-    """What is left to do of a run, in the order in which it is done.
+    """Return the steps that a run still needs, in the order of their execution.
 
-    Without `targets`, before data and model are loaded, results are found by the settings that the configuration
-    names, and what depends on the data is taken from what the record holds under other settings. `abilities` are
-    those that the model is known to have; None: its class is imported and asked.
+    targets: None before data and model are loaded. Results are then matched by the configuration's settings, and facts
+    that depend on the data are inferred from the record's results under other settings. abilities: those that the
+    model is known to have; None: its class is imported to find out.
     """
     if record is None:
         return [Step("training", "it is not recorded")]
@@ -55,28 +55,28 @@ def plan(
 
 
 def sentence(steps: Iterable[Step]) -> str:
-    """The reasons, each once."""
+    """Join the steps' reasons, each once."""
     return "; ".join(dict.fromkeys(step.reason for step in steps))
 
 
 def row_steps(record: Record, name: str, config: Config, targets: Targets | None) -> list[Step]:
-    """What is left to do of one sampler's row."""
-    judged = name not in config.evaluation.timed_only
+    """Return the steps that one sampler's row still needs."""
+    evaluated = name not in config.evaluation.timed_only
     subject = "" if name == "default" else f"{name}: "
     result = result_of(record, name, config, targets)
     if result is None:
-        return [Step("sampler", absence(record, name), name, tuple(METRICS) if judged else ())]
+        return [Step("sampler", absence(record, name), name, tuple(METRICS) if evaluated else ())]
     steps = [] if result.timing else [Step("timing", f"{subject}it was not timed", name)]
-    if judged and not result.metrics and not result.versions:
+    if evaluated and not result.metrics and not result.versions:
         return [*steps, Step("metrics", f"{subject}it was only timed", name, tuple(METRICS))]
-    if judged and (missing := missing_metrics(result)):
+    if evaluated and (missing := missing_metrics(result)):
         reasons = "; ".join(dict.fromkeys(missing.values()))
         steps.append(Step("metrics", subject + reasons, name, tuple(missing)))
     return steps
 
 
 def missing_metrics(result: Result | None) -> dict[str, str]:
-    """Metric -> why it has to be computed, for each that a result lacks or has of another version."""
+    """Return metric -> reason, for each metric that a result lacks or has in another version."""
     if result is None or not (result.metrics or result.versions):
         return {name: f"metric {name} was not computed" for name in METRICS}
     if not result.versions:
@@ -89,7 +89,7 @@ def missing_metrics(result: Result | None) -> dict[str, str]:
 
 
 def absence(record: Record, name: str) -> str:
-    """Why there is no result of a sampler."""
+    """Return why a record has no result of a sampler."""
     row = "its row" if name == "default" else f"sampler {name}"
     if not record.results:
         return f"{row} is not measured yet"
@@ -99,40 +99,40 @@ def absence(record: Record, name: str) -> str:
 
 
 def result_of(record: Record, name: str, config: Config, targets: Targets | None) -> Result | None:
-    """The record's result of a sampler: by fingerprint, or by the settings that the configuration names."""
+    """Return the record's result of a sampler, matched by fingerprint or by the configuration's settings."""
     if targets:
         return record.results.get(targets.rows[name])
-    same = [
+    matches = [
         result
         for result in record.results.values()
         if result.protocol["sampler"] == name
         and dict(result.protocol["sampler_settings"]) == samplers(config)[name]
         and same_setting(result.protocol, config)
     ]
-    return max(same, key=lambda result: (len(result.versions), len(result.metrics)), default=None)
+    return max(matches, key=lambda result: (len(result.versions), len(result.metrics)), default=None)
 
 
 def lacking(
     record: Record, config: Config, targets: Targets | None, abilities: Collection[str] | None = None
 ) -> Sequence[str]:
-    """The abilities that are not recorded under these settings."""
+    """Return the abilities that are not recorded under the configuration's settings."""
     if targets:
         return [name for name, fingerprint in targets.abilities.items() if fingerprint not in record.abilities]
-    stated = [ability.protocol for ability in record.abilities.values()]
-    known = {protocol["ability"] for protocol in stated}
+    protocols = [ability.protocol for ability in record.abilities.values()]
+    recorded = {protocol["ability"] for protocol in protocols}
     samples = {result.protocol["samples"] for result in record.results.values()}
-    there = {protocol["ability"] for protocol in stated if same_ability_setting(protocol, config, samples)}
+    current = {protocol["ability"] for protocol in protocols if same_ability_setting(protocol, config, samples)}
     offered = offered_by(config) if abilities is None else abilities
     return [
         name
         for name, entry in ABILITIES.items()
         # whether the data have classes to learn is not known here
-        if name not in there and name in offered and (name in known or not entry.labelled)
+        if name not in current and name in offered and (name in recorded or not entry.labelled)
     ]
 
 
 def offered_by(config: Config) -> list[str]:
-    """The abilities of the configured model that its data can be asked for; imports both."""
+    """Return the abilities that the configured model has and its data allow; imports both."""
     from datamodules.mixtures import Mixture
 
     if issubclass(DATAMODULES[config.data["name"]], Mixture):
@@ -141,17 +141,17 @@ def offered_by(config: Config) -> list[str]:
     return [name for name, entry in ABILITIES.items() if entry.offered_by(model)]
 
 
-def same_setting(stated: Mapping[str, Any], config: Config) -> bool:
-    wanted = config.evaluation
-    return all(stated[key] == getattr(wanted, key) for key in ("samples", "seed", "chunk", "extractor"))
+def same_setting(protocol: Mapping[str, Any], config: Config) -> bool:
+    """Return whether a row's protocol has the configuration's evaluation settings."""
+    return all(protocol[key] == getattr(config.evaluation, key) for key in ("samples", "seed", "chunk", "extractor"))
 
 
-def same_ability_setting(stated: Mapping[str, Any], config: Config, samples: Collection[int]) -> bool:
-    """Whether an ability was measured under the configuration's settings.
+def same_ability_setting(protocol: Mapping[str, Any], config: Config, samples: Collection[int]) -> bool:
+    """Return whether an ability's protocol has the configuration's evaluation settings.
 
-    samples: of the record's rows. Fewer images than the configured samples are the whole held-out split, unless rows
-    were measured with as few.
+    samples: numbers of samples of the record's rows. An ability with fewer images than the configured samples used the
+    whole held-out split, unless some row has that number.
     """
-    wanted, images = config.evaluation, stated["images"]
-    enough = images == wanted.samples or (images < wanted.samples and images not in samples)
-    return enough and (stated["seed"], stated["chunk"]) == (wanted.seed, wanted.chunk)
+    settings, images = config.evaluation, protocol["images"]
+    enough = images == settings.samples or (images < settings.samples and images not in samples)
+    return enough and (protocol["seed"], protocol["chunk"]) == (settings.seed, settings.chunk)

@@ -25,6 +25,7 @@ from bench.runs.run import run_config
 from bench.runtime.console import console
 from bench.runtime.locks import exclusive
 from datamodules.base import DataError
+from models.base import GenerativeModel
 
 
 def reevaluate(run: str, overrides: Sequence[str]) -> None:
@@ -115,22 +116,14 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     if wrong := [word for word in overrides if not word.startswith(allowed)]:
         raise ConfigError(f"{wrong[0]}: with --protocol, `bench evaluate` takes {' and '.join(allowed)} only")
     results = results_folder(overrides)
-    changes = split(overrides, *trained_as(run, results))[1]
     stated = stored_protocol(name, results)
-    evaluation = settings(stated) | changes.get("evaluation", {})
-    row = {} if stated.sampler == "default" else {stated.sampler: dict(stated.sampler_settings)}
-    record, config, weights = recorded_config(
-        run, results, {**changes, "evaluation": evaluation, "samplers": row, "results": str(results)}
-    )
+    record, config, weights = config_of_protocol(run, results, stated, overrides)
     data = build_data(config)
     model = build_model(config, data.image_shape)
     load_weights(model, weights)
+    check_same_run(run, name, config, model, stated)
     evaluation = evaluation_context(config, data, "32-true", stated.cells)
     evaluation = dataclasses.replace(evaluation, precision=stated.precision)
-    own = {"data": config.data["name"], "reference": "train", "weights": "ema" if model.ema_decay else "raw"}
-    if wrong := [f"{key}={getattr(stated, key)}, not {value}" for key, value in own.items()
-                 if getattr(stated, key) != value]:  # fmt: skip
-        raise ConfigError(f"--protocol={name}: states {'; '.join(wrong)}; {run} cannot be measured under it")
     check_protocol(evaluation.reference_set, stated)
     model.to(evaluation.device).eval()
     model.check_sampler(**dict(stated.sampler_settings))
@@ -152,6 +145,28 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
         record = records.find(results, run) or record  # another process may have extended it
         record.results[stated.fingerprint()] = completed
         records.write(record, results)
+
+
+def config_of_protocol(
+    run: str, results: Path, stated: Protocol, overrides: Sequence[str]
+) -> tuple[records.Record, Config, Path]:
+    """Return a run's record, its configuration with the evaluation and sampler of a protocol, and its weights."""
+    changes = split(overrides, *trained_as(run, results))[1]
+    row = {} if stated.sampler == "default" else {stated.sampler: dict(stated.sampler_settings)}
+    evaluation = settings(stated) | changes.get("evaluation", {})
+    return recorded_config(
+        run, results, {**changes, "evaluation": evaluation, "samplers": row, "results": str(results)}
+    )
+
+
+def check_same_run(run: str, name: str, config: Config, model: GenerativeModel, stated: Protocol) -> None:
+    """Raise ConfigError if the protocol called `name` is of other data, or of other weights, than a run has."""
+    own = {"data": config.data["name"], "reference": "train", "weights": "ema" if model.ema_decay else "raw"}
+    differences = [
+        f"{key}={getattr(stated, key)}, not {value}" for key, value in own.items() if getattr(stated, key) != value
+    ]
+    if differences:
+        raise ConfigError(f"--protocol={name}: states {'; '.join(differences)}; {run} cannot be measured under it")
 
 
 def compare(known: records.Result, evaluated: Evaluation, stated: Protocol, missing: Collection[str]) -> None:

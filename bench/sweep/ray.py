@@ -162,7 +162,7 @@ def connect(address: str | None) -> None:
             count = len(own_cores())
             ray.init("local", num_cpus=count, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
         else:
-            knock(str(address))
+            check_reachable(str(address))
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, RuntimeError, ValueError, ImportError, RayError) as error:
         raise ConfigError(
@@ -172,8 +172,8 @@ def connect(address: str | None) -> None:
     signal.signal(signal.SIGTERM, at_sigterm)
 
 
-def knock(address: str) -> None:
-    """OSError if nobody listens at HOST:PORT, where Ray itself would try for twenty minutes."""
+def check_reachable(address: str) -> None:
+    """Raise OSError if nothing listens at HOST:PORT, where Ray itself would try for twenty minutes."""
     host, _, port = address.rpartition(":")
     if address != "auto" and "://" not in address:
         if not host or not port.isdigit():

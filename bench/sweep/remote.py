@@ -16,7 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.results import records
-from bench.runtime.files import write_bytes, write_text
+from bench.results.layout import ResultsFolder
+from bench.runtime.files import visible, write_bytes, write_text
 from bench.sweep import worker
 from bench.sweep.executor import Cell
 from bench.sweep.logs import last_lines, log_of
@@ -51,12 +52,13 @@ def read(results: Path, files: Iterable[Path]) -> Files:
 
 
 def sent(home: Path, cell: Cell) -> Files:
-    """What home knows of the run, its checkpoints too, and the records of references, which no cell measures again."""
-    references = [
-        file for file in (home / "records").glob("*.json") if records.read(file).family == records.BASELINE_FAMILY
+    """Return what home knows of the run, with its checkpoints, and the records of baselines, which no cell repeats."""
+    folder = ResultsFolder(home)
+    baselines = [
+        file for file in visible(folder.records, "*.json") if records.read(file).family == records.BASELINE_FAMILY
     ]
-    own = [records.path(home, cell.run_id), home / "failures" / f"{cell.run_id}.json"]
-    return read(home, [*own, *(home / "runs" / cell.run_id).rglob("*"), *references])
+    own = [folder.record(cell.run_id), folder.failure(cell.run_id)]
+    return read(home, [*own, *folder.run(cell.run_id).rglob("*"), *baselines])
 
 
 def run(job: RemoteJob, jobs: int, report: Callable[[str], object]) -> RemoteResult:

@@ -83,7 +83,7 @@ def read(where: str) -> SweepFile:
     if not isinstance(content, dict):
         raise ConfigError("expected W&B's keys method, parameters and command")
     if "early_terminate" in content:
-        raise ConfigError("early_terminate: take it out; every run is judged at the end of its budget")
+        raise ConfigError("early_terminate: leave it out; every run is judged at the end of its budget")
     for key in content:
         check_name("key", key, SweepFile.model_fields)
     for key, example in EXAMPLES.items():

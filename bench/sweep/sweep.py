@@ -65,7 +65,7 @@ def check_options(machines: Machines) -> None:
     wrong = {"--jobs": machines.jobs} if ray else {"--address": machines.address, "--gpus": machines.gpus}
     for option, value in wrong.items():
         if value is not None:
-            raise ConfigError(f"{option}={value}: belongs to --executor {'local' if ray else 'ray'}; take it out")
+            raise ConfigError(f"{option}={value}: belongs to --executor {'local' if ray else 'ray'}; leave it out")
     if machines.jobs is not None and machines.jobs < 1:
         raise ConfigError(f"--jobs={machines.jobs}: at least one run at a time")
     if machines.gpus is not None and machines.gpus < 0:

@@ -90,7 +90,8 @@ COST = (
     ),
     Column(
         "seconds_per_100", "s / 100 images", SIGNIFICANT, "lower", POSITIVE,
-        about="median over repeated calls after a warm-up, the device synchronised", group="speed", machine="sampling",
+        about="mean of the medians of blocks of calls after a warm-up, the device synchronised", group="speed",
+        machine="sampling",
     ),
     Column(
         "images_per_second", "images/s", ",.0f", "higher", POSITIVE,
@@ -98,7 +99,7 @@ COST = (
     ),
     Column(
         "latency_ms", "one image, ms", SIGNIFICANT, "lower", POSITIVE, Fraction(1000),
-        about="median time for one image alone", group="speed", machine="sampling",
+        about="time of a call for one image, by medians of blocks likewise", group="speed", machine="sampling",
     ),
     Column(
         "peak_memory_mb", "sampling peak, MB", ",.0f", "lower", POSITIVE,

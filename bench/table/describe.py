@@ -34,13 +34,14 @@ def facts(record: Record) -> dict[str, str]:
             f"{record.train_seconds / 60:.1f} min on {describe(record.hardware)}"
             f"{f', {processes} processes' if processes > 1 else ''}, {record.precision}"
         )
-        facts["weights"] = f"{record.parameters / 1e6:.2f} M, {record.sampling_parameters / 1e6:.2f} M of them draw"
+        sampling = f"{record.sampling_parameters / 1e6:.2f} M"
+        facts["weights"] = f"{record.parameters / 1e6:.2f} M, {sampling} of them used for sampling"
     return {name: text for name, text in facts.items() if text}
 
 
 def code_state(code: dict[str, Any]) -> str:
     """Describe whether the code had uncommitted changes, and earlier commits; empty for one clean commit."""
-    changes = {True: "", False: ", with changes not committed", None: ", changes unknown"}[code["clean"]]
+    changes = {True: "", False: ", with uncommitted changes", None: ", changes unknown"}[code["clean"]]
     before = {stretch["code"]["commit"][:12]: None for stretch in code.get("earlier", ())}
     commits = ", ".join(commit for commit in before if not code["commit"].startswith(commit))
     return changes + (f" (begun by {commits})" if commits else "")

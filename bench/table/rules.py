@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bench.results.records import EXTERNAL_FAMILY
 from bench.table.columns import BY_KEY, Column
 from bench.table.figure import Figure
 
 FAMILIES = {"autoregressive-vae": "Autoregressive, VAEs", "gan": "GANs", "diffusion": "Diffusion models"}
 # families in the tables of figures only, not in the lecture's table
-REFERENCE = {"autoencoder": "Autoencoders", "outside": "Other programs"}
+REFERENCE = {"autoencoder": "Autoencoders", EXTERNAL_FAMILY: "Other programs"}
 BASELINES = {  # names of the records of family "data", by their model's name
     "held-out": "held-out images",
     "class-missing": "held-out, 1 in 10 classes missing",

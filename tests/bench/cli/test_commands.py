@@ -12,7 +12,7 @@ UNUSED = {
     "extractor results=r": "results=r: `bench extractor` takes data=NAME, data.* and seed only",
     "selftest results=r": "results=r: `bench selftest` writes nothing but a study; add --study NAME",
     "report --port 80": "--port=80: belongs to --serve; leave it out",
-    "sweep families --gpus 1": "--gpus=1.0: belongs to --executor ray; take it out",
+    "sweep families --gpus 1": "--gpus=1.0: belongs to --executor ray; leave it out",
     "sweep families --executor ray --gpus -1": "--gpus=-1.0: at least 0",
     "evaluate RUN --name x": "--data and --name belong to --images=DIR",
     "speed loop train.images=3": "`bench speed` takes questions and results=DIR",

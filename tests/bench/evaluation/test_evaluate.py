@@ -8,7 +8,6 @@ import pytest
 import torch
 import torch_fidelity
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.evaluate import evaluate, evaluate_images
@@ -18,6 +17,7 @@ from bench.evaluation.metrics.registry import METRICS
 from bench.evaluation.protocol import Protocol
 from bench.evaluation.samples import generate
 from bench.evaluation.scoring import ReferenceSet
+from bench.speed.evaluation import Images
 
 MakeProtocol = Callable[..., Protocol]
 
@@ -36,17 +36,6 @@ def against(extractor: Extractor, images: Callable[..., Tensor]) -> ReferenceSet
     split = reference(images(200, seed=1), extractor)
     beside = held_out(images(400, seed=3), split, extractor, samples=60, seed=0, cells_wanted=10)
     return ReferenceSet(extractor, split, beside)
-
-
-class Images(Dataset[Tensor]):
-    def __init__(self, images: Tensor) -> None:
-        self.images = images
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> Tensor:
-        return self.images[index]
 
 
 def test_the_figures_are_those_of_torch_fidelity(

@@ -330,9 +330,9 @@ def test_help_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "said_then"),
     [
-        (["--address=auto"], "--address=auto: belongs to --executor ray; take it out"),
-        (["--gpus=0.5"], "--gpus=0.5: belongs to --executor ray; take it out"),
-        (["--executor=ray", "--jobs=2"], "--jobs=2: belongs to --executor local; take it out"),
+        (["--address=auto"], "--address=auto: belongs to --executor ray; leave it out"),
+        (["--gpus=0.5"], "--gpus=0.5: belongs to --executor ray; leave it out"),
+        (["--executor=ray", "--jobs=2"], "--jobs=2: belongs to --executor local; leave it out"),
         (["--jobs=0"], "--jobs=0: at least one run at a time"),
         (["train.batch=0"], "sweep.yaml: cell 1 (seed=0): train.batch=0"),
         (["trainer.num_nodes=2"], "sweep.yaml: cell 1 (seed=0): trainer.num_nodes=2"),

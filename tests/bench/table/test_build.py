@@ -13,8 +13,7 @@ from bench.evaluation.metrics.intervals import half_width
 from bench.evaluation.metrics.registry import METRICS
 from bench.results.records import Failure, clear_failure, write_failure
 from bench.results.selection import TableError, select
-from bench.table import render
-from bench.table import text as grids
+from bench.table import render, text
 from bench.table.build import build
 from bench.table.columns import COLUMNS, SECTIONS
 from bench.table.rules import RULES
@@ -95,7 +94,7 @@ def test_every_cell_of_a_line_comes_from_the_headline_row_and_other_rows_have_li
     marks = {name: [table.lecture[rule.title][name].mark for rule in RULES] for name in table.others}
     assert marks == {"ddpm, ancestral-1000": ["–", "×", "–"], "ddpm, ddim-50": ["×", "✓", "×"]}
     assert "**Other samplers**" in render.markdown(table)
-    quality = dict(grids.figures_grids(table.rows))["Quality and coverage"]
+    quality = dict(text.figures_grids(table.rows))["Quality and coverage"]
     assert [line[0] for line in quality[1:]] == [row.name for row in table.rows if "precision" in row.figures
                                                  or row.family == "data"]  # fmt: skip
 
@@ -147,7 +146,7 @@ def test_a_figure_that_a_seed_lacks_is_named() -> None:
     assert "kid" not in row.figures
     (said,) = row.missing
     assert said == "kid of 1 of 2 seeds only; `bench train` again completes gan-1"
-    assert f"gan has no mean of {said}." in grids.caption(build(runs, HERE))
+    assert f"gan has no mean of {said}." in text.caption(build(runs, HERE))
 
 
 def test_results_of_two_protocols_in_one_record_are_chosen_by_protocol() -> None:
@@ -206,10 +205,10 @@ def test_every_form_holds_the_same_figures(tmp_path: Path) -> None:
     assert [line["figures"] for line in parsed["lines"]] == [
         {key: asdict(figure) for key, figure in line.figures.items()} for line in table.lines
     ]
-    for text in (files[".md"].read_text(), files[".tex"].read_text()):
+    for content in (files[".md"].read_text(), files[".tex"].read_text()):
         for row in table.rows:
             for column in COLUMNS:
-                assert column.show(row.figures.get(column.key)).replace("–", "") in text
+                assert column.show(row.figures.get(column.key)).replace("–", "") in content
     widths = {
         len(line) for line in files[".md"].read_text().split("\n\n")[-1].strip().splitlines() if ":--" not in line
     }
@@ -219,7 +218,7 @@ def test_every_form_holds_the_same_figures(tmp_path: Path) -> None:
 
 def test_block_three_says_what_models_do_beside_sampling() -> None:
     table = build(skilled(), HERE)
-    made = {section.key: grid for section, grid in grids.sections(table.lines)}
+    made = {section.key: grid for section, grid in text.sections(table.lines)}
     assert made["compression"][1:] == [
         ["raw pixels", "–", "–", "–", "0.900", "0.930", "784"],  # what it cannot do is empty, never a zero
         ["vae", "5", "23.0", "0.900", "0.950", "0.960", "16"],
@@ -233,7 +232,7 @@ def test_block_three_says_what_models_do_beside_sampling() -> None:
 
 
 def test_block_three_is_left_out_where_nothing_was_measured() -> None:
-    assert grids.sections(build(lecture(), HERE).lines) == []
+    assert text.sections(build(lecture(), HERE).lines) == []
     assert not any(section.title in render.markdown(build(lecture(), HERE)) for section in SECTIONS)
 
 

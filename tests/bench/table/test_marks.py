@@ -8,8 +8,7 @@ import pytest
 
 from bench.results.records import Record, RecordError, path, read_all, write
 from bench.results.selection import TableError
-from bench.table import render, sensitivity
-from bench.table import text as grids
+from bench.table import render, sensitivity, text
 from bench.table.agreement import agreement_grid
 from bench.table.build import Table, build
 from bench.table.rules import RULES, SPEED
@@ -68,16 +67,16 @@ def test_a_model_that_is_gone_changes_a_mark_only_by_the_bar_which_is_named(gone
 def test_the_bar_moves_with_a_faster_headline_row_and_is_named() -> None:
     faster = record("sprinter", "gan", rows={"default": figures(50, 0.1, 0.0001)})
     table = build(records(DDPM, faster), HERE)
-    assert "the fastest model's (sprinter: 0.0001)" in grids.caption(table)
+    assert "the fastest model's (sprinter: 0.0001)" in text.caption(table)
     assert table.lecture[SPEED]["vae"].mark == "×"
-    assert "the fastest model's (vae: 0.02)" in grids.caption(build(records(), HERE))
+    assert "the fastest model's (vae: 0.02)" in text.caption(build(records(), HERE))
 
 
 def test_a_bar_that_is_not_recorded_leaves_the_question_open_and_says_how_to_measure_it() -> None:
     table = build(lecture()[:4], HERE)
     assert [cell.mark for cell in table.lecture[RULES[2].title].values()] == ["–"] * 3
     said = "precision of held-out, 1 in 10 images spoiled, is not recorded (`bench train preset=quick data=mnist`"
-    assert said in grids.caption(table)
+    assert said in text.caption(table)
 
 
 def test_two_figures_that_disagree_leave_a_mark_open() -> None:
@@ -100,8 +99,8 @@ def test_a_mark_from_one_seed_is_in_brackets_and_explained() -> None:
             cells = [table.lecture[rule.title][model] for table in (once, twice)]
             assert cells[0].label == f"({cells[1].label})"
             assert (cells[0].agrees, cells[1].agrees) == (None, True)
-    assert "are based on one training seed" in grids.caption(once)
-    assert "are based on one training seed" not in grids.caption(twice)
+    assert "are based on one training seed" in text.caption(once)
+    assert "are based on one training seed" not in text.caption(twice)
     assert "(✓) precision 0.950" in render.markdown(once)
 
 
@@ -153,8 +152,8 @@ def test_two_machines_have_one_table_in_which_speed_is_judged_on_the_usual_one()
     assert table.machine == "Some CPU, 2 CPU threads"
     assert [cells["vae"].mark for cells in table.lecture.values()] == ["✓", "–", "×"]
     assert table.bars[SPEED] == "gan", "the VAE is faster, elsewhere"
-    assert "without a mark for speed: vae (Another CPU, 2 CPU threads)." in grids.caption(table)
-    assert dict(grids.figures_grids(table.rows))["Cost"][1][2] == "0.02"
+    assert "without a mark for speed: vae (Another CPU, 2 CPU threads)." in text.caption(table)
+    assert dict(text.figures_grids(table.rows))["Cost"][1][2] == "0.02"
 
 
 def test_timings_of_a_row_on_two_machines_are_left_out_by_name() -> None:
@@ -167,7 +166,7 @@ def test_timings_of_a_row_on_two_machines_are_left_out_by_name() -> None:
     assert "nfe" in row.figures
     assert table.lecture[SPEED]["vae"].mark == "–"
     said = "vae has no mean of timings: the seeds were timed on Another CPU, 2 CPU threads and on Some CPU"
-    assert said in grids.caption(table)
+    assert said in text.caption(table)
 
 
 def test_figures_of_an_earlier_version_of_their_metric_are_left_out_by_name() -> None:
@@ -186,7 +185,7 @@ def test_figures_of_an_earlier_version_of_their_metric_are_left_out_by_name() ->
     assert table.lecture[RULES[2].title]["vae"].mark == "–"
     assert "kid" not in rows["ddpm"].figures
     assert {"fid", "kid"} <= rows["gan"].figures.keys()
-    said = grids.caption(table)
+    said = text.caption(table)
     assert "of 1 of 2 seeds only; `bench train` again completes vae-0." in said
     assert "ddpm, ancestral-1000 has no mean of kid: an earlier version than in other rows" in said
 

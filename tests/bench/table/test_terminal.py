@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench.table import terminal
-from bench.table import text as grids
+from bench.table import terminal, text
 from bench.table.build import Table, build
 from tests.bench.records import figures, lecture, record, skilled
 
@@ -41,7 +40,7 @@ def test_nothing_is_shortened(width: int) -> None:
 @pytest.mark.parametrize("width", [80, 60])
 def test_names_of_the_tasks_stand_in_full(width: int) -> None:
     """With # for all else, what is left of a block are its names."""
-    for _, grid in grids.sections(long_names().lines):
+    for _, grid in text.sections(long_names().lines):
         hidden = [[line[0], *("#" * len(cell) for cell in line[1:])] for line in grid[1:]]
         out = io.StringIO()
         block = terminal.text_table("", [["" for _ in grid[0]], *hidden])
