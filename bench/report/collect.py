@@ -41,13 +41,15 @@ def collect(results: Path) -> Collection:
     comparisons: list[Comparison] = []
     unplaced: list[str] = []
     for folder in folders(results):
-        local = comparisons_in(folder, "" if folder == results else folder.relative_to(results).as_posix())
+        records = read_all(folder)
+        place = "" if folder == results else folder.relative_to(results).as_posix()
+        local = comparisons_in(folder, place, records)
         comparisons += local
         named = {failure.run_id for comparison in local if comparison.table for failure in comparison.failures}
         unplaced += [
             f"{failure.run_id} failed: {failure.cause}" for failure in failures(folder) if failure.run_id not in named
         ]
-        unplaced += [f"{run.run_id} is trained but not evaluated yet" for run in read_all(folder) if unevaluated(run)]
+        unplaced += [f"{run.run_id} is trained but not evaluated yet" for run in records if unevaluated(run)]
     if not comparisons and not unplaced:
         raise TableError(
             f"{results}: no records here or in a folder below; run `bench train` first, or name another results=DIR"
@@ -69,9 +71,8 @@ def unevaluated(record: Record) -> bool:
     return record.family not in REFERENCES and not record.results
 
 
-def comparisons_in(folder: Path, place: str) -> list[Comparison]:
+def comparisons_in(folder: Path, place: str, records: Sequence[Record]) -> list[Comparison]:
     """Return the comparisons of one folder's records; baselines are in each comparison of their data."""
-    records = read_all(folder)
     groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in records:
         if record.family not in REFERENCES and record.results:
