@@ -3,6 +3,7 @@
 Each follows its paper's formula, in float64, on all distances at once: samples Y, reference X.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +18,9 @@ from bench.selftest.comparison import Comparison, cubic_kernel, mean_off_diagona
 K_RECALL, K_COVERAGE = 3, 5  # neighbours of precision and recall, and of density and coverage: the evaluator's
 K_PROBABLE, STRETCH = 4, 1.2  # of probabilistic precision and recall, as its authors set them
 SIGNIFICANT = 1.96  # deviations from which on two bins differ
+# FLD as in its authors' code: Adam's steps and rate, what keeps a first variance above 0, the range of log variances,
+# and by how much points are moved to the Gaussian at their mean
+STEPS, RATE, NEAR, LOG_VARIANCES, ORIGIN = 50, 0.5, 1e-3, (-40, 20), 0.1
 
 
 def precision(c: Comparison, k: int = K_RECALL) -> float:
@@ -154,6 +158,47 @@ def kid(c: Comparison) -> float:
     return float(1000 * (c.truth.kernel_mean + mean_off_diagonal(c.features) - 2 * cross))
 
 
+def gaussian_terms(squared: Tensor, log_variances: Tensor, d: int) -> Tensor:
+    """Return N x M log densities at N points of M isotropic Gaussians in d dimensions, from squared distances."""
+    return torch.addcmul(-d / 2 * (log_variances + math.log(2 * math.pi)), squared, (-log_variances).exp(), value=-0.5)
+
+
+def fitted_log_variances(squared: Tensor, from_mean: Tensor, d: int) -> Tensor:
+    """Maximise the likelihood of N points under Gaussians at M samples, a variance each, by Adam.
+
+    squared: N x M squared distances; from_mean: N, from the points' mean. The authors' code adds a Gaussian at the mean,
+    of weight 1 beside 1 / M each. It takes points that are far from all samples, and is left out after the fit.
+    """
+    squared = torch.cat([squared, (1 - ORIGIN) ** 2 * from_mean[:, None]], 1)
+    log_weights = torch.full_like(squared[0], -math.log(squared.shape[1] - 1))
+    log_weights[-1] = 0
+    log_variances = ((squared.amin(0) + NEAR) / d).log()  # the best for the nearest point alone
+    log_variances[-1] = 0
+    adam = torch.optim.Adam([log_variances], lr=RATE)
+    for _ in range(STEPS):
+        parts = (gaussian_terms(squared, log_variances, d) + log_weights).softmax(1)
+        pulls = torch.einsum("ij,ij->j", parts, squared) * (-log_variances).exp() - d * parts.sum(0)
+        log_variances.grad = -pulls / (2 * d * len(squared))
+        adam.step()
+        log_variances.clamp_(*LOG_VARIANCES)
+    return log_variances[:-1]
+
+
+def fld(c: Comparison) -> float:
+    """Jiralerspong et al. 2023 (arXiv:2302.04440): -100 / D times the held-out reference's mean log likelihood.
+
+    Gaussians at the samples are fitted to every other reference image and judged by the rest, as in the authors' code
+    (github.com/marcojira/fld). The perfect model's likelihood is a constant, and is not subtracted.
+    """
+    deviation = c.truth.covariance.diagonal().sqrt()
+    x, y = ((part - c.truth.mean) / deviation.where(deviation > 0, 1) for part in (c.truth.features, c.features))
+    squared, d = torch.cdist(x, y).square(), x.shape[1]
+    fitted, judged = x[::2], squared[1::2]
+    from_mean = (fitted - fitted.mean(0)).square().sum(1)
+    log_variances = fitted_log_variances(squared[::2], from_mean, d)
+    return float(-100 / d * (gaussian_terms(judged, log_variances, d).logsumexp(1) - math.log(len(y))).mean())
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A measure, whether higher is better, and whether it needs the data's classes."""
@@ -189,4 +234,5 @@ CANDIDATES = (
     Candidate("clipped density, k = 50", lambda c: clipped_density(c, 50)),
     Candidate("FID", fid, higher=False),
     Candidate("KID", kid, higher=False),
+    Candidate("FLD", fld, higher=False),
 )

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.stats import multivariate_normal
 from torch import Tensor
 
 from bench.selftest import candidates as c
@@ -142,3 +143,47 @@ def test_moments_and_kernels_in_closed_form(sets: tuple[Tensor, Tensor]) -> None
     assert c.vendi(Comparison(truth(x), torch.eye(N, D).double()[torch.arange(N) % D], torch.zeros(N))) == (
         pytest.approx(D)
     )
+
+
+def fitted_by_autograd(x: Tensor, y: Tensor) -> Tensor:
+    """The fit of FLD from densities by torch.distributions and gradients by autograd."""
+    log_variances = ((torch.cdist(x, y).square().amin(0) + c.NEAR) / D).log().requires_grad_()
+    at_mean = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    adam = torch.optim.Adam([log_variances, at_mean], lr=c.RATE)
+    near = x.mean(0) + (x - x.mean(0)) * (1 - c.ORIGIN)
+    for _ in range(c.STEPS):
+        gaussians = [torch.distributions.Normal(y[j], (log_variances[j] / 2).exp()) for j in range(len(y))]
+        terms = [gaussian.log_prob(x).sum(1) - math.log(len(y)) for gaussian in gaussians]
+        terms.append(torch.distributions.Normal(x.mean(0), (at_mean / 2).exp()).log_prob(near).sum(1))
+        loss = -torch.stack(terms).logsumexp(0).mean() / D
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    return log_variances.detach()
+
+
+def test_fld_by_distributions_and_autograd(sets: tuple[Tensor, Tensor]) -> None:
+    x, y = sets
+    comparison = Comparison(truth(x), y, torch.zeros(N))
+    scale = comparison.truth.covariance.diagonal().sqrt()
+    x, y = ((part - comparison.truth.mean) / scale for part in sets)
+    log_variances = fitted_by_autograd(x[::2], y)
+    densities = [
+        np.mean([multivariate_normal.pdf(point, y[j], float(log_variances[j].exp())) for j in range(N)])
+        for point in x[1::2]
+    ]
+    assert c.fld(comparison) == pytest.approx(-100 / D * np.log(densities).mean())
+
+
+def test_fld_of_equal_variances_is_a_kernel_density_estimate(sets: tuple[Tensor, Tensor]) -> None:
+    x, y = sets
+    terms = c.gaussian_terms(torch.cdist(x, y).square(), torch.full((N,), math.log(0.3)).double(), D)
+    densities = [np.mean([multivariate_normal.pdf(point, centre, 0.3) for centre in y]) for point in x]
+    assert (terms.logsumexp(1) - math.log(N)).numpy() == pytest.approx(np.log(densities))
+
+
+def test_fld_does_not_depend_on_the_order_of_samples_and_grows_with_a_shift(sets: tuple[Tensor, Tensor]) -> None:
+    x, y = sets
+    one, other = (Comparison(truth(x), part, torch.zeros(N)) for part in (y, y.flip(0)))
+    assert c.fld(one) == pytest.approx(c.fld(other))
+    assert c.fld(Comparison(truth(x), x + 3.0, torch.zeros(N))) > c.fld(one)
