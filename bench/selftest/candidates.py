@@ -166,8 +166,9 @@ def gaussian_terms(squared: Tensor, log_variances: Tensor, d: int) -> Tensor:
 def fitted_log_variances(squared: Tensor, from_mean: Tensor, d: int) -> Tensor:
     """Maximise the likelihood of N points under Gaussians at M samples, a variance each, by Adam.
 
-    squared: N x M squared distances; from_mean: N, from the points' mean. The authors' code adds a Gaussian at the mean,
-    of weight 1 beside 1 / M each. It takes points that are far from all samples, and is left out after the fit.
+    squared: N x M squared distances; from_mean: N, from the mean of the points.
+    As in the authors' code a Gaussian at that mean, of weight 1 beside 1 / M each, takes part in the fit alone.
+    It takes points that are far from all samples.
     """
     squared = torch.cat([squared, (1 - ORIGIN) ** 2 * from_mean[:, None]], 1)
     log_weights = torch.full_like(squared[0], -math.log(squared.shape[1] - 1))
