@@ -12,7 +12,7 @@ from bench.runtime import console as progress
 from bench.runtime import ranks
 from bench.runtime.console import Bar
 from bench.runtime.files import visible, write_text
-from bench.runtime.locks import held
+from bench.runtime.locks import is_held
 
 SECONDS_BETWEEN_WORDS = 2.0
 
@@ -75,6 +75,6 @@ def running(results: Path) -> list[Running]:
             run = Running(**json.loads(file.read_text()))
         except (FileNotFoundError, json.JSONDecodeError, TypeError):  # ended just now, or written by another version
             continue
-        if held(results, run.run_id):
+        if is_held(results, run.run_id):
             runs.append(run)
     return runs

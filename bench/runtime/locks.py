@@ -17,7 +17,7 @@ def lock(results: Path, name: str) -> FileLock:
     return FileLock(results / "locks" / f"{name}.lock")
 
 
-def taken(file_lock: FileLock) -> bool:
+def try_acquire(file_lock: FileLock) -> bool:
     """Acquire the lock if it is free; return False if another process holds it."""
     Path(file_lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -32,7 +32,7 @@ def exclusive(results: Path, name: str) -> Iterator[None]:
     """Wait for the lock and hold it for the block; of the ranks of a job the first one holds it."""
     file_lock = lock(results, name)
     waiting = False
-    while not ranks.on_first(lambda: taken(file_lock)):
+    while not ranks.on_first(lambda: try_acquire(file_lock)):
         if not waiting:
             console.print(f"  [yellow]{name}: another process is working on it in {results}; waiting until it ends[/]")
         waiting = True
@@ -43,11 +43,11 @@ def exclusive(results: Path, name: str) -> Iterator[None]:
         file_lock.release()
 
 
-def held(results: Path, name: str) -> bool:
+def is_held(results: Path, name: str) -> bool:
     """Return whether another process holds the lock at this moment."""
     file_lock = lock(results, name)
     if not Path(file_lock.lock_file).exists():
         return False
-    free = taken(file_lock)
+    free = try_acquire(file_lock)
     file_lock.release()
     return not free

@@ -1,4 +1,4 @@
-"""What a sweep's command tells `bench train`, expanded as W&B's agent does."""
+"""Read the arguments of `bench train` from a sweep's command, and expand them as W&B's agent does."""
 
 import os
 import re
@@ -14,32 +14,32 @@ MACRO = re.compile(r"\$\{\w+\}")
 
 
 def words(assignment: Assignment) -> list[str]:
-    """`${args_no_hyphens}`: key=value with Python's own way of writing a value, which the overrides' YAML reads."""
+    """Return `${args_no_hyphens}`: key=value, each value as Python's `str` writes it and YAML reads it."""
     return [f"{key}={value}" for key, value in assignment.items()]
 
 
 def template(file: SweepFile) -> list[str]:
-    """The words behind `bench train` in the file's command; ConfigError if it runs something else."""
-    said = [
-        ENVIRONMENT.sub(lambda found: os.environ.get(found[1], found[1]), str(part))
+    """Return the words after `bench train` in the file's command; raise ConfigError if it runs something else."""
+    command = [
+        ENVIRONMENT.sub(lambda match: os.environ.get(match[1], match[1]), str(part))
         for part in (file.program if part == "${program}" else part for part in file.command)
     ]
-    train = said.index("train") if "train" in said[1:] else 0
-    if Path(said[train - 1]).name not in ("bench", "bench.cli.main"):
+    train = command.index("train") if "train" in command[1:] else 0
+    if Path(command[train - 1]).name not in ("bench", "bench.cli.main"):
         raise ConfigError(
-            f"command={' '.join(said)}: runs no `bench train`; write - ${{env}} - bench - train - {ARGUMENTS}"
+            f"command={' '.join(command)}: does not run `bench train`; write - ${{env}} - bench - train - {ARGUMENTS}"
         )
-    rest = said[train + 1 :]
-    if wrong := [word for word in rest if MACRO.fullmatch(word) and word != ARGUMENTS]:
-        raise ConfigError(f"command: {wrong[0]}: `bench train` takes key=value words; write {ARGUMENTS}")
-    if rest.count(ARGUMENTS) != 1:
-        raise ConfigError(f"command: give {ARGUMENTS} once behind `bench train`")
-    return rest
+    arguments = command[train + 1 :]
+    if macros := [word for word in arguments if MACRO.fullmatch(word) and word != ARGUMENTS]:
+        raise ConfigError(f"command: {macros[0]}: `bench train` takes key=value arguments only; write {ARGUMENTS}")
+    if arguments.count(ARGUMENTS) != 1:
+        raise ConfigError(f"command: write {ARGUMENTS} exactly once after `bench train`")
+    return arguments
 
 
-def expand(rest: list[str], assignment: Assignment) -> Iterator[str]:
-    """The words that `bench train` is told for one assignment."""
-    for word in rest:
+def expand(arguments: list[str], assignment: Assignment) -> Iterator[str]:
+    """Yield the words of `bench train` for one assignment: `arguments` with ARGUMENTS replaced by its values."""
+    for word in arguments:
         if word == ARGUMENTS:
             yield from words(assignment)
         else:

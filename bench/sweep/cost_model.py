@@ -1,4 +1,4 @@
-"""How long runs will take, from the records of runs like them."""
+"""Estimate how long runs will take from the records of similar runs."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -28,55 +28,58 @@ class Costs:
 
     def __init__(self, results: Path) -> None:
         self.results = results
-        self.sources = [Past(read_all(results)), Past(read_all(PUBLISHED))]
-        self.known: dict[str, Cost | None] = {}
+        self.sources = [RunHistory(read_all(results)), RunHistory(read_all(PUBLISHED))]
+        self.estimates: dict[str, Cost | None] = {}
 
     def add(self, run_id: str) -> None:
-        """A run that has been recorded since."""
+        """Add a run that has been recorded since."""
         if record := find(self.results, run_id):
             self.sources[0].add(record)
-            self.known.clear()
+            self.estimates.clear()
 
-    def of(self, config: Config) -> Cost | None:
-        """The estimate from runs that differ in their seed alone, or else from runs of the same model and data."""
+    def estimate(self, config: Config) -> Cost | None:
+        """Return the mean of runs that differ in their seed alone, or else of runs of the same model and data."""
         key = alike(config.model_dump())
-        if key not in self.known:
-            found = [source.alike[key] for source in self.sources if key in source.alike]
-            found += [source.same[pair] for source in self.sources if (pair := names(config)) in source.same]
-            self.known[key] = cost(found[0], config.train.images) if found else None
-        return self.known[key]
+        if key not in self.estimates:
+            pair = model_and_data(config)
+            samples = [source.by_settings[key] for source in self.sources if key in source.by_settings]
+            samples += [source.by_model_and_data[pair] for source in self.sources if pair in source.by_model_and_data]
+            self.estimates[key] = mean_cost(samples[0], config.train.images) if samples else None
+        return self.estimates[key]
 
 
-class Past:
-    """Records of runs, by what makes them alike."""
+class RunHistory:
+    """Records of runs, by their settings less the seed, and by model and data."""
 
     def __init__(self, records: Sequence[Record]) -> None:
-        self.alike: dict[str, list[Record]] = defaultdict(list)
-        self.same: dict[tuple[str, str], list[Record]] = defaultdict(list)
+        self.by_settings: dict[str, list[Record]] = defaultdict(list)
+        self.by_model_and_data: dict[tuple[str, str], list[Record]] = defaultdict(list)
         for record in records:
             self.add(record)
 
     def add(self, record: Record) -> None:
+        """Add a record, unless nothing was trained for it."""
         if record.images_seen:
-            self.alike[alike(record.config)].append(record)
-            self.same[record.config["model"]["name"], record.config["data"]["name"]].append(record)
+            self.by_settings[alike(record.config)].append(record)
+            self.by_model_and_data[record.config["model"]["name"], record.config["data"]["name"]].append(record)
 
 
-def names(config: Config) -> tuple[str, str]:
+def model_and_data(config: Config) -> tuple[str, str]:
+    """Return the names of the model and of the data."""
     return config.model["name"], config.data["name"]
 
 
-def cost(records: Sequence[Record], images: int) -> Cost:
-    """Their mean; the training goes with the number of images, the evaluation does not."""
+def mean_cost(records: Sequence[Record], images: int) -> Cost:
+    """Return the records' mean; training time is proportional to the number of images, evaluation time is not."""
     seconds = fmean(run.train_seconds / run.images_seen * images + run.evaluate_seconds for run in records)
     return Cost(seconds, tuple(sorted({describe(run.hardware) for run in records})))
 
 
 def makespan(waiting: Sequence[tuple[float, int]], running: Sequence[tuple[float, int]], places: int) -> float:
-    """Seconds until the last of all has ended, where each takes (seconds, places) and starts in this order."""
+    """Return the seconds until the last run has ended; each takes (seconds, places) and starts in this order."""
     ends = [0.0] * places
-    for seconds, wide in [*running, *waiting]:
+    for seconds, width in [*running, *waiting]:
         ends.sort()
-        taken = min(wide, places)
-        ends[:taken] = [ends[taken - 1] + seconds] * taken
+        width = min(width, places)
+        ends[:width] = [ends[width - 1] + seconds] * width
     return max(ends)

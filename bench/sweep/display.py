@@ -21,17 +21,18 @@ SECONDS_BETWEEN_FRAMES = 0.5
 
 @dataclass
 class State:
-    """Where each cell of a sweep is."""
+    """The number of cells in each state, with the start of those that run and the outcome of those that failed."""
 
     title: str
     total: int
-    recorded: int  # before it began
+    recorded: int  # before the sweep began
     done: int = 0
     running: dict[str, float] = field(default_factory=dict)  # cell -> when it was started
     failed: list[Outcome] = field(default_factory=list)
 
     @property
     def waiting(self) -> int:
+        """The number of cells that are not started yet."""
         return self.total - self.recorded - self.done - len(self.running) - len(self.failed)
 
 
@@ -41,7 +42,7 @@ class Display:
     def __init__(self, state: State, time_left: Callable[[], str], last_line: Callable[[Cell], str]) -> None:
         self.state, self.time_left, self.last_line = state, time_left, last_line
         self.live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
-        self.drawn = 0.0
+        self.last_frame_time = 0.0
 
     def __enter__(self) -> "Display":
         if self.live:
@@ -54,56 +55,61 @@ class Display:
         if self.live:
             self.live.stop()
 
-    def started(self, cell: Cell) -> None:
+    def report_start(self, cell: Cell) -> None:
+        """Print that a cell was started, unless the live view shows it."""
         if not self.live:
             console.print(f"  started  {cell.name}")
 
-    def ended(self, outcome: Outcome) -> None:
-        """Print the outcome; on a terminal it stays above the live lines."""
-        took, name = clock(outcome.seconds), outcome.cell.name
+    def report_end(self, outcome: Outcome) -> None:
+        """Print the outcome of a cell; on a terminal it stays above the live lines."""
+        duration, name = clock(outcome.seconds), outcome.cell.name
         if outcome.code == 0:
-            text = f"  done     {name} in {took}"
+            text = f"  done     {name} in {duration}"
         else:
-            text = f"  [red]failed[/]   {name} after {took}, {ending(outcome.code)}: {escape(cause(outcome))}"
+            reason = f"{describe_exit(outcome.code)}: {escape(cause(outcome))}"
+            text = f"  [red]failed[/]   {name} after {duration}, {reason}"
         console.print(f"{text}" if self.live else f"{text}; {self.counts()}")
 
     def counts(self) -> str:
+        """Return the number of cells in each state and the time left, in words."""
         state = self.state
         words = [f"{state.done + state.recorded} of {state.total} done", f"{len(state.running)} running"]
         words += [f"{len(state.failed)} failed"] if state.failed else []
         words += [f"{state.waiting} waiting", self.time_left()]
         return ", ".join(words)
 
-    def show(self, running: Sequence[Cell]) -> None:
-        """Draw the live view, a few times a second at most."""
+    def show(self, cells: Sequence[Cell]) -> None:
+        """Draw the live view of the running cells, a few times a second at most."""
         now = time.monotonic()
-        if self.live and now - self.drawn > SECONDS_BETWEEN_FRAMES:
-            self.live.update(self.frame(running, now), refresh=True)
-            self.drawn = now
+        if self.live and now - self.last_frame_time > SECONDS_BETWEEN_FRAMES:
+            self.live.update(self.frame(cells, now), refresh=True)
+            self.last_frame_time = now
 
-    def frame(self, running: Sequence[Cell], now: float) -> Group:
+    def frame(self, cells: Sequence[Cell], now: float) -> Group:
+        """Return the live view: a bar, the counts, and the last line of each running cell."""
         state = self.state
         head = Table.grid(padding=(0, 1))
         head.add_row(Text(state.title, style="bold"), ProgressBar(state.total, state.recorded + state.done, width=28))
         lines = [Text(f"  {self.counts()}")]
-        for cell in running:
-            took = clock(now - state.running[cell.name])
-            line = Text(f"  {cell.name}  {took}  ", no_wrap=True, overflow="ellipsis")
+        for cell in cells:
+            duration = clock(now - state.running[cell.name])
+            line = Text(f"  {cell.name}  {duration}  ", no_wrap=True, overflow="ellipsis")
             lines.append(line.append(" ".join(self.last_line(cell).split()), style="dim"))
         return Group(head, *lines)
 
 
-def ending(code: int) -> str:
-    """An exit status in words."""
+def describe_exit(code: int) -> str:
+    """Return an exit status in words."""
     return f"killed by signal {-code}" if code < 0 else f"exit status {code}"
 
 
 def cause(outcome: Outcome) -> str:
-    """The last line of a cell's log."""
+    """Return the last line of a cell's log."""
     return "".join(last_lines(outcome.log, 1)) or "no output"
 
 
 def show_failure(outcome: Outcome, lines: int = 5) -> None:
-    console.print(f"[red]{outcome.cell.name}[/]: {ending(outcome.code)}; {outcome.log}")
+    """Print a failed cell, its exit status, its log's path and the last lines of the log."""
+    console.print(f"[red]{outcome.cell.name}[/]: {describe_exit(outcome.code)}; {outcome.log}")
     for line in last_lines(outcome.log, lines):
         console.print(f"    {line}", style="dim", markup=False)

@@ -1,4 +1,4 @@
-"""What a parameter of a sweep is drawn from: W&B's distributions, each by its quantiles.
+"""The distributions of a sweep's parameters, as W&B defines them, each by its quantiles.
 
 https://docs.wandb.ai/models/sweeps/sweep-config-keys. The engine that W&B publishes (package `sweeps`) wants numpy
 below 2, so it cannot be installed beside the suite.
@@ -23,7 +23,7 @@ class Constant(Section):
     distribution: str = "constant"
 
 
-class Listed(Section):
+class ValueList(Section):
     values: Annotated[list[Any], MinLen(1)]
     probabilities: list[Annotated[float, Ge(0)]] | None = None  # None: equal ones
     distribution: str = "categorical"
@@ -41,11 +41,11 @@ class Interval(Section):
     distribution: str = "uniform"
 
 
-class Above0(Interval):
+class PositiveInterval(Interval):
     min: PositiveFloat
 
 
-class Bell(Section):
+class Gaussian(Section):
     mu: float = 0.0
     sigma: Annotated[float, Gt(0)] = 1.0
     distribution: str
@@ -60,32 +60,33 @@ class Beta(Section):
 CONTINUOUS: dict[str, tuple[type[Section], Callable[[Any], Any]]] = {
     "uniform": (Interval, lambda s: stats.uniform(s.min, s.max - s.min)),
     "log_uniform": (Interval, lambda s: stats.loguniform(math.exp(s.min), math.exp(s.max))),
-    "log_uniform_values": (Above0, lambda s: stats.loguniform(s.min, s.max)),
+    "log_uniform_values": (PositiveInterval, lambda s: stats.loguniform(s.min, s.max)),
     # X with log(1/X) uniform between the bounds; between the bounds' own log(1/x) for the second
     "inv_log_uniform": (Interval, lambda s: stats.loguniform(math.exp(-s.max), math.exp(-s.min))),
-    "inv_log_uniform_values": (Above0, lambda s: stats.loguniform(s.min, s.max)),
-    "normal": (Bell, lambda s: stats.norm(s.mu, s.sigma)),
-    "log_normal": (Bell, lambda s: stats.lognorm(s.sigma, scale=math.exp(s.mu))),
+    "inv_log_uniform_values": (PositiveInterval, lambda s: stats.loguniform(s.min, s.max)),
+    "normal": (Gaussian, lambda s: stats.norm(s.mu, s.sigma)),
+    "log_normal": (Gaussian, lambda s: stats.lognorm(s.sigma, scale=math.exp(s.mu))),
     "beta": (Beta, lambda s: stats.beta(s.a, s.b)),
 }
 QUANTISED = {f"q_{name}": name for name in CONTINUOUS if not name.startswith("inv_")}
 DISCRETE: dict[str, type[Section]] = {
-    "constant": Constant, "categorical": Listed, "categorical_w_probabilities": Listed, "int_uniform": Integers,
+    "constant": Constant, "categorical": ValueList, "categorical_w_probabilities": ValueList, "int_uniform": Integers,
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several values; a coordinate is the number of one."""
+    """One of several values; a coordinate is the index of a value."""
 
     values: list[Any]
     probabilities: list[float]
 
     def coordinate(self, u: float) -> int:
-        """The value whose share of [0, 1) holds `u`."""
+        """Return the index of the value whose share of [0, 1) holds `u`."""
         return min(bisect_right(list(accumulate(self.probabilities)), u), len(self.values) - 1)
 
     def at(self, coordinate: float) -> Any:
+        """Return the value of an index."""
         return self.values[int(coordinate)]
 
 
@@ -98,9 +99,11 @@ class Range:
     interval: Interval | None  # the bounds, where there are any
 
     def coordinate(self, u: float) -> float:
+        """Return `u`, which is the coordinate itself."""
         return u
 
     def at(self, coordinate: float) -> float:
+        """Return the quantile of a share, rounded to a multiple of `step`."""
         value = float(self.quantile(coordinate))
         return value if self.step is None else round(value / self.step) * self.step
 
@@ -108,57 +111,61 @@ class Range:
 Parameter = Choice | Range
 
 
-def parameter(key: str, given: Any) -> Parameter:
-    """A parameter as a sweep file gives it under `key`; ConfigError if that is none."""
-    if not isinstance(given, dict):
-        raise ConfigError(f"{key}={given}: give it as value: X, values: [X, Y] or min: and max:")
-    kind = check_name(f"{key}.distribution", given.get("distribution", implied(given)), [*DISCRETE, *CONTINUOUS,
-                      *QUANTISED])  # fmt: skip
+def parse_parameter(key: str, entry: Any) -> Parameter:
+    """Return the parameter of a sweep file's entry under `key`; raise ConfigError if it is invalid."""
+    if not isinstance(entry, dict):
+        raise ConfigError(f"{key}={entry}: not a parameter; write value: X, values: [X, Y], or min: and max:")
+    name = entry.get("distribution", default_distribution(entry))
+    kind = check_name(f"{key}.distribution", name, [*DISCRETE, *CONTINUOUS, *QUANTISED])
     if kind in DISCRETE:
-        return choice(key, check(DISCRETE[kind], given, f"{key}.", ": "))
-    given = dict(given)
-    step = quantum(key, given.pop("q", 1)) if kind in QUANTISED else None
+        return choice(key, check(DISCRETE[kind], entry, f"{key}.", ": "))
+    entry = dict(entry)
+    step = check_step(key, entry.pop("q", 1)) if kind in QUANTISED else None
     schema, build = CONTINUOUS[QUANTISED.get(kind, kind)]
-    settings = check(schema, numbers(key, given), f"{key}.", ": ")
+    settings = check(schema, check_numbers(key, entry), f"{key}.", ": ")
     if isinstance(settings, Interval) and settings.min >= settings.max:
-        raise ConfigError(f"{key}.min={settings.min}: not below {key}.max={settings.max}")
+        raise ConfigError(f"{key}.min={settings.min}: must be below {key}.max={settings.max}")
     return Range(build(settings).ppf, step, settings if isinstance(settings, Interval) else None)
 
 
-def implied(given: dict[str, Any]) -> str:
-    """The distribution that W&B takes where none is named."""
-    if "values" in given:
+def default_distribution(entry: dict[str, Any]) -> str:
+    """Return the distribution that W&B takes for an entry that names none."""
+    if "values" in entry:
         return "categorical"
-    if "value" in given or not given.keys() & {"min", "max"}:
+    if "value" in entry or not entry.keys() & {"min", "max"}:
         return "constant"
-    whole = all(isinstance(given.get(bound), int) for bound in ("min", "max"))
+    whole = all(isinstance(entry.get(bound), int) for bound in ("min", "max"))
     return "int_uniform" if whole else "uniform"
 
 
 def choice(key: str, settings: Any) -> Choice:
+    """Return the values of a discrete distribution with their probabilities."""
     if isinstance(settings, Integers):
         if settings.min > settings.max:
-            raise ConfigError(f"{key}.min={settings.min}: above {key}.max={settings.max}")
+            raise ConfigError(f"{key}.min={settings.min}: must not be above {key}.max={settings.max}")
         values = list(range(settings.min, settings.max + 1))
     else:
         values = [settings.value] if isinstance(settings, Constant) else settings.values
     if None in values:  # W&B writes it as key=None, which is a text
-        raise ConfigError(f'{key}: null is no value that a command can be told; write "null", in quotes')
+        raise ConfigError(f'{key}: null cannot be passed to a command; write "null" in quotes')
     shares = getattr(settings, "probabilities", None) or [1 / len(values)] * len(values)
     if len(shares) != len(values) or not math.isclose(sum(shares), 1):
-        raise ConfigError(f"{key}.probabilities={shares}: give one for each of {len(values)} values, 1 in all")
+        raise ConfigError(
+            f"{key}.probabilities={shares}: expected one for each of the {len(values)} values, with a sum of 1"
+        )
     return Choice(values, shares)
 
 
-def quantum(key: str, q: Any) -> float:
+def check_step(key: str, q: Any) -> float:
+    """Return `q`, the step of a quantised distribution; raise ConfigError unless it is a positive number."""
     if isinstance(q, bool) or not isinstance(q, int | float) or q <= 0:
         raise ConfigError(f"{key}.q={q}: expected a number above 0")
     return q
 
 
-def numbers(key: str, given: dict[str, Any]) -> dict[str, Any]:
-    """`given`, unless a number was read as text: 1e-4 and 010 are texts, 1.0e-4 and 10 are none."""
-    for name, value in given.items():
+def check_numbers(key: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """Return `entry`; raise ConfigError if YAML read a number as text, as it does 1e-4 and 010."""
+    for name, value in entry.items():
         if name != "distribution" and isinstance(value, str):
             raise ConfigError(f"{key}.{name}={value}: YAML reads this as text; write a number as 10, 0.0001 or 1.0e-4")
-    return given
+    return entry

@@ -1,4 +1,4 @@
-"""What runs the cells of a sweep: the interface that local processes and Ray share."""
+"""The interface of what runs a sweep's cells, which local processes and Ray share."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,29 +26,30 @@ class Outcome:
 
 
 class Executor(Protocol):
-    """Starts cells without waiting for them; every method returns at once but `stop`."""
+    """Starts cells without waiting for them; every method but `stop` returns immediately."""
 
     @property
-    def at_once(self) -> int | None:
-        """How many cells run at once; None where that is not known."""
+    def concurrency(self) -> int | None:
+        """The number of cells that run at once; None if unknown."""
 
     @property
     def description(self) -> str:
         """Where cells run and how many at once, in words."""
 
-    def free(self) -> int:
-        """Places for cells that may be started now; a cell takes `devices` of them, or all where there are fewer."""
+    def free_places(self) -> int:
+        """Return the number of free places; a cell takes `devices` of them, or all if there are fewer."""
 
-    def start(self, cell: Cell) -> None: ...
+    def start(self, cell: Cell) -> None:
+        """Start a cell, or submit it to a cluster."""
 
-    def finished(self) -> list[Outcome]:
-        """The cells that ended since the last call."""
+    def new_outcomes(self) -> list[Outcome]:
+        """Return the outcomes of the cells that ended since the last call."""
 
-    def running(self) -> list[Cell]:
-        """The cells at work; a cluster may hold others back."""
+    def running_cells(self) -> list[Cell]:
+        """Return the cells that run now; a cluster may not have begun all that were started."""
 
     def last_line(self, cell: Cell) -> str:
-        """The last line of a cell's output so far, "" if unknown."""
+        """Return the last line of a cell's output so far, "" if unknown."""
 
     def stop(self) -> None:
-        """End all cells: first with SIGTERM, so that they save their state."""
+        """End all cells, first by SIGTERM, so that they save their state."""

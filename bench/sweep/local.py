@@ -1,4 +1,4 @@
-"""Cells as processes of this machine: one GPU each, or a share of the CPU's cores each."""
+"""Run cells as processes of this machine, each on a GPU or on a share of the CPU's cores."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ class Place:
 
 
 def places(jobs: int | None, cells: int, gpus: Sequence[str]) -> list[Place]:
-    """One for each GPU, or for each core as long as there are as many cells; `jobs` of them where that is given.
+    """Return a place for each GPU, or for each core but no more than `cells`; `jobs` overrides their number.
 
     Networks of this suite gain little from a second core: on two Xeon cores, two runs on one each see 1.4 (dae) to 1.5
     (ae, preset quick) times as many batches a second as one run on both. Places share a core only where `jobs` is
@@ -39,21 +39,21 @@ def places(jobs: int | None, cells: int, gpus: Sequence[str]) -> list[Place]:
 
 
 def describe(places: Sequence[Place]) -> str:
-    """How many runs at once, and on what."""
+    """Return how many runs go on at once, and on what, in words."""
     cores = {core for place in places for core in place.cores}
-    each = len(places[0].cores)
+    cores_per_run = len(places[0].cores)
     if len(cores) < len(places):
-        share = f"{len(cores)} CPU core{'s' * (len(cores) > 1)} together, where they hold each other up"
+        share = f"{len(cores)} shared CPU core{'s' * (len(cores) > 1)}, where they slow each other down"
     else:
-        share = f"{each} CPU core{'s' * (each > 1)} each"
+        share = f"{cores_per_run} CPU core{'s' * (cores_per_run > 1)} each"
     gpus = {place.gpu for place in places if place.gpu is not None}
     if gpus:
-        share = f"{len(gpus)} GPU{'s' * (len(gpus) > 1)}" + (" together" if len(gpus) < len(places) else ", one each")
+        share = f"{len(gpus)} GPU{'s' * (len(gpus) > 1)}, {'shared' if len(gpus) < len(places) else 'one each'}"
     return f"{len(places)} at once on {share}"
 
 
 def visible_gpus() -> list[str]:
-    """The GPUs of this process, as CUDA_VISIBLE_DEVICES names them."""
+    """Return the GPUs of this process, by their names in CUDA_VISIBLE_DEVICES."""
     import torch
 
     if not torch.accelerator.is_available():
@@ -64,9 +64,11 @@ def visible_gpus() -> list[str]:
 
 @dataclass(frozen=True)
 class RunningCell:
+    """A cell with its worker, its log and its places."""
+
     cell: Cell
     process: subprocess.Popen[bytes]
-    started: float
+    start_time: float
     log: Path
     log_begin: int  # bytes of the log that earlier attempts wrote
     places: list[Place]
@@ -76,48 +78,46 @@ class LocalExecutor:
     """`Executor` that starts a worker for each cell."""
 
     def __init__(self, places: Sequence[Place], results: Path) -> None:
-        self.places, self.at_once, self.threads = list(places), len(places), len(places[0].cores)
+        self.places, self.concurrency, self.threads = list(places), len(places), len(places[0].cores)
         self.description = describe(places)
         self.results = results.absolute()
         self.cells: dict[str, RunningCell] = {}
 
-    def free(self) -> int:
+    def free_places(self) -> int:
         return len(self.places)
 
     def start(self, cell: Cell) -> None:
-        taken, self.places = self.places[: cell.devices], self.places[cell.devices :]
-        cores = [core for place in taken for core in place.cores]
-        variables = {"BENCH_JOBS": str(max(1, self.at_once // len(taken)))}
-        if taken[0].gpu is not None:
-            variables["CUDA_VISIBLE_DEVICES"] = ",".join(str(place.gpu) for place in taken)
+        places, self.places = self.places[: cell.devices], self.places[cell.devices :]
+        cores = [core for place in places for core in place.cores]
+        variables = {"BENCH_JOBS": str(max(1, self.concurrency // len(places)))}
+        if places[0].gpu is not None:
+            variables["CUDA_VISIBLE_DEVICES"] = ",".join(str(place.gpu) for place in places)
         log = log_of(self.results, cell.name)
         begin = log.stat().st_size if log.exists() else 0
         process = worker.start(cell.words, log, cores, max(1, len(cores) // cell.devices), variables, Path.cwd())
-        self.cells[cell.name] = RunningCell(cell, process, time.monotonic(), log, begin, taken)
+        self.cells[cell.name] = RunningCell(cell, process, time.monotonic(), log, begin, places)
 
-    def finished(self) -> list[Outcome]:
+    def new_outcomes(self) -> list[Outcome]:
         return [
-            self.settle(running, code)
-            for running in list(self.cells.values())
-            if (code := running.process.poll()) is not None
+            self.settle(cell, code) for cell in list(self.cells.values()) if (code := cell.process.poll()) is not None
         ]
 
-    def settle(self, running: RunningCell, code: int) -> Outcome:
-        """End the ranks that outlived the cell, and free its places."""
-        worker.signal_group(running.process, signal.SIGKILL)
-        del self.cells[running.cell.name]
-        self.places += running.places
-        return Outcome(running.cell, code, time.monotonic() - running.started, running.log)
+    def settle(self, cell: RunningCell, code: int) -> Outcome:
+        """Kill ranks that outlived the cell, free its places, and return its outcome."""
+        worker.signal_group(cell.process, signal.SIGKILL)
+        del self.cells[cell.cell.name]
+        self.places += cell.places
+        return Outcome(cell.cell, code, time.monotonic() - cell.start_time, cell.log)
 
-    def running(self) -> list[Cell]:
-        return [running.cell for running in self.cells.values()]
+    def running_cells(self) -> list[Cell]:
+        return [entry.cell for entry in self.cells.values()]
 
     def last_line(self, cell: Cell) -> str:
-        running = self.cells[cell.name]
-        return "".join(last_lines(running.log, 1, running.log_begin))
+        entry = self.cells[cell.name]
+        return "".join(last_lines(entry.log, 1, entry.log_begin))
 
     def stop(self) -> None:
-        processes = [running.process for running in self.cells.values()]
+        processes = [cell.process for cell in self.cells.values()]
         try:
             for process in processes:
                 worker.signal_group(process, signal.SIGTERM)
@@ -129,7 +129,7 @@ class LocalExecutor:
 
 
 def wait(processes: Sequence[subprocess.Popen[bytes]], seconds: float) -> None:
-    """Wait until all have ended, but no longer than that in all."""
+    """Wait until all processes have ended, or `seconds` have passed."""
     end = time.monotonic() + seconds
     for process in processes:
         try:

@@ -9,11 +9,12 @@ TAIL = 4096  # bytes of a log that are searched for its last lines
 
 
 def log_of(results: Path, cell: str) -> Path:
+    """Return the path of a cell's log."""
     return ResultsFolder(results).sweep_logs / f"{cell}.log"
 
 
 def last_lines(log: Path, count: int, begin: int = 0) -> list[str]:
-    """The last lines of a log that are not blank, from byte `begin` on."""
+    """Return the last `count` lines of a log that are not blank, from byte `begin` on."""
     if not log.exists():
         return []
     with log.open("rb") as file:

@@ -68,7 +68,7 @@ class RayExecutor:
     of its processes, since networks of this suite gain little from a second, or its share of a machine with GPUs.
     """
 
-    at_once = None
+    concurrency = None
     description = "as many at once as the cluster takes"
 
     def __init__(self, address: str | None, gpus: float, results: Path, cpus: int | None = None) -> None:
@@ -84,7 +84,7 @@ class RayExecutor:
         board = ray.remote(Board).options(num_cpus=0, max_restarts=-1, scheduling_strategy=near)
         self.board: Any = board.remote()
 
-    def free(self) -> int:
+    def free_places(self) -> int:
         return sys.maxsize  # which cells wait, and for what, is for Ray to decide
 
     def start(self, cell: Cell) -> None:
@@ -109,7 +109,7 @@ class RayExecutor:
             console.print(f"[yellow]{lacks}; it waits until one joins[/]")
         self.explained = True
 
-    def finished(self) -> list[Outcome]:
+    def new_outcomes(self) -> list[Outcome]:
         if not self.tasks:
             return []
         done, _ = ray.wait(list(self.tasks), num_returns=len(self.tasks), timeout=0)
@@ -131,7 +131,7 @@ class RayExecutor:
             return Outcome(job.cell, 1, seconds, log)
         return Outcome(job.cell, result.code, result.seconds, log)
 
-    def running(self) -> list[Cell]:
+    def running_cells(self) -> list[Cell]:
         begun = self.lines()
         return [submitted.job.cell for submitted in self.tasks.values() if submitted.job.cell.name in begun]
 
@@ -150,7 +150,7 @@ class RayExecutor:
             ray.cancel(task)
         if self.tasks:
             ray.wait(list(self.tasks), num_returns=len(self.tasks), timeout=SECONDS_TO_SAVE + 10)
-        self.finished()
+        self.new_outcomes()
 
 
 def connect(address: str | None) -> None:

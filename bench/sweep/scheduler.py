@@ -1,40 +1,40 @@
-"""The schedule of a sweep: start the cells that fit, settle those that ended, show the state."""
+"""Schedule a sweep: start the cells that fit, settle those that ended, show the state."""
 
 import time
 from collections.abc import Callable
 
 from bench.runtime.console import clock
-from bench.runtime.locks import held
-from bench.sweep.cells import Planned, missing
+from bench.runtime.locks import is_held
+from bench.sweep.cells import PlannedCell, missing_steps
 from bench.sweep.cost_model import Costs, makespan
 from bench.sweep.display import Display, State
 from bench.sweep.executor import Executor, Outcome
 
 SECONDS_BETWEEN_LOOKS = 0.1
-Propose = Callable[[], Planned | None]
+Propose = Callable[[], PlannedCell | None]
 
 
 class Scheduler:
-    """Runs the `waiting` cells of a sweep on an executor; `typical` stands for cells that are not proposed yet."""
+    """Runs the cells of a `queue` on an executor; `typical` stands for cells that are not proposed yet."""
 
     executor: Executor
-    at_once: int | None = None  # cells; None: unknown
+    concurrency: int | None = None  # cells that run at once; None: unknown
 
     def __init__(
-        self, title: str, waiting: list[Planned], total: int, recorded: int, costs: Costs, typical: Planned
+        self, title: str, queue: list[PlannedCell], total: int, recorded: int, costs: Costs, typical: PlannedCell
     ) -> None:
         self.costs, self.typical = costs, typical
-        self.waiting = list(waiting)
-        self.running: dict[str, Planned] = {}
+        self.queue = list(queue)
+        self.running_cells: dict[str, PlannedCell] = {}
         self.state = State(title, total, recorded)
 
     def run(self, executor: Executor, propose: Propose | None = None) -> None:
-        """Run all cells, and those that `propose` gives when there is room; an error stops the cells that run."""
-        self.executor, self.at_once = executor, executor.at_once
-        if self.at_once != 1:
-            # the longest first, so that none of them is left alone at the end; unknown ones may be the longest. One by
-            # one the end is the same in any order, and the file's order gives a table of the first seed soonest
-            self.waiting.sort(key=self.expected_seconds, reverse=True)
+        """Run all cells, and those that `propose` returns when there is room; an error stops the cells that run."""
+        self.executor, self.concurrency = executor, executor.concurrency
+        if self.concurrency != 1:
+            # The longest first, so that none of them is left alone at the end; unknown ones may be the longest. One by
+            # one the end is the same in any order, and the file's order gives a table of the first seed soonest.
+            self.queue.sort(key=self.expected_seconds, reverse=True)
         with Display(self.state, self.time_left, executor.last_line) as display:
             try:
                 while self.step(display, propose):
@@ -43,26 +43,28 @@ class Scheduler:
                 executor.stop()
                 raise
 
-    def expected_seconds(self, cell: Planned) -> float:
-        cost = self.costs.of(cell.config)
+    def expected_seconds(self, cell: PlannedCell) -> float:
+        """Return the estimate for a cell, infinity if there is none."""
+        cost = self.costs.estimate(cell.config)
         return cost.seconds if cost else float("inf")
 
     def step(self, display: Display, propose: Propose | None) -> bool:
-        """Settle and start what there is; False when nothing runs or waits any more."""
-        for outcome in self.executor.finished():
+        """Settle the cells that ended and start those that fit; return False once none runs or waits."""
+        for outcome in self.executor.new_outcomes():
             self.settle(outcome)
-            display.ended(outcome)
+            display.report_end(outcome)
         while cell := self.next(propose):
-            self.waiting.remove(cell)
-            self.running[cell.cell.name] = cell
+            self.queue.remove(cell)
+            self.running_cells[cell.cell.name] = cell
             self.state.running[cell.cell.name] = time.monotonic()
             self.executor.start(cell.cell)
-            display.started(cell.cell)
-        display.show(self.executor.running())
-        return bool(self.running)
+            display.report_start(cell.cell)
+        display.show(self.executor.running_cells())
+        return bool(self.running_cells)
 
     def settle(self, outcome: Outcome) -> None:
-        del self.running[outcome.cell.name]
+        """Count a cell that ended as done or failed."""
+        del self.running_cells[outcome.cell.name]
         del self.state.running[outcome.cell.name]
         if outcome.code:
             self.state.failed.append(outcome)
@@ -70,40 +72,42 @@ class Scheduler:
             self.state.done += 1
             self.costs.add(outcome.cell.run_id)
 
-    def next(self, propose: Propose | None) -> Planned | None:
-        """The first waiting cell, if it fits now; runs that another process works on come last."""
-        free = self.executor.free()
-        if free and not self.waiting and propose and len(self.running) == len(self.executor.running()):
-            self.propose(propose)
-        if not free or not self.waiting:
+    def next(self, propose: Propose | None) -> PlannedCell | None:
+        """Return the first cell of the queue if it fits now; runs that another process works on come last."""
+        places = self.executor.free_places()
+        if places and not self.queue and propose and len(self.running_cells) == len(self.executor.running_cells()):
+            self.add_proposal(propose)
+        if not places or not self.queue:
             return None
-        free_of_lock = (cell for cell in self.waiting if not held(cell.results, cell.cell.run_id))
-        cell = next(free_of_lock, self.waiting[0])
-        return cell if cell.cell.devices <= free or not self.running else None
+        unlocked_cells = (cell for cell in self.queue if not is_held(cell.results, cell.cell.run_id))
+        cell = next(unlocked_cells, self.queue[0])
+        return cell if cell.cell.devices <= places or not self.running_cells else None
 
-    def propose(self, propose: Propose) -> None:
-        """Add one proposed cell that is not recorded yet, if there is another."""
+    def add_proposal(self, propose: Propose) -> None:
+        """Add the next proposed cell that is not recorded yet to the queue, if there is one."""
         while cell := propose():
-            if missing(cell):
-                self.waiting.append(cell)
+            if missing_steps(cell):
+                self.queue.append(cell)
                 return
             self.state.recorded += 1
 
     def time_left(self) -> str:
-        """The time that is left, in words."""
+        """Return the estimated time to the end of the sweep, in words."""
         now = time.monotonic()
-        undrawn = [self.typical] * (self.state.waiting - len(self.waiting))
-        waiting = [(self.costs.of(cell.config), cell.cell.devices) for cell in [*self.waiting, *undrawn]]
-        running = [(self.costs.of(cell.config), cell.cell.devices, now - self.state.running[name])
-                   for name, cell in self.running.items()]  # fmt: skip
-        at_once = self.at_once or (len(self.executor.running()) if running else 0)
-        rest = makespan(
+        future_cells = [self.typical] * (self.state.waiting - len(self.queue))
+        waiting = [(self.costs.estimate(cell.config), cell.cell.devices) for cell in [*self.queue, *future_cells]]
+        running = [
+            (self.costs.estimate(cell.config), cell.cell.devices, now - self.state.running[name])
+            for name, cell in self.running_cells.items()
+        ]
+        concurrency = self.concurrency or (len(self.executor.running_cells()) if running else 0)
+        seconds = makespan(
             [(cost.seconds, devices) for cost, devices in waiting if cost],
-            [(max(0.0, cost.seconds - since), devices) for cost, devices, since in running if cost],
-            max(1, at_once),
+            [(max(0.0, cost.seconds - age), devices) for cost, devices, age in running if cost],
+            max(1, concurrency),
         )
         unknown = sum(cost is None for cost, *_ in [*waiting, *running])
         if unknown == len(waiting) + len(running) > 0:
             return f"unknown for {unknown} runs"
-        text = f"{clock(rest)} {'left' if at_once else 'one after the other'}"
+        text = f"{clock(seconds)} {'left' if concurrency else 'one after the other'}"
         return f"{text} and unknown for {unknown} runs" if unknown else text

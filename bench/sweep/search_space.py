@@ -1,4 +1,4 @@
-"""A sweep file, in W&B's own format, and the assignments of values to parameters that it asks for."""
+"""Read a sweep file, in W&B's own format, and list the assignments of values to parameters that it defines."""
 
 import hashlib
 import itertools
@@ -14,13 +14,11 @@ from pydantic import PositiveInt
 
 from bench.config.load import CONFIGS, names
 from bench.config.schema import ConfigError, Section, check, check_name
-from bench.sweep.distributions import Choice, Parameter, parameter
+from bench.sweep.distributions import Choice, Parameter, parse_parameter
 
 Assignment = dict[str, Any]  # first-level parameter -> value; of nested ones a dict, as W&B has it
 Coordinates = dict[str, float]  # parameter, its levels joined by dots -> where in its range
-RANDOM_DRAWS = 0  # keeps these seeds apart from those of bayes.py
-
-
+RANDOM_DRAWS = 0  # keeps these seeds apart from those of optuna_search.py
 EXAMPLES = {  # of the keys that every file has
     "method": "method: grid",
     "parameters": "parameters: {seed: {values: [0, 1, 2]}}",
@@ -28,11 +26,11 @@ EXAMPLES = {  # of the keys that every file has
 }
 
 
-class Plain(yaml.SafeLoader):
+class PlainLoader(yaml.SafeLoader):
     """YAML whose scalars are decimal numbers, true, false, null or text: 010, 1:30, 0x10, on and dates are texts."""
 
 
-Plain.yaml_implicit_resolvers = {}
+PlainLoader.yaml_implicit_resolvers = {}
 for tag, pattern, first in (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("int", r"[-+]?(0|[1-9][0-9_]*)", "-+0123456789"),
@@ -43,22 +41,24 @@ for tag, pattern, first in (
     ),  # 1e-4 is a text, as for PyYAML
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
 ):
-    Plain.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), list(first))
+    PlainLoader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), list(first))
 
 
 class Metric(Section):
+    """The metric that a bayes sweep optimises."""
+
     name: str
     goal: Literal["minimize", "maximize"] = "minimize"
 
 
 class SweepFile(Section):
-    """The keys that mean something here, and those that only W&B reads."""
+    """The keys that `bench sweep` reads, and those that only W&B reads."""
 
     method: Literal["grid", "random", "bayes"]
     parameters: dict[str, Any]
     command: list[str | int | float]
     program: str = ""
-    run_cap: PositiveInt | None = None  # None: all that the grid has
+    run_cap: PositiveInt | None = None  # None: all cells of the grid
     metric: Metric | None = None
     name: str = ""
     description: str = ""
@@ -68,93 +68,108 @@ class SweepFile(Section):
     kind: Literal["sweep"] = "sweep"
 
 
-def read(where: str) -> SweepFile:
-    """A sweep file by its path, or by its name where it is one of configs/sweep/."""
-    file = Path(where)
-    if not file.is_file() and where in names("sweep"):
-        file = Path(str(CONFIGS / "sweep" / f"{where}.yaml"))
+def read(location: str) -> SweepFile:
+    """Return a sweep file by its path, or by its name if it is one of configs/sweep/; raise ConfigError if invalid."""
+    path = Path(location)
+    if not path.is_file() and location in names("sweep"):
+        path = Path(str(CONFIGS / "sweep" / f"{location}.yaml"))
     try:
-        content = yaml.load(file.read_text(), Loader=Plain)
+        content = yaml.load(path.read_text(), Loader=PlainLoader)
     except OSError as error:
-        known = " or ".join(names("sweep"))
-        raise ConfigError(f"{str(error.strerror).lower()}; give a sweep file, or {known} of configs/sweep/") from None
+        choices = ", ".join(names("sweep"))
+        raise ConfigError(
+            f"{str(error.strerror).lower()}; name a sweep file, or one of configs/sweep/: {choices}"
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"no readable YAML ({' '.join(str(error).split())})") from None
+        raise ConfigError(f"cannot be read as YAML ({' '.join(str(error).split())})") from None
     if not isinstance(content, dict):
-        raise ConfigError("expected W&B's keys method, parameters and command")
+        raise ConfigError("expected a mapping with W&B's keys method, parameters and command")
     if "early_terminate" in content:
-        raise ConfigError("early_terminate: leave it out; every run is judged at the end of its budget")
+        raise ConfigError(
+            "early_terminate: not supported, because every run is evaluated at the end of its budget; leave it out"
+        )
     for key in content:
         check_name("key", key, SweepFile.model_fields)
     for key, example in EXAMPLES.items():
         if key not in content:
-            raise ConfigError(f"{key}: missing; add a line as {example}")
-    asked: SweepFile = check(SweepFile, content, sign=": ")
-    if asked.method != "grid" and asked.run_cap is None:
-        raise ConfigError(f"run_cap: missing; method={asked.method} draws without end, so give it as run_cap: 20")
-    if asked.method == "bayes" and asked.metric is None:
+            raise ConfigError(f"{key}: missing; add a line such as {example}")
+    file: SweepFile = check(SweepFile, content, sign=": ")
+    if file.method != "grid" and file.run_cap is None:
+        raise ConfigError(
+            f"run_cap: missing; method={file.method} draws without end, so limit the number of runs, "
+            "for example run_cap: 20"
+        )
+    if file.method == "bayes" and file.metric is None:
         raise ConfigError("metric: missing; method=bayes needs metric.name and metric.goal")
-    return asked
+    return file
 
 
-def parameters(given: dict[str, Any], above: str = "") -> dict[str, Parameter]:
-    """The parameters by their names, the levels of nested ones joined by dots; in the file's order."""
-    found: dict[str, Parameter] = {}
-    for name, value in given.items():
-        key = f"{above}{name}"
-        if isinstance(value, dict) and isinstance(value.get("parameters"), dict):
-            found |= parameters(value["parameters"], f"{key}.")
+def parse_parameters(entries: dict[str, Any], prefix: str = "") -> dict[str, Parameter]:
+    """Return the parameters by name, the levels of nested ones joined by dots, in the file's order."""
+    parameters: dict[str, Parameter] = {}
+    for name, entry in entries.items():
+        key = f"{prefix}{name}"
+        if isinstance(entry, dict) and isinstance(entry.get("parameters"), dict):
+            parameters |= parse_parameters(entry["parameters"], f"{key}.")
         else:
-            found[key] = parameter(f"parameters.{key}", value)
-    if not found:
-        raise ConfigError(f"parameters.{above}: give at least one, as in seed: {{values: [0, 1, 2]}}")
-    return found
+            parameters[key] = parse_parameter(f"parameters.{key}", entry)
+    if not parameters:
+        key = f"parameters.{prefix}".removesuffix(".")
+        raise ConfigError(f"{key}: expected at least one parameter, such as seed: {{values: [0, 1, 2]}}")
+    return parameters
 
 
-def assign(given: dict[str, Any], values: dict[str, Any], above: str = "") -> Assignment:
-    """Values by dotted name -> the tree that the file's parameters have."""
+def assign(entries: dict[str, Any], values: dict[str, Any], prefix: str = "") -> Assignment:
+    """Return values by dotted name as a tree like that of the file's parameters."""
     return {
-        name: assign(value["parameters"], values, f"{above}{name}.")
-        if isinstance(value.get("parameters"), dict)
-        else values[f"{above}{name}"]
-        for name, value in given.items()
+        name: assign(entry["parameters"], values, f"{prefix}{name}.")
+        if isinstance(entry.get("parameters"), dict)
+        else values[f"{prefix}{name}"]
+        for name, entry in entries.items()
     }
 
 
-def place(file: SweepFile, coordinates: Coordinates) -> Assignment:
-    """The assignment at given coordinates."""
-    known = parameters(file.parameters)
-    return assign(file.parameters, {key: one.at(coordinates[key]) for key, one in known.items()})
+def assignment_at(file: SweepFile, coordinates: Coordinates) -> Assignment:
+    """Return the assignment at these coordinates."""
+    parameters = parse_parameters(file.parameters)
+    return assign(file.parameters, {key: parameter.at(coordinates[key]) for key, parameter in parameters.items()})
 
 
 def assignments(file: SweepFile) -> Iterator[Assignment]:
-    """All that a grid or random file asks for: the last parameter of a grid changes first; draws repeat themselves."""
-    known = parameters(file.parameters)
+    """Yield the assignments of a grid or random file, the same in every call.
+
+    A grid's last parameter changes first.
+    """
+    parameters = parse_parameters(file.parameters)
     if file.method == "random":
         for number in range(file.run_cap or 0):
-            yield place(file, drawn(file, number))
+            yield assignment_at(file, draw(file, number))
         return
-    levels = [grid_values(key, one) for key, one in known.items()]
+    levels = [grid_values(key, parameter) for key, parameter in parameters.items()]
     for values in itertools.islice(itertools.product(*levels), file.run_cap):
-        yield assign(file.parameters, dict(zip(known, values, strict=True)))
+        yield assign(file.parameters, dict(zip(parameters, values, strict=True)))
 
 
-def drawn(file: SweepFile, number: int) -> Coordinates:
-    """Draw `number` of a random sweep, which depends on the file's parameters alone: a greater run_cap adds to it."""
-    known = parameters(file.parameters)
-    shares = np.random.default_rng(seed(file, RANDOM_DRAWS, number)).random(len(known))
-    return {key: one.coordinate(float(u)) for (key, one), u in zip(known.items(), shares, strict=True)}
+def draw(file: SweepFile, number: int) -> Coordinates:
+    """Return draw `number` of a random sweep, which depends on the file's parameters alone.
+
+    So a greater run_cap adds draws and changes none.
+    """
+    parameters = parse_parameters(file.parameters)
+    shares = np.random.default_rng(seed(file, RANDOM_DRAWS, number)).random(len(parameters))
+    return {key: parameter.coordinate(float(u)) for (key, parameter), u in zip(parameters.items(), shares, strict=True)}
 
 
 def seed(file: SweepFile, *numbers: int) -> np.random.SeedSequence:
+    """Return the seed of draw `numbers` of a file, which depends on the file's parameters."""
     digest = hashlib.sha256(json.dumps(file.parameters, default=str).encode()).digest()
     return np.random.SeedSequence([int.from_bytes(digest[:8], "big"), *numbers])
 
 
-def grid_values(key: str, one: Parameter) -> list[Any]:
-    """What a grid runs through: what is listed, whole numbers, or steps of q from min up to below max."""
-    if isinstance(one, Choice):
-        return one.values
-    if one.step is not None and one.interval is not None:
-        return np.arange(one.interval.min, one.interval.max, one.step).tolist()
-    raise ConfigError(f"parameters.{key}: method=grid needs values, whole min and max, or q_uniform")
+def grid_values(key: str, parameter: Parameter) -> list[Any]:
+    """Return the values of a parameter on a grid: those of the list, integers, or steps of q from min to below max."""
+    if isinstance(parameter, Choice):
+        return parameter.values
+    if parameter.step is not None and parameter.interval is not None:
+        return np.arange(parameter.interval.min, parameter.interval.max, parameter.step).tolist()
+    raise ConfigError(f"parameters.{key}: method=grid needs a list of values, integer min and max, or q_uniform")

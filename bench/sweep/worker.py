@@ -21,17 +21,21 @@ SECONDS_TO_SAVE = 60.0  # that a cell has between SIGTERM and SIGKILL
 def start(
     words: Sequence[str], log: Path, cores: Sequence[int], threads: int, variables: Mapping[str, str], folder: Path
 ) -> subprocess.Popen[bytes]:
-    """Start `bench train WORDS` in `folder` on these cores; its output is added to `log`.
+    """Start `bench train WORDS` in `folder` on these cores, and append its output to `log`.
 
     The process leads a group of its own, which holds the ranks that it starts. threads: of each rank.
     """
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(LAUNCHERS)}
-    own = {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads), "TERM": "dumb"}  # no colours in a log
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(LAUNCHERS)}
+    settings = {
+        "OMP_NUM_THREADS": str(threads),
+        "OPENBLAS_NUM_THREADS": str(threads),
+        "TERM": "dumb",  # no colours in a log
+    }
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
             [*COMMAND, *words], stdin=subprocess.PIPE, stdout=output, stderr=output, cwd=folder,
-            env={**inherited, **own, **variables}, start_new_session=True,
+            env={**environment, **settings, **variables}, start_new_session=True,
         )  # fmt: skip
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(process.pid, cores)  # before its libraries start threads, which inherit it
@@ -39,7 +43,7 @@ def start(
 
 
 def own_cores() -> list[int]:
-    """The cores that this process may run on."""
+    """Return the cores that this process may run on."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 
 
@@ -50,7 +54,7 @@ def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> No
 
 
 def end_with_sweep() -> None:
-    """Wait for the end of the sweep, then stop this worker and its ranks, as the sweep itself would."""
+    """Wait until the sweep ends, then stop this worker and its ranks as the sweep itself would."""
     os.read(0, 1)
     os.killpg(0, signal.SIGTERM)
     time.sleep(SECONDS_TO_SAVE)

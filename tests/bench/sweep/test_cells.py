@@ -10,9 +10,9 @@ from bench.config.load import load
 from bench.config.schema import ConfigError
 from bench.results import records
 from bench.results.identity import run_id
-from bench.sweep.cells import Planned, all_cells, common_folder, missing, probes
+from bench.sweep.cells import PlannedCell, all_cells, common_folder, missing_steps, probes
 from bench.sweep.executor import Cell
-from bench.sweep.result import other_timing
+from bench.sweep.result import timing_difference
 from bench.sweep.search_space import SweepFile
 
 ARGUMENTS = "${args_no_hyphens}"
@@ -41,7 +41,7 @@ def test_a_cell_knows_its_run_and_where_its_results_go() -> None:
     (one,) = all_cells(asked({"seed": [3]}, "model=vae"), ["trainer.devices=2"])
     (config,) = load(["model=vae", "seed=3", "trainer.devices=2"])
     words = ("model=vae", "seed=3", "trainer.devices=2", "results=results")
-    assert one == Planned(Cell(run_id(config), words, run_id(config), 2), config)
+    assert one == PlannedCell(Cell(run_id(config), words, run_id(config), 2), config)
     (other,) = all_cells(asked({"seed": [3]}, "model=vae"), ["results=elsewhere"])
     assert other.cell.words == ("model=vae", "seed=3", "results=elsewhere")
 
@@ -68,13 +68,13 @@ def test_cells_that_only_evaluate_one_run_otherwise_have_names_of_their_own() ->
 
 def test_cells_of_one_sweep_write_to_common_folder() -> None:
     made = all_cells(asked({"preset": ["smoke", "quick"]}, "model=vae"), [])
-    with pytest.raises(ConfigError, match="results and results/smoke; name one for all of them with results=DIR"):
+    with pytest.raises(ConfigError, match="results and results/smoke; choose one folder for all with results=DIR"):
         common_folder(made)
     assert common_folder(all_cells(asked({"preset": ["smoke", "quick"]}, "model=vae"), ["results=r"])) == Path("r")
 
 
 def test_a_run_over_several_machines_is_no_cell() -> None:
-    with pytest.raises(ConfigError, match="trainer.num_nodes=2: a sweep runs each of its cells on one machine"):
+    with pytest.raises(ConfigError, match="trainer.num_nodes=2: a sweep runs each cell on one machine"):
         all_cells(asked({"seed": [0]}, "model=vae"), ["trainer.num_nodes=2"])
 
 
@@ -83,7 +83,7 @@ def test_a_search_is_checked_in_the_middle_and_near_the_ends_of_its_ranges() -> 
     assert [one.config.model["latent_dim"] for one in made] == [52, 3, 101]
     with pytest.raises(ConfigError, match="model.latent_dim=-8"):
         probes(search("model.latent_dim", -9.0, 102.0, "model=vae"), [])
-    with pytest.raises(ConfigError, match="searches one model's settings, not those of 3; add model=NAME"):
+    with pytest.raises(ConfigError, match="searches the settings of one model, but this file trains 3; add model=NAME"):
         probes(search("seed", 2.0, 102.0, "data=ring_8", "preset=smoke"), [])
 
 
@@ -92,24 +92,22 @@ def test_a_run_is_complete_when_all_of_it_is_recorded_under_these_settings(
 ) -> None:
     fixed = ["model=vae", *BUDGET, *tiny["vae"], "trainer.accelerator=cpu"]
     (one,) = all_cells(asked({"seed": [0]}, *fixed), ["results=r"])
-    assert missing(one)
+    assert missing_steps(one)
     assert main(["train", *one.cell.words]) == 0
-    assert not missing(one)
+    assert not missing_steps(one)
     whole = records.find(Path("r"), one.cell.name)
     assert whole
     ((row, result),) = whole.results.items()
     machine = result.hardware
     threads, jobs = int(machine["threads"]), int(machine["jobs"])
-    assert other_timing([one], threads, jobs) == other_timing([], 99, 99) == ""
-    sentence = other_timing([one], threads, jobs + 1)
-    assert (
-        f"timed with {threads} CPU threads, {jobs} at once; those to come will be with {threads}, {jobs + 1}"
-        in sentence
-    )
-    assert f"--jobs={jobs} times them alike" in sentence
+    assert timing_difference([one], threads, jobs) == timing_difference([], 99, 99) == ""
+    sentence = timing_difference([one], threads, jobs + 1)
+    assert f"recorded runs were timed with {threads} CPU threads, {jobs} at once" in sentence
+    assert f"new runs will be timed with {threads} CPU threads, {jobs + 1} at once" in sentence
+    assert f"time them alike with --jobs={jobs}" in sentence
     for other in ("evaluation.samples=32", "evaluation.seed=1", "evaluation.chunk=50", "seed=1", "model.latent_dim=3"):
         (changed,) = all_cells(asked({"seed": [0]}, *fixed), ["results=r", other])
-        assert missing(changed), other
+        assert missing_steps(changed), other
 
     stated = result.protocol
     others = {"samples": 32, "seed": 1, "chunk": 50, "extractor": "inception-v3", "sampler": "ddim-10"}
@@ -131,17 +129,17 @@ def test_a_run_is_complete_when_all_of_it_is_recorded_under_these_settings(
     }
     for what, part in parts.items():
         records.write(part, Path("r"))
-        assert missing(one), what
+        assert missing_steps(one), what
     records.write(whole, Path("r"))
 
     (again,) = all_cells(asked({"seed": [0]}, *fixed), ["results=r", "evaluation.seed=1"])
     assert main(["train", *again.cell.words]) == 0
-    assert not missing(again)
-    assert not missing(one)
+    assert not missing_steps(again)
+    assert not missing_steps(one)
     both = records.find(Path("r"), one.cell.name)
     assert both
     last = [key for key, ability in both.abilities.items() if ability.protocol["seed"] == 1][-1]
     rest = {key: ability for key, ability in both.abilities.items() if key != last}
     records.write(both.model_copy(update={"abilities": rest}), Path("r"))
-    assert missing(again), "a second evaluation stopped before its last ability"
-    assert not missing(one)
+    assert missing_steps(again), "a second evaluation stopped before its last ability"
+    assert not missing_steps(one)

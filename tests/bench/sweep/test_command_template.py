@@ -8,9 +8,9 @@ from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_com
 
 from bench.config.load import CONFIGS, names
 from bench.config.schema import ConfigError
-from bench.sweep.cells import cell_at, cells
+from bench.sweep.cells import cell_at, cells_of
 from bench.sweep.command_template import ARGUMENTS, expand, template, words
-from bench.sweep.search_space import Assignment, SweepFile, assignments, drawn, read
+from bench.sweep.search_space import Assignment, SweepFile, assignments, draw, read
 
 VALUES = {"a": 3, "b": 1e-05, "c": True, "d": "x y", "e": [8, 8], "f": {"images": 640, "deep": {"on": False}}, "g": 2.0}
 
@@ -60,7 +60,7 @@ def test_an_environment_macro_is_filled_in_as_wandb_does(monkeypatch: pytest.Mon
 
 def test_words_stand_where_the_command_has_them_and_overrides_win() -> None:
     file = asked("${interpreter}", "-m", "bench.cli.main", "train", "preset=smoke", "seed=9", ARGUMENTS, "model=vae")
-    (one,) = cells(file, ["train.images=640"], {"seed": 3}, 1)
+    (one,) = cells_of(file, ["train.images=640"], {"seed": 3}, 1)
     assert one.cell.words[:5] == ("preset=smoke", "seed=9", "seed=3", "model=vae", "train.images=640")
     assert (one.config.seed, one.config.train.images, one.config.preset) == (3, 640, "smoke")
 
@@ -68,11 +68,14 @@ def test_words_stand_where_the_command_has_them_and_overrides_win() -> None:
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (["python", "train.py", ARGUMENTS], "runs no `bench train`"),
-        (["bench", ARGUMENTS], "runs no `bench train`"),
-        (["train", ARGUMENTS], "runs no `bench train`"),
-        (["bench", "train", "${args}"], "${args}: `bench train` takes key=value words; write ${args_no_hyphens}"),
-        (["bench", "train", "preset=smoke"], "give ${args_no_hyphens} once"),
+        (["python", "train.py", ARGUMENTS], "does not run `bench train`"),
+        (["bench", ARGUMENTS], "does not run `bench train`"),
+        (["train", ARGUMENTS], "does not run `bench train`"),
+        (
+            ["bench", "train", "${args}"],
+            "`bench train` takes key=value arguments only; write ${args_no_hyphens}",
+        ),
+        (["bench", "train", "preset=smoke"], "write ${args_no_hyphens} exactly once"),
     ],
 )
 def test_a_command_that_is_no_bench_train_is_one_sentence(command: list[str], said: str) -> None:
@@ -88,5 +91,5 @@ def test_the_program_may_stand_for_bench() -> None:
 def test_the_shipped_search_draws_settings_that_bench_takes() -> None:
     file = read("gan")
     for number in range(20):
-        one = cell_at(file, [], drawn(file, number), number + 1)
+        one = cell_at(file, [], draw(file, number), number + 1)
         assert 1e-4 <= one.config.model["learning_rate"] <= 1e-2

@@ -37,7 +37,7 @@ def test_runs_alike_but_for_their_seed_give_their_mean(tmp_path: Path) -> None:
     keep(tmp_path, "a", config("seed=1"), train_seconds=100.0, evaluate_seconds=20.0)
     keep(tmp_path, "b", config("seed=2"), train_seconds=120.0, evaluate_seconds=40.0)
     keep(tmp_path, "c", config("seed=2", "model.width=8"), train_seconds=1.0, evaluate_seconds=1.0)
-    cost = Costs(tmp_path).of(config("seed=3"))
+    cost = Costs(tmp_path).estimate(config("seed=3"))
     assert cost
     assert cost.seconds == pytest.approx(140)
     assert cost.machines == ("abacus, 2 CPU threads",)
@@ -45,11 +45,11 @@ def test_runs_alike_but_for_their_seed_give_their_mean(tmp_path: Path) -> None:
 
 def test_of_the_same_model_the_training_goes_with_the_images_and_the_evaluation_does_not(tmp_path: Path) -> None:
     keep(tmp_path, "a", config("train.images=1000"), train_seconds=100.0, evaluate_seconds=20.0)
-    cost = Costs(tmp_path).of(config("train.images=3000"))
+    cost = Costs(tmp_path).estimate(config("train.images=3000"))
     assert cost
     assert cost.seconds == pytest.approx(320)
-    assert Costs(tmp_path).of(config("model=gan")) is None
-    assert Costs(tmp_path).of(config("data=ring_8")) is None
+    assert Costs(tmp_path).estimate(config("model=gan")) is None
+    assert Costs(tmp_path).estimate(config("data=ring_8")) is None
 
 
 def test_own_records_alike_come_before_published_ones_and_those_before_own_ones_of_another_length(
@@ -58,12 +58,12 @@ def test_own_records_alike_come_before_published_ones_and_those_before_own_ones_
     keep(tmp_path / "published", "p", config(), train_seconds=50.0, evaluate_seconds=1.0)
     keep(tmp_path, "longer", config("train.images=600"), train_seconds=7.0, evaluate_seconds=1.0)
     costs = Costs(tmp_path)
-    cost = costs.of(config("seed=5"))
+    cost = costs.estimate(config("seed=5"))
     assert cost
     assert cost.seconds == pytest.approx(51)
     keep(tmp_path, "own", config("seed=1"), train_seconds=30.0, evaluate_seconds=1.0)
     costs.add("own")
-    assert (costs.of(config("seed=5")) or cost).seconds == pytest.approx(31)
+    assert (costs.estimate(config("seed=5")) or cost).seconds == pytest.approx(31)
 
 
 def test_the_queue_ends_when_its_last_run_does() -> None:

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from bench.sweep import display
-from bench.sweep.display import Display, State, cause, ending, show_failure
+from bench.sweep.display import Display, State, cause, describe_exit, show_failure
 from bench.sweep.executor import Cell, Outcome
 
 CELLS = [Cell(f"vae-mnist-{k}-0123abcd", (), "", 1) for k in range(3)]
@@ -51,4 +51,4 @@ def test_a_failure_is_shown_with_its_cause_its_last_lines_and_its_log(
         *(f"line {k} [red]" for k in (5, 6, 7, 8)), "bench: no space left",
     ]  # fmt: skip
     assert cause(outcome) == "bench: no space left"
-    assert ending(2) == "exit status 2"
+    assert describe_exit(2) == "exit status 2"

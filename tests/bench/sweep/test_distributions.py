@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from scipy import special
 
-from bench.sweep.distributions import Choice, Range, parameter
+from bench.sweep.distributions import Choice, Range, parse_parameter
 
 SHARES = [0.001, 0.2, 0.5, 0.77, 0.999]
 
 
 def number(**given: Any) -> Range:
-    made = parameter("parameters.x", given)
+    made = parse_parameter("parameters.x", given)
     assert isinstance(made, Range)
     return made
 
@@ -45,8 +45,8 @@ def test_a_quantised_value_is_the_multiple_of_q_nearest_to_the_plain_one(kind: s
 
 
 def test_a_choice_has_its_share_of_the_draws() -> None:
-    one = parameter("parameters.x", {"values": ["a", "b", "c"], "probabilities": [0.5, 0.0, 0.5]})
+    one = parse_parameter("parameters.x", {"values": ["a", "b", "c"], "probabilities": [0.5, 0.0, 0.5]})
     assert isinstance(one, Choice)
     assert [one.at(one.coordinate(u)) for u in (0.0, 0.499, 0.5, 0.999)] == ["a", "a", "c", "c"]
-    whole = parameter("parameters.x", {"min": -1, "max": 2})
+    whole = parse_parameter("parameters.x", {"min": -1, "max": 2})
     assert [whole.at(whole.coordinate((k + 0.5) / 4)) for k in range(4)] == [-1, 0, 1, 2]

@@ -52,7 +52,7 @@ def until(condition: Callable[[], object], seconds: float = 60) -> None:
 
 def wait_for(executor: LocalExecutor, count: int = 1) -> list[Outcome]:
     found: list[Outcome] = []
-    until(lambda: found.extend(executor.finished()) or len(found) >= count)
+    until(lambda: found.extend(executor.new_outcomes()) or len(found) >= count)
     return found
 
 
@@ -93,12 +93,12 @@ def test_the_gpus_are_those_that_the_process_may_see(monkeypatch: pytest.MonkeyP
 
 def test_a_cell_ends_with_its_exit_status_and_its_output_in_its_log(executor: LocalExecutor) -> None:
     fail = cell("fail")
-    assert executor.free() == 2
+    assert executor.free_places() == 2
     executor.start(fail)
-    assert (executor.free(), executor.running()) == (1, [fail])
+    assert (executor.free_places(), executor.running_cells()) == (1, [fail])
     (outcome,) = wait_for(executor)
     assert (outcome.cell, outcome.code) == (fail, 2)
-    assert (executor.free(), executor.running(), executor.finished()) == (2, [], [])
+    assert (executor.free_places(), executor.running_cells(), executor.new_outcomes()) == (2, [], [])
     assert outcome.log.read_text().startswith("fail 2 None ")
     length = outcome.log.stat().st_size
     executor.start(fail)
@@ -114,21 +114,21 @@ def test_a_killed_cell_is_an_outcome_and_its_place_is_free_again(executor: Local
     os.kill(executor.cells["long"].process.pid, signal.SIGKILL)
     outcomes = {outcome.cell.name: outcome.code for outcome in wait_for(executor, 2)}
     assert outcomes == {"long": -signal.SIGKILL, "fail": 2}, "no cell ends another"
-    assert executor.free() == 2
+    assert executor.free_places() == 2
 
 
 def test_cells_share_the_places_by_their_devices_and_take_all_where_there_are_too_few(executor: LocalExecutor) -> None:
     core = worker.own_cores()[0]  # of this machine, which may have few
-    executor.places, executor.at_once = [Place((core, core), "0"), Place((core, core), "1"), Place((core,), "7")], 3
+    executor.places, executor.concurrency = [Place((core, core), "0"), Place((core, core), "1"), Place((core,), "7")], 3
     executor.start(cell("two", 2))
-    assert executor.free() == 1
+    assert executor.free_places() == 1
     (outcome,) = wait_for(executor)
     assert outcome.log.read_text().split()[:4] == ["two", "1", "0,1", "2"]
     executor.start(cell("eight", 8))
-    assert executor.free() == 0
+    assert executor.free_places() == 0
     (outcome,) = wait_for(executor)
     assert outcome.log.read_text().split()[:4] == ["eight", "1", "7,0,1", "1"]
-    assert executor.free() == 3
+    assert executor.free_places() == 3
 
 
 def test_stop_lets_cells_save_their_state_and_kills_those_that_do_not_end(
@@ -139,6 +139,6 @@ def test_stop_lets_cells_save_their_state_and_kills_those_that_do_not_end(
         executor.start(cell(name))
     until(lambda: all(executor.last_line(cell(name)) for name in ("long", "deaf")))
     executor.stop()
-    outcomes = {outcome.cell.name: outcome for outcome in executor.finished()}
+    outcomes = {outcome.cell.name: outcome for outcome in executor.new_outcomes()}
     assert {name: outcome.code for name, outcome in outcomes.items()} == {"long": 143, "deaf": -signal.SIGKILL}
     assert outcomes["long"].log.read_text().endswith("saved\n")

@@ -14,7 +14,7 @@ from bench.results import records
 from bench.runtime.provenance import HOUSE
 from bench.sweep import optuna_search
 from bench.sweep.optuna_search import Proposals, propose
-from bench.sweep.search_space import Coordinates, SweepFile, place
+from bench.sweep.search_space import Coordinates, SweepFile, assignment_at
 from bench.table.columns import COST, QUALITY
 from bench.table.summary import KEYS, summary
 
@@ -95,11 +95,11 @@ def test_a_search_comes_nearer_to_the_best_settings_than_chance(goal: str) -> No
     figures: list[float | None] = []
     for _ in range(40):
         drawn.append(propose(file, drawn, figures))
-        at = place(file, drawn[-1])
+        at = assignment_at(file, drawn[-1])
         loss = abs(math.log10(at["model.learning_rate"]) + 2) + (at["model.width"] == 4)
         figures.append(loss if goal == "minimize" else -loss)
     last = drawn[20:]
-    away = [abs(math.log10(place(file, one)["model.learning_rate"]) + 2) for one in last]
+    away = [abs(math.log10(assignment_at(file, one)["model.learning_rate"]) + 2) for one in last]
     assert sum(away) / 20 < 0.4, "chance: 0.83, a third of the range from -4 to -1 and more"
     assert sum(one["model.width"] == 1 for one in last) > 13
 
@@ -121,7 +121,7 @@ def test_drawn_cells_survive_a_stop_and_a_greater_cap_adds_to_them(tmp_path: Pat
     first = Proposals(search(), "s", ["model=vae"], tmp_path)
     cells = [first.next(), first.next()]
     again = Proposals(search(run_cap=3, name="renamed"), "s", ["model=vae"], tmp_path)
-    assert again.kept == first.kept
+    assert again.path == first.path
     again.load()
     assert [one.cell.name for one in again.cells()] == [one.cell.name for one in cells if one]
     assert {one.config.wandb.group for one in again.cells()} == {"renamed"}, "what W&B calls it is no part of a cell"
@@ -129,12 +129,12 @@ def test_drawn_cells_survive_a_stop_and_a_greater_cap_adds_to_them(tmp_path: Pat
     assert third
     assert again.next() is None
     assert [one.cell.name for one in again.cells()] == [one.cell.name for one in [*cells, third] if one]
-    kept = json.loads(again.kept.read_text())
-    assert kept["drawn"] == again.drawn
+    kept = json.loads(again.path.read_text())
+    assert kept["drawn"] == again.draws
     command = ["bench", "train", "seed=1", "${args_no_hyphens}"]
     for other in (search(parameters={"seed": {"values": [0, 1]}}), search(command=command)):
-        assert Proposals(other, "s", ["model=vae"], tmp_path).kept != first.kept
-    assert Proposals(search(), "s", ["model=gan"], tmp_path).kept != first.kept
+        assert Proposals(other, "s", ["model=vae"], tmp_path).path != first.path
+    assert Proposals(search(), "s", ["model=gan"], tmp_path).path != first.path
 
 
 def test_a_draw_that_bench_cannot_take_is_found_before_anything_runs(

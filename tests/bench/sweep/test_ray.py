@@ -61,7 +61,7 @@ def until(true: Callable[[], object]) -> None:
 
 def ended(executor: RayExecutor, count: int) -> dict[str, Outcome]:
     found: list[Outcome] = []
-    until(lambda: found.extend(executor.finished()) or len(found) >= count)
+    until(lambda: found.extend(executor.new_outcomes()) or len(found) >= count)
     assert len(found) == count
     return {outcome.cell.name: outcome for outcome in found}
 
@@ -117,7 +117,7 @@ def test_what_cells_leave_comes_home_and_a_failure_stops_nothing(
         for name in ("fail", "long", "a", "b"):
             executor.start(cell(name))
         until(lambda: executor.last_line(cell("long")) == "waits")
-        assert cell("long") in executor.running()
+        assert cell("long") in executor.running_cells()
         (tmp_path / "begun" / "go").touch()
         outcomes = ended(executor, 4)
     assert {name: outcome.code for name, outcome in outcomes.items()} == {"fail": 1, "long": 0, "a": 0, "b": 0}

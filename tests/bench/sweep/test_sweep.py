@@ -21,7 +21,7 @@ from bench.config.load import load
 from bench.results import records
 from bench.results.identity import run_id
 from bench.sweep import worker
-from bench.sweep.cells import planned
+from bench.sweep.cells import planned_cell
 from bench.sweep.local import LocalExecutor, places
 from bench.sweep.result import show_table
 from bench.sweep.sweep import Machines, sweep
@@ -330,10 +330,10 @@ def test_help_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "said_then"),
     [
-        (["--address=auto"], "--address=auto: belongs to --executor ray; leave it out"),
-        (["--gpus=0.5"], "--gpus=0.5: belongs to --executor ray; leave it out"),
-        (["--executor=ray", "--jobs=2"], "--jobs=2: belongs to --executor local; leave it out"),
-        (["--jobs=0"], "--jobs=0: at least one run at a time"),
+        (["--address=auto"], "--address=auto: applies to --executor=ray only; leave it out"),
+        (["--gpus=0.5"], "--gpus=0.5: applies to --executor=ray only; leave it out"),
+        (["--executor=ray", "--jobs=2"], "--jobs=2: applies to --executor=local only; leave it out"),
+        (["--jobs=0"], "--jobs=0: must be at least 1"),
         (["train.batch=0"], "sweep.yaml: cell 1 (seed=0): train.batch=0"),
         (["trainer.num_nodes=2"], "sweep.yaml: cell 1 (seed=0): trainer.num_nodes=2"),
     ],
@@ -354,7 +354,7 @@ def test_more_devices_than_gpus_are_refused(write: Callable[..., Path], monkeypa
     file = str(write({"seed": [0]}, "model=vae"))
     for machines, words, message in (
         (Machines(), ["trainer.devices=4"], "trainer.devices=4: this machine has 2 GPUs"),
-        (Machines(jobs=3), ["trainer.devices=2"], "--jobs=3: runs on 2 devices share none"),
+        (Machines(jobs=3), ["trainer.devices=2"], "--jobs=3: runs on 2 devices cannot share a GPU"),
     ):
         with pytest.raises(Exception, match=message):
             sweep(file, ["results=r", "trainer.accelerator=gpu", *words], machines)
@@ -362,7 +362,7 @@ def test_more_devices_than_gpus_are_refused(write: Callable[..., Path], monkeypa
 
 
 def test_two_presets_in_one_sweep_are_answered_with_how_to_choose_a_table(capsys: pytest.CaptureFixture[str]) -> None:
-    cells = [planned([], config, several=False) for preset in ("smoke", "quick")
+    cells = [planned_cell([], config, add_model=False) for preset in ("smoke", "quick")
              for config in load([f"preset={preset}", "model=vae"])]  # fmt: skip
     show_table(cells, Path("r"))
     assert "bench table preset=quick|smoke results=r" in said(capsys)
