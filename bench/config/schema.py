@@ -1,6 +1,5 @@
 """The schema of a configuration: pydantic models for the sections, signatures for models, data and samplers."""
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal, get_type_hints
@@ -8,19 +7,13 @@ from typing import Annotated, Any, Literal, get_type_hints
 from annotated_types import Ge, Lt
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, create_model
 
+from bench.runtime.errors import InputError, suggestion
+
 Seed = Annotated[int, Ge(0), Lt(2**32)]  # the seeds that torch, numpy and Lightning all take
 
 
-class ConfigError(ValueError):
-    """A user's mistake in a configuration; the message is one sentence that names key, value and choices.
-
-    key, value, choices: of the setting that is wrong, where the mistake is one of a single setting; choices also holds
-    the keys that are known where an unknown one was given.
-    """
-
-    def __init__(self, message: str, *, key: str = "", value: object = None, choices: Iterable[str] = ()) -> None:
-        super().__init__(message)
-        self.key, self.value, self.choices = key, value, tuple(choices)
+class ConfigError(InputError):
+    """A user's mistake in a configuration."""
 
 
 class Section(BaseModel):
@@ -55,7 +48,7 @@ class Evaluation(Section):
 class Wandb(Section):
     mode: Literal["online", "offline", "disabled"]
     project: str
-    group: str | None = None  # in which W&B shows the run; a sweep gives its name
+    group: str | None = None  # under which W&B shows the run; of a sweep, its name
 
 
 class Config(Section):
@@ -85,8 +78,8 @@ def check_name(kind: str, name: object, known: Iterable[str]) -> str:
     known = list(known)
     if isinstance(name, str) and name in known:
         return name
-    sentence = f"{kind}={name}: unknown{_nearest(str(name), known)}; choose from {', '.join(known)}"
-    raise ConfigError(sentence, key=kind, value=name, choices=known)
+    message = f"{kind}={name}: unknown{suggestion(str(name), known)}; choose from {', '.join(known)}"
+    raise ConfigError(message, key=kind, value=name, choices=known)
 
 
 def check(schema: type[BaseModel], values: dict[str, Any], prefix: str = "", sign: str = "=") -> Any:
@@ -100,12 +93,12 @@ def check(schema: type[BaseModel], values: dict[str, Any], prefix: str = "", sig
         first = error.errors()[0]
         key = prefix + ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            known = _keys_beside(schema, first["loc"])
-            hint = _nearest(str(first["loc"][-1]), known)
-            sentence = f"{key}: unknown key{hint}; known here: {', '.join(known) or 'none'}"
-            raise ConfigError(sentence, key=key, value=first["input"], choices=known) from None
+            known = _keys_of_section(schema, first["loc"])
+            hint = suggestion(str(first["loc"][-1]), known)
+            message = f"{key}: unknown key{hint}; known here: {', '.join(known) or 'none'}"
+            raise ConfigError(message, key=key, value=first["input"], choices=known) from None
         if first["type"] == "missing":
-            raise ConfigError(f"{key}: missing; give it as {key}{sign}VALUE", key=key) from None
+            raise ConfigError(f"{key}: missing; set it as {key}{sign}VALUE", key=key) from None
         raise ConfigError(f"{key}={first['input']}: {first['msg'].lower()}", key=key, value=first["input"]) from None
 
 
@@ -120,12 +113,7 @@ def arguments(function: Callable[..., Any], supplied: Iterable[str] = ()) -> typ
     return create_model("Arguments", __base__=Section, **fields)
 
 
-def _nearest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
-
-
-def _keys_beside(schema: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+def _keys_of_section(schema: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     """Return the fields of the section that holds the unknown key at `location`."""
     for part in location[:-1]:
         annotation = schema.model_fields[str(part)].annotation

@@ -82,7 +82,8 @@ def evaluate_images(
     check_images(images, reference_set.extractor.dtype)
     check_protocol(reference_set, protocol)
     if protocol.samples > len(images):
-        raise EvaluationError(f"samples={protocol.samples} is more than the {len(images)} images that were given.")
+        message = f"samples={protocol.samples} is more than the {len(images)} images that were given."
+        raise EvaluationError(message, key="samples", value=protocol.samples)
     selection = images[subset(len(images), protocol.samples, protocol.seed, BASELINE)]
     seconds = {"features": 0.0, "nearest": 0.0}
     parts: dict[int, Part] = {}
@@ -113,4 +114,5 @@ def check_protocol(reference_set: ReferenceSet, protocol: Protocol) -> None:
         ("quantisation", protocol.quantisation, "uint8" if extractor.dtype == torch.uint8 else "none"),
     ):
         if value != actual:
-            raise EvaluationError(f"the protocol states {name}={value or 'none'}, but here it is {actual or 'none'}.")
+            message = f"the protocol states {name}={value or 'none'}, but here it is {actual or 'none'}."
+            raise EvaluationError(message, key=name, value=value)

@@ -40,7 +40,7 @@ def read_images(paths: Sequence[Path], shape: tuple[int, int, int], progress: Pr
         except EvaluationError:
             raise
         except (OSError, SyntaxError, ValueError, struct.error) as error:  # what Pillow raises for damaged files
-            raise EvaluationError(f"images={path} cannot be decoded: {str(error).rstrip('.')}.") from error
+            raise image_error(path, f"cannot be decoded: {str(error).rstrip('.')}") from error
         if progress and (done % REPORT_EVERY == 0 or done == len(paths)):
             progress("reading", done, len(paths))
     return torch.from_numpy(images)
@@ -58,43 +58,48 @@ def _read(path: Path, file: BinaryIO, shape: tuple[int, int, int]) -> NDArray[np
         image.load()
         pixels = np.asarray(image)
         if "transparency" in image.info:
-            raise EvaluationError(f"images={path} has a transparent colour; save the samples as 8-bit grey or RGB.")
+            raise image_error(path, "has a transparent colour; save the samples as 8-bit grey or RGB")
     if pixels.ndim == 2:
         return pixels[None]
     if shape[0] == 1 and (pixels != pixels[..., :1]).any():
-        raise EvaluationError(f"images={path} has colours, but the data is grey.")
+        raise image_error(path, "has colours, but the data is grey")
     return pixels.transpose(2, 0, 1)[: shape[0]]
 
 
 def _check_header(path: Path, header: bytes, shape: tuple[int, int, int]) -> None:
     """Check the file's own header: Pillow would silently cut 16-bit colours to 8 and rescale 2-bit greys."""
     if len(header) < HEADER.size or HEADER.unpack(header)[:2] != (SIGNATURE, b"IHDR"):
-        raise EvaluationError(f"images={path} is not a PNG file, despite its name.")
+        raise image_error(path, "is not a PNG file, despite its name")
     _, _, width, height, depth, colour = HEADER.unpack(header)
     if (height, width) != shape[1:]:
-        raise EvaluationError(f"images={path} is {height} x {width} pixels, but the data is {shape[1]} x {shape[2]}.")
+        raise image_error(path, f"is {height} x {width} pixels, but the data is {shape[1]} x {shape[2]}")
     if colour == PALETTE:
-        raise EvaluationError(f"images={path} has a palette; save the samples as 8-bit grey or RGB.")
+        raise image_error(path, "has a palette; save the samples as 8-bit grey or RGB")
     if colour in ALPHA:
-        raise EvaluationError(f"images={path} has an alpha channel; save the samples as 8-bit grey or RGB.")
+        raise image_error(path, "has an alpha channel; save the samples as 8-bit grey or RGB")
     if depth != 8:
-        raise EvaluationError(f"images={path} is a {depth}-bit file; save the samples as 8-bit.")
+        raise image_error(path, f"is a {depth}-bit file; save the samples as 8-bit")
     if colour == GREY and shape[0] == 3:
-        raise EvaluationError(f"images={path} is grey, but the data has 3 channels.")
+        raise image_error(path, "is grey, but the data has 3 channels")
 
 
 def _check_storage(path: Path, image: Image.Image, shape: tuple[int, int, int]) -> None:
     """Raise EvaluationError for a BMP or TIFF file that Pillow would silently convert or read in part."""
     if image.size[::-1] != shape[1:]:
         size = f"{image.height} x {image.width}"
-        raise EvaluationError(f"images={path} is {size} pixels, but the data is {shape[1]} x {shape[2]}.")
+        raise image_error(path, f"is {size} pixels, but the data is {shape[1]} x {shape[2]}")
     stored = {tile.args[0] if isinstance(tile.args, tuple) else tile.args for tile in getattr(image, "tile", ())}
     if not stored <= RAW_MODES or image.mode not in ("L", "RGB"):
         kind = ", ".join(str(mode) for mode in sorted(stored, key=str))
-        raise EvaluationError(f"images={path} holds {kind} pixels; save the samples as 8-bit grey or RGB.")
+        raise image_error(path, f"holds {kind} pixels; save the samples as 8-bit grey or RGB")
     if image.mode == "L" and shape[0] == 3:
-        raise EvaluationError(f"images={path} is grey, but the data has 3 channels.")
+        raise image_error(path, "is grey, but the data has 3 channels")
     if image.info.get("compression") in ("jpeg", "tiff_jpeg", "webp"):
-        raise EvaluationError(f"images={path} is compressed with loss; save the samples as 8-bit PNG.")
+        raise image_error(path, "is compressed with loss; save the samples as 8-bit PNG")
     if (frames := getattr(image, "n_frames", 1)) > 1:
-        raise EvaluationError(f"images={path} holds {frames} images; save each sample as a file of its own.")
+        raise image_error(path, f"holds {frames} images; save each sample as a file of its own")
+
+
+def image_error(path: Path, problem: str) -> EvaluationError:
+    """Return the error about one image file."""
+    return EvaluationError(f"images={path} {problem}.", key="images", value=path)

@@ -141,18 +141,22 @@ def short_hash(values: dict[str, Any]) -> str:
 def _check(name: str, value: object) -> None:
     if name in LEAST:
         if type(value) is not int or value < LEAST[name]:
-            raise EvaluationError(f"{name}={value!r} is not an integer of at least {LEAST[name]}.")
+            raise EvaluationError(
+                f"{name}={value!r} is not an integer of at least {LEAST[name]}.", key=name, value=value
+            )
     elif name in CHOICES:
         if value not in CHOICES[name]:
             raise unknown(name, str(value), CHOICES[name])
     elif name != "sampler_settings" and (not isinstance(value, str) or not (value or name in MAY_BE_EMPTY)):
-        raise EvaluationError(f"{name}={value!r} is not a name.")
+        raise EvaluationError(f"{name}={value!r} is not a name.", key=name, value=value)
 
 
 def _check_enough(protocol: Protocol) -> None:
     k = max(protocol.prc_neighbours, protocol.dc_neighbours)
     if protocol.samples <= k:
-        raise EvaluationError(f"samples={protocol.samples} are too few for k={k} neighbours of each.")
+        message = f"samples={protocol.samples} are too few for k={k} neighbours of each."
+        raise EvaluationError(message, key="samples", value=protocol.samples)
     if not 2 <= protocol.kid_subset_size <= protocol.samples:
         size = protocol.kid_subset_size
-        raise EvaluationError(f"kid_subset_size={size} is not from 2 to samples={protocol.samples}.")
+        message = f"kid_subset_size={size} is not from 2 to samples={protocol.samples}."
+        raise EvaluationError(message, key="kid_subset_size", value=size)

@@ -116,7 +116,9 @@ def read(folder: Path, shape: tuple[int, int, int], samples: int) -> Tensor:
         why = "; lossy files have other pixels than the samples had" if LOSSY & set(listing.left_out) else ""
         raise EvaluationError(
             f"--images={folder} holds no {', '.join(FORMATS)} file ({listing.note or 'it is empty'}{why}): "
-            "save the samples as 8-bit PNG"
+            "save the samples as 8-bit PNG",
+            key="--images",
+            value=folder,
         )
     if listing.left_out:
         console.print(f"  [yellow]--images={escape(str(folder))}: {len(listing.files):,} images, {listing.note}[/]")
@@ -125,6 +127,8 @@ def read(folder: Path, shape: tuple[int, int, int], samples: int) -> Tensor:
     if len(images) < samples:
         raise EvaluationError(
             f"--images={folder} holds {len(images):,} images, but evaluation.samples={samples}; give more images, or "
-            "set fewer samples for all rows of the table"
+            "set fewer samples for all rows of the table",
+            key="--images",
+            value=folder,
         )
     return images

@@ -62,7 +62,9 @@ class Extractor:
                     progress("features", done, len(images))
         if not all(whole.isfinite().all() for whole in wholes):
             raise EvaluationError(
-                f"extractor={self.name} returned features that are NaN or infinite; check its weights."
+                f"extractor={self.name} returned features that are NaN or infinite; check its weights.",
+                key="extractor",
+                value=self.name,
             )
         return wholes[0], wholes[1] if self.classes else None
 
@@ -80,7 +82,8 @@ def check_channels(name: str, accepted: tuple[int, ...], channels: int) -> None:
     """Raise EvaluationError if the extractor `name` does not take images of that many channels."""
     if channels not in accepted:
         counts = " or ".join(map(str, accepted))
-        raise EvaluationError(f"extractor={name} takes images of {counts} channel(s), but these have {channels}.")
+        message = f"extractor={name} takes images of {counts} channel(s), but these have {channels}."
+        raise EvaluationError(message, key="extractor", value=name)
 
 
 @contextmanager

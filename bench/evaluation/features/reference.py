@@ -106,7 +106,8 @@ def subset(total: int, n: int, seed: int, purpose: str) -> Tensor:
 def check_enough(total: int, n: int) -> None:
     """Raise EvaluationError if n samples are more than the images of the split."""
     if n > total:
-        raise EvaluationError(f"samples={n} is more than the {total} images of the split.")
+        message = f"samples={n} is more than the {total} images of the split."
+        raise EvaluationError(message, key="samples", value=n)
 
 
 def reference(

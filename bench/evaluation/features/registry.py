@@ -31,7 +31,8 @@ class Coordinates(nn.Module):
     def forward(self, points: Tensor) -> tuple[Tensor]:
         """float32 N x 2 x 1 x 1 -> (float32 N x 2,). Raises EvaluationError for another shape."""
         if points.shape[1:] != (PLANE, 1, 1):
-            raise EvaluationError(f"extractor={COORDINATES} takes N x 2 x 1 x 1, but these are {tuple(points.shape)}.")
+            message = f"extractor={COORDINATES} takes N x 2 x 1 x 1, but these are {tuple(points.shape)}."
+            raise EvaluationError(message, key="extractor", value=COORDINATES)
         return (points.flatten(1),)
 
 
@@ -114,7 +115,8 @@ def _classifier_path(name: str, path: Path | None) -> Path:
         raise unknown("extractor", name, known_extractors())
     if not name.endswith("-cnn"):
         names = f"{INCEPTION} nor {COORDINATES}"
-        raise EvaluationError(f"extractor={name} with weights={path} is neither {names} nor named <data>-cnn.")
+        message = f"extractor={name} with weights={path} is neither {names} nor named <data>-cnn."
+        raise EvaluationError(message, key="extractor", value=name, choices=[INCEPTION, COORDINATES, "<data>-cnn"])
     return path or pretrained.classifier_file(name)
 
 
@@ -124,11 +126,14 @@ def _classifier_channels(name: str, about: dict[str, Any]) -> tuple[int, ...]:
         return (about["channels"],)
     if about["channels"] != 1:
         raise EvaluationError(
-            f"extractor={name} needs a classifier of grey images, not of {about['channels']} channels."
+            f"extractor={name} needs a classifier of grey images, not of {about['channels']} channels.",
+            key="extractor",
+            value=name,
         )
     return (STACKED_CHANNELS,)
 
 
 def _refuse_weights(weights: Path | None) -> None:
     if weights is not None:
-        raise EvaluationError(f"extractor={COORDINATES} has no weights, but weights={weights} are given.")
+        message = f"extractor={COORDINATES} has no weights, but weights={weights} are given."
+        raise EvaluationError(message, key="weights", value=weights)

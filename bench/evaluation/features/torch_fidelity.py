@@ -39,7 +39,8 @@ class ClassifierFeatures(FeatureExtractorBase):
         """
         if input.shape[1] == 3 and self.about["channels"] == 1:
             if (input != input[:, :1]).any():
-                raise EvaluationError(f"extractor={self.name} takes grey images, but some of these have colours.")
+                message = f"extractor={self.name} takes grey images, but some of these have colours."
+                raise EvaluationError(message, key="extractor", value=self.name)
             input = input[:, :1]
         features = self.classifier.features(input)
         layers = {CLASSIFIER_LAYER: features, CLASSIFIER_LOGITS: self.classifier.head(features)}

@@ -84,7 +84,8 @@ def read_classifier(path: Path) -> tuple[Classifier, dict[str, Any]]:
         model = Classifier(content["channels"], content["classes"])
         model.load_state_dict(content.pop("state_dict"))
     except (*UNREADABLE, TypeError) as error:
-        raise EvaluationError(f"weights={path} is not a classifier of this version: {_first_line(error)}.") from error
+        message = f"weights={path} is not a classifier of this version: {_first_line(error)}."
+        raise EvaluationError(message, key="weights", value=path) from error
     return model.eval().requires_grad_(False), content
 
 
@@ -96,7 +97,7 @@ def find_inception(path: Path | None = None) -> Path | None:
     """
     if path is not None:
         if not path.is_file():
-            raise EvaluationError(f"weights={path} is not a file.")
+            raise EvaluationError(f"weights={path} is not a file.", key="weights", value=path)
         return path
     local = [Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_URL.rsplit("/", 1)[1]]
     if spec := importlib.util.find_spec(INCEPTION_PACKAGE):  # not imported: it would need OpenCV and more
@@ -124,7 +125,8 @@ def read_inception(path: Path | None = None) -> dict[str, Tensor]:
         return dict(torch.load(file, map_location="cpu", weights_only=True))
     except UNREADABLE as error:
         place = file or INCEPTION_URL
-        raise EvaluationError(f"weights={place} cannot be read: {_first_line(error)}; {INCEPTION_WAYS}.") from error
+        message = f"weights={place} cannot be read: {_first_line(error)}; {INCEPTION_WAYS}."
+        raise EvaluationError(message, key="weights", value=place) from error
 
 
 def _is_torchscript(path: Path) -> bool:

@@ -105,7 +105,7 @@ def _by_count(reference: _Reference, features: Tensor, mask: Tensor | None = Non
     """Return the mean FID of 4, 2 and 1 runs of n x D features; of those in `mask`, bool n, each in its run."""
     n = len(features)
     if n < 8:
-        raise EvaluationError(f"samples={n} are too few for FID∞, which needs 8 or more.")
+        raise EvaluationError(f"samples={n} are too few for FID∞, which needs 8 or more.", key="samples", value=n)
     figures = {}
     for parts in (4, 2, 1):
         runs = features[: n // parts * parts].chunk(parts)

@@ -57,7 +57,8 @@ def cells(training: Tensor, k: int, seed: int) -> Tensor:
     from threadpoolctl import threadpool_limits
 
     if not 1 <= k <= len(training):
-        raise EvaluationError(f"cells={k} must lie between 1 and the {len(training)} training images.")
+        message = f"cells={k} must lie between 1 and the {len(training)} training images."
+        raise EvaluationError(message, key="cells", value=k)
     part = training[np.random.RandomState(key("cells", seed)).permutation(len(training))[:FITTED]]
     with threadpool_limits(1):  # several threads add in another order: the cells would depend on the machine
         model = KMeans(k, n_init=1, random_state=key("cells", seed)).fit(part.float().numpy())

@@ -36,7 +36,9 @@ class AbilityProtocol(FingerprintedSettings):
         if not isinstance(self.train_digest, str) or bool(self.train_digest) != (self.train_images > 0):
             need = "a digest" if self.train_images else "empty"
             raise EvaluationError(
-                f"train_digest={self.train_digest!r} is not {need}, as train_images={self.train_images} needs."
+                f"train_digest={self.train_digest!r} is not {need}, as train_images={self.train_images} needs.",
+                key="train_digest",
+                value=self.train_digest,
             )
 
     def line(self) -> str:
@@ -51,9 +53,11 @@ class AbilityProtocol(FingerprintedSettings):
 def _check(name: str, value: object) -> None:
     if name in LEAST:
         if type(value) is not int or value < LEAST[name]:
-            raise EvaluationError(f"{name}={value!r} is not an integer of at least {LEAST[name]}.")
+            raise EvaluationError(
+                f"{name}={value!r} is not an integer of at least {LEAST[name]}.", key=name, value=value
+            )
     elif name in ALLOWED:
         if value not in ALLOWED[name]:
             raise unknown(name, str(value), ALLOWED[name])
     elif not isinstance(value, str) or not value:
-        raise EvaluationError(f"{name}={value!r} is not a name.")
+        raise EvaluationError(f"{name}={value!r} is not a name.", key=name, value=value)

@@ -1,0 +1,22 @@
+"""Errors about an input: one sentence for the user, and the key, the value and the choices as attributes."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """An input that cannot be used; the message is one sentence, fit to be shown to the user.
+
+    key, value: of the setting that is wrong, if it is a single one. choices: the values that it may have; of an unknown
+    key, the known ones.
+    """
+
+    def __init__(self, message: str, *, key: str = "", value: object = None, choices: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.key, self.value, self.choices = key, value, tuple(choices)
+
+
+def suggestion(name: str, choices: Iterable[str]) -> str:
+    """Return the most similar choice as an addition to a message, "" if none is similar."""
+    close = difflib.get_close_matches(name, list(choices), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
