@@ -1,5 +1,5 @@
-"""Runs, judges and compares generative models. The only package that imports both models and datamodules."""
+"""Run, evaluate and compare generative models. The only package that imports both models and datamodules."""
 
-from bench.runtime.siblings import come_first
+from bench.runtime.siblings import import_siblings_first
 
-come_first()
+import_siblings_first()

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Protocol, cast
 
-from bench.runtime.allocator import keep_freed
-from bench.runtime.signals import raised, status
-from bench.runtime.streams import closed_pipe, lenient
+from bench.runtime.allocator import reuse_freed_memory
+from bench.runtime.signals import signals_as_exceptions, status
+from bench.runtime.streams import is_closed_pipe, replace_unencodable
 
 COMMANDS = (  # modules of this package, in the order of `bench --help`
     "train", "sweep", "evaluate", "table", "show", "compare", "report", "wandb", "extractor", "selftest", "speed",
@@ -97,10 +97,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: success. 1: a run of a sweep failed, or a check did. 2: a mistake of the user. 130: Ctrl-C. 143: SIGTERM.
     """
     options = parse(sys.argv[1:] if arguments is None else arguments)
-    keep_freed()
-    lenient(sys.stdout, sys.stderr)
+    reuse_freed_memory()
+    replace_unencodable(sys.stdout, sys.stderr)
     try:
-        with raised():
+        with signals_as_exceptions():
             code = command(options.command).run(options)
             sys.stdout.flush()
     except KeyboardInterrupt as stop:
@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print("[yellow]stopped; everything measured so far is recorded, and the same command resumes[/]")
         return status(stop)
     except (BrokenPipeError, SystemExit) as end:
-        if not closed_pipe(end):
+        if not is_closed_pipe(end):
             raise
         return 0 if options.command in READERS else 1
     except Exception as error:

@@ -1,6 +1,6 @@
 """Load YAML files and key=value overrides into checked configurations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from pydantic import BaseModel, create_model
 
-from bench.config.overrides import overlay, tree
+from bench.config.overrides import overlay, parse_overrides
 from bench.config.paths import check_results
 from bench.config.schema import Config, ConfigError, arguments, check, check_name
 from datamodules import DATAMODULES
@@ -20,7 +20,7 @@ DEFAULT_PRESET = "quick"
 
 
 def names(group: str) -> list[str]:
-    """List the files of a folder of configs/, without their suffix."""
+    """Return the names of the YAML files in a folder of configs/, without their suffix."""
     return sorted(
         entry.name.removesuffix(".yaml") for entry in (CONFIGS / group).iterdir() if entry.name.endswith(".yaml")
     )
@@ -29,40 +29,44 @@ def names(group: str) -> list[str]:
 def load(overrides: Sequence[str]) -> list[Config]:
     """Return one Config for `model=NAME`, or one for each model of the preset if no model is named.
 
-    Later layers win: default.yaml, model, data, preset, the preset's lines for this model, the data's lines for this
-    model, overrides. Data with such lines (points need other networks than images) have them for every model that can
-    be trained on them.
+    Later layers win: default.yaml, model, data, preset, the preset's settings for this model, the data's settings for
+    this model, overrides. Data with settings for models (points need other networks than images) have them for every
+    model that can be trained on them.
     """
-    picks, words = groups(overrides)
+    picks, words = split_groups(overrides)
     preset_name = check_name("preset", picks.get("preset", DEFAULT_PRESET), names("preset"))
     preset = read("preset", preset_name)
     preset.pop("about")
-    by_model = preset.pop("models")
+    preset_models = preset.pop("models")
     data_name = check_name("data", picks.get("data", preset.pop("data")), DATAMODULES)
-    for_data = read("data", data_name).get("models", {})
-    trainable = for_data or MODELS
+    data_models = read("data", data_name).get("models", {})
+    trainable = data_models or MODELS
     if "model" in picks:
-        chosen = [check_name("model", picks["model"], MODELS)]
-        if chosen[0] not in trainable:
-            raise ConfigError(
-                f"model={chosen[0]}: has no network for data={data_name}; choose from {', '.join(trainable)}"
-            )
+        models = [check_trainable(picks["model"], data_name, trainable)]
     else:
-        chosen = [model for model in by_model if model in trainable]
+        models = [model for model in preset_models if model in trainable]
     configs = []
-    for model in chosen:
-        typed = tree(words, settings(model, data_name))
-        layers = [preset, by_model.get(model) or {}, for_data.get(model, {}), typed]
-        configs.append(judged_where_named(resolve(preset_name, model, data_name, layers), typed))
+    for model in models:
+        changes = parse_overrides(words, settings(model, data_name))
+        layers = [preset, preset_models.get(model) or {}, data_models.get(model, {}), changes]
+        configs.append(evaluate_named_samplers(resolve(preset_name, model, data_name, layers), changes))
     return configs
 
 
-def judged_where_named(config: Config, overrides: Mapping[str, Any]) -> Config:
-    """Return the configuration with every sampler that the overrides name evaluated, unless they set timed_only."""
+def check_trainable(model: str, data: str, trainable: Collection[str]) -> str:
+    """Return the model's name; raise ConfigError if it is unknown or cannot be trained on the data."""
+    if check_name("model", model, MODELS) not in trainable:
+        message = f"model={model}: has no network for data={data}; choose from {', '.join(trainable)}"
+        raise ConfigError(message, key="model", value=model, choices=trainable)
+    return model
+
+
+def evaluate_named_samplers(config: Config, overrides: Mapping[str, Any]) -> Config:
+    """Return the configuration without the samplers in timed_only that the overrides name, unless these set it."""
     if "timed_only" in overrides.get("evaluation", {}):
         return config
-    rest = [name for name in config.evaluation.timed_only if name not in overrides.get("samplers", ())]
-    return config.model_copy(update={"evaluation": config.evaluation.model_copy(update={"timed_only": rest})})
+    timed_only = [name for name in config.evaluation.timed_only if name not in overrides.get("samplers", ())]
+    return config.model_copy(update={"evaluation": config.evaluation.model_copy(update={"timed_only": timed_only})})
 
 
 def resolve(preset: str, model: str, data: str, layers: list[dict[str, Any]]) -> Config:
@@ -86,20 +90,19 @@ def merge(values: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any]:
     layer = dict(layer)
     for section in ("model", "data", "train", "trainer", "evaluation", "wandb"):
         if section in layer and not isinstance(layer[section], dict):
-            raise ConfigError(
-                f"{section}={layer[section]}: a section, not a value; set its keys as {section}.KEY=VALUE"
-            )
-    if isinstance(names_given := layer.get("samplers"), list):
+            message = f"{section}={layer[section]}: a section, not a value; set its keys as {section}.KEY=VALUE"
+            raise ConfigError(message, key=section, value=layer[section])
+    if isinstance(sampler_names := layer.get("samplers"), list):
         layer["samplers"] = {
-            name: read("sampler", check_name("samplers", name, names("sampler"))) for name in names_given
+            name: read("sampler", check_name("samplers", name, names("sampler"))) for name in sampler_names
         }
         values = {key: value for key, value in values.items() if key not in ("samplers", "headline")}
     return overlay(values, layer)
 
 
 def check_parts(config: Config) -> None:
-    """Check what the sections' types leave open: arguments of constructors and samplers, and names that must agree."""
-    from datamodules.base import RUNNER_ARGUMENTS  # imports torch, which commands that only read do without
+    """Check arguments of constructors and samplers, and what one section requires of another."""
+    from datamodules.base import RUNNER_ARGUMENTS  # imports torch, which commands that only read must not
 
     model_class, data_class = MODELS[config.model["name"]], DATAMODULES[config.data["name"]]
     check(arguments(model_class.__init__), without_name(config.model), "model.")
@@ -110,23 +113,27 @@ def check_parts(config: Config) -> None:
         check_name("evaluation.timed_only", name, sorted({*config.samplers, *names("sampler")}))
     ranks = config.trainer.devices * config.trainer.num_nodes
     if config.train.batch % ranks:
-        raise ConfigError(f"train.batch={config.train.batch}: cannot be divided among {ranks} processes")
+        message = f"train.batch={config.train.batch}: cannot be divided among {ranks} processes"
+        raise ConfigError(message, key="train.batch", value=config.train.batch)
 
 
 def check_headline(config: Config) -> None:
     """Refuse a headline sampler that is missing, unknown or never evaluated."""
     sampler, choices = config.headline, ", ".join(config.samplers)
     if sampler is None and len(config.samplers) > 1:
-        raise ConfigError(f"headline: missing; name the sampler that represents the model in the table: {choices}")
+        message = f"headline: missing; name the sampler that represents the model in the table: {choices}"
+        raise ConfigError(message, key="headline", choices=config.samplers)
     if sampler is not None and not config.samplers:
-        raise ConfigError(f"headline={sampler}: model={config.model['name']} has one way to sample; leave it out")
+        message = f"headline={sampler}: model={config.model['name']} has one way to sample; leave it out"
+        raise ConfigError(message, key="headline", value=sampler)
     if sampler is not None:
         check_name("headline", sampler, config.samplers)
     if sampler in config.evaluation.timed_only:
         raise ConfigError(
             f"headline={sampler}: is in evaluation.timed_only, so the model would have no figure of quality; "
-            f"choose from {choices}"
-        )
+            f"choose from {choices}",
+            key="headline", value=sampler, choices=config.samplers,
+        )  # fmt: skip
 
 
 def without_name(section: dict[str, Any]) -> dict[str, Any]:
@@ -135,20 +142,20 @@ def without_name(section: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(group: str, name: str) -> dict[str, Any]:
-    """Read a file of configs/ as a plain dict."""
+    """Return the content of a file of configs/ as a plain dict."""
     text = (CONFIGS / group / f"{name}.yaml").read_text()
     content = OmegaConf.to_container(OmegaConf.create(text))
     assert isinstance(content, dict)
     return content  # type: ignore[return-value]
 
 
-def groups(overrides: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Separate `key=value` words into the groups (model, data, preset) and the words of all other keys."""
+def split_groups(overrides: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Return the names that are picked by group (model, data, preset), and the words of all other keys."""
     for word in overrides:
         if "=" not in word or word.startswith("="):
             raise ConfigError(f"{word}: expected key=value, as in model=vae or train.images=100000")
         if word.startswith(("model.name=", "data.name=")):
-            raise ConfigError(f"{word}: picked by {word.split('.')[0]}=NAME alone")
+            raise ConfigError(f"{word}: cannot be set; write {word.split('.')[0]}=NAME")
     picks = {key: value for key, value in (word.split("=", 1) for word in overrides) if key in GROUPS}
     return picks, [word for word in overrides if word.split("=", 1)[0] not in GROUPS]
 
@@ -156,13 +163,13 @@ def groups(overrides: Sequence[str]) -> tuple[dict[str, str], list[str]]:
 def split(
     overrides: Sequence[str], model: str | None = None, data: str | None = None
 ) -> tuple[dict[str, str], dict[str, Any]]:
-    """Return the groups and a tree of all other keys, typed by the named model and data."""
-    picks, words = groups(overrides)
-    return picks, tree(words, settings(model, data))
+    """Return the names that are picked by group, and all other keys as nested dicts, typed by the model and data."""
+    picks, words = split_groups(overrides)
+    return picks, parse_overrides(words, settings(model, data))
 
 
 def settings(model: str | None, data: str | None) -> type[BaseModel]:
-    """Return Config with the arguments of a model, its samplers and data in place of untyped dicts."""
+    """Return the schema Config with the arguments of a model, its samplers and data in place of untyped dicts."""
     sections: dict[str, Any] = {}
     if model is not None and model in MODELS:
         sections["model"] = (arguments(MODELS[model].__init__), ...)
@@ -175,14 +182,14 @@ def settings(model: str | None, data: str | None) -> type[BaseModel]:
 
 
 def results_folder(overrides: Sequence[str]) -> Path:
-    """Return the folder that `results=DIR` names among the words, or the default."""
+    """Return the folder that `results=DIR` among the words names, or the default."""
     words = [word for word in overrides if word.startswith("results=")]
-    return check_results(Path(tree(words, Config).get("results", read("", "default")["results"])))
+    return check_results(Path(parse_overrides(words, Config).get("results", read("", "default")["results"])))
 
 
 def results_of(command: str, overrides: Sequence[str]) -> Path:
-    """Return the folder that `results=DIR` names; refuse other settings, which a command that only reads lacks."""
+    """Return the folder that `results=DIR` names; refuse all other settings, which have no effect on `command`."""
     picks, rest = split(overrides)
-    if wrong := [key for key in [*picks, *rest] if key != "results"]:
-        raise ConfigError(f"{wrong[0]}: `bench {command}` takes results=DIR only")
+    if others := [key for key in [*picks, *rest] if key != "results"]:
+        raise ConfigError(f"{others[0]}: `bench {command}` takes results=DIR only", key=others[0], choices=["results"])
     return results_folder(overrides)

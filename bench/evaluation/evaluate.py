@@ -58,7 +58,7 @@ def evaluate(
             start = time.perf_counter()
         return parts
 
-    shares = ranks.gathered(measure_own_chunks)
+    shares = ranks.gather_on_first(measure_own_chunks)
     return ranks.on_first(lambda: score(merge(shares), reference_set, protocol, seconds, progress, metrics))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.config.load import check_parts, judged_where_named, merge, results_folder, split
+from bench.config.load import check_parts, evaluate_named_samplers, merge, results_folder, split
 from bench.config.schema import Config, ConfigError, check, check_name, samplers
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.evaluate import check_protocol
@@ -37,7 +37,7 @@ def reevaluate(run: str, overrides: Sequence[str]) -> None:
     if wrong := [*picks, *wrong]:
         raise ConfigError(f"{wrong[0]}: `bench evaluate` takes evaluation.*, samplers.*, data.root and results only")
     config = recorded_config(run, results, {**changes, "results": str(results)})[1]
-    config = judged_where_named(config, changes)
+    config = evaluate_named_samplers(config, changes)
     try:
         steps = run_config(config)
     except DataError as error:

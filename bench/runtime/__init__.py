@@ -1,1 +1,1 @@
-"""Services of any process: console, files, locks, ranks, provenance, allocator."""
+"""Services of any process: console, files, locks, ranks, errors, signals, provenance, allocator."""

@@ -1,4 +1,4 @@
-"""Progress with time left: live bars on a terminal, and occasional lines where the output goes to a file."""
+"""Show progress with the time left: live bars on a terminal, occasional lines where the output goes to a file."""
 
 import sys
 import time
@@ -10,20 +10,24 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 SECONDS_BETWEEN_LINES = 10.0
+SECONDS_BETWEEN_FRAMES = 0.1
 watcher: "Callable[[Bar], None] | None" = None  # called with every bar whenever it advances
 
 
 class Bar:
-    """One part of the work, of `total` units, shown from `with` to its end; `advance` costs microseconds."""
+    """One part of the work, of `total` units, shown for a `with` block; `advance` costs microseconds.
+
+    done: units done before, of a run that resumes.
+    """
 
     def __init__(self, description: str, total: int, unit: str, done: int = 0) -> None:
         self.description, self.total, self.unit, self.done = description, total, unit, done
-        self.first = done
+        self.initial = done
         self.live: Progress | None = None
         self.curves: dict[str, list[float]] = {}  # for the watcher to draw
 
     def __enter__(self) -> "Bar":
-        self.started = self.spoken = self.shown = self.now = time.monotonic()
+        self.start_time = self.line_time = self.frame_time = self.now = time.monotonic()
         if console.is_terminal:
             self.live = Progress(
                 TextColumn("{task.description:<34}"), BarColumn(28), TaskProgressColumn(), MofNCompleteColumn(),
@@ -39,19 +43,21 @@ class Bar:
     ) -> None:
         if self.live:
             self.live.stop()
-        if kind is None and self.done > self.first:
+        if kind is None and self.done > self.initial:
             self.now = time.monotonic()
-            console.print(f"  {self.description:<34} {self.done - self.first:>9,} {self.unit} in {clock(self.seconds)}")
+            console.print(
+                f"  {self.description:<34} {self.done - self.initial:>9,} {self.unit} in {clock(self.seconds)}"
+            )
 
     @property
     def seconds(self) -> float:
-        """Seconds spent so far, as of the last update."""
-        return self.now - self.started
+        """The seconds spent so far, as of the last update."""
+        return self.now - self.start_time
 
     @property
     def left(self) -> float | None:
-        """Seconds to the end at the rate so far; None before any unit is done."""
-        done = self.done - self.first
+        """The seconds to the end at the rate so far; None before any unit is done."""
+        done = self.done - self.initial
         return (self.total - self.done) * self.seconds / done if done else None
 
     def advance(self, units: int = 1, note: Callable[[], str] = str) -> None:
@@ -61,17 +67,17 @@ class Bar:
         if watcher:
             watcher(self)
         if self.live:
-            if now - self.shown > 0.1:
+            if now - self.frame_time > SECONDS_BETWEEN_FRAMES:
                 self.live.update(self.task, completed=min(self.done, self.total), note=note())
-                self.shown = now
-        elif now - self.spoken > SECONDS_BETWEEN_LINES:
-            rate = (self.done - self.first) / self.seconds
+                self.frame_time = now
+        elif now - self.line_time > SECONDS_BETWEEN_LINES:
+            rate = (self.done - self.initial) / self.seconds
             console.print(
                 f"  {self.description:<34} {self.done / self.total:>4.0%}  {self.done:,} of {self.total:,} {self.unit}"
                 f"  {rate:,.0f}/s  {clock(self.left or 0)} left  {note()}".rstrip()
             )
             sys.stderr.flush()
-            self.spoken = now
+            self.line_time = now
 
 
 def clock(seconds: float) -> str:

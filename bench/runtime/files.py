@@ -1,4 +1,4 @@
-"""Atomic writing of files, and the visible files of a folder."""
+"""Write files atomically, and list the visible files of a folder."""
 
 import os
 import tempfile
@@ -13,22 +13,22 @@ def write_text(target: Path, text: str) -> None:
 def write_bytes(target: Path, content: bytes) -> None:
     """Write to a temporary file and rename it into place.
 
-    Temporary files that a killed process has left are removed, so no other process may be writing the same file: take a
-    lock.
+    Temporary files that a killed process left behind are removed, so no other process may write the same file at the
+    same time: hold a lock.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    for unfinished in target.parent.glob(f".{target.name}.*"):
-        unfinished.unlink()
-    handle, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    for remnant in target.parent.glob(f".{target.name}.*"):
+        remnant.unlink()
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())  # otherwise a power cut may leave an empty file of the new name
-        os.chmod(aside, 0o644)
-        os.replace(aside, target)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, target)
     except BaseException as error:
-        Path(aside).unlink(missing_ok=True)  # a signal may have come right after the renaming
+        Path(temporary).unlink(missing_ok=True)  # missing if a signal came right after the renaming
         if isinstance(error, OSError):
             error.filename = str(target)
         raise

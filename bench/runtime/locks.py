@@ -1,4 +1,4 @@
-"""Locks below a results folder, which are released when the process that holds them ends."""
+"""Hold locks below a results folder; the system releases them when the process that holds them ends."""
 
 import time
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ SECONDS_BETWEEN_LOOKS = 0.5
 
 
 def lock(results: Path, name: str) -> FileLock:
+    """Return the lock of this name; it is not acquired yet."""
     return FileLock(results / "locks" / f"{name}.lock")
 
 
@@ -29,7 +30,7 @@ def try_acquire(file_lock: FileLock) -> bool:
 
 @contextmanager
 def exclusive(results: Path, name: str) -> Iterator[None]:
-    """Wait for the lock and hold it for the block; of the ranks of a job the first one holds it."""
+    """Wait for the lock and hold it for the block; in a job of several ranks the first rank holds it."""
     file_lock = lock(results, name)
     waiting = False
     while not ranks.on_first(lambda: try_acquire(file_lock)):
@@ -44,10 +45,10 @@ def exclusive(results: Path, name: str) -> Iterator[None]:
 
 
 def is_held(results: Path, name: str) -> bool:
-    """Return whether another process holds the lock at this moment."""
+    """Return whether another process holds the lock now."""
     file_lock = lock(results, name)
     if not Path(file_lock.lock_file).exists():
         return False
-    free = try_acquire(file_lock)
+    acquired = try_acquire(file_lock)
     file_lock.release()
-    return not free
+    return not acquired

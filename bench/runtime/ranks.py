@@ -1,4 +1,4 @@
-"""What the processes of one job do together: work for all on the first, work of each, an error of one for all."""
+"""Share work and errors among the processes of one job: work on the first rank, on each, or in turn."""
 
 import sys
 from collections.abc import Callable
@@ -8,18 +8,18 @@ T = TypeVar("T")
 
 
 def world_size() -> int:
-    """Processes in the job; 1 outside a process group, and before torch is imported."""
+    """Return the number of processes in the job; 1 outside a process group, and before torch is imported."""
     dist = sys.modules.get("torch.distributed")
     return dist.get_world_size() if dist and dist.is_available() and dist.is_initialized() else 1
 
 
 def rank() -> int:
-    """This process among them, from 0 on."""
+    """Return the number of this process in the job, from 0 on."""
     return sys.modules["torch.distributed"].get_rank() if world_size() > 1 else 0
 
 
 def on_first(work: Callable[[], T]) -> T:
-    """What `work` returns on the first rank, on every rank; its error is raised on every rank, so that none waits."""
+    """Run `work` on the first rank; every rank returns its value or raises its error, so that none waits."""
     if world_size() == 1:
         return work()
     import torch.distributed as dist
@@ -30,7 +30,7 @@ def on_first(work: Callable[[], T]) -> T:
 
 
 def on_each(work: Callable[[], T]) -> list[T]:
-    """What `work` returned on each rank, on every rank; the lowest rank's error is raised on every rank."""
+    """Run `work` on each rank; every rank returns all values or raises the lowest rank's error."""
     if world_size() == 1:
         return [work()]
     import torch.distributed as dist
@@ -41,32 +41,32 @@ def on_each(work: Callable[[], T]) -> list[T]:
 
 
 def in_turn(work: Callable[[], T]) -> T:
-    """What `work` returns on this rank; the others begin when the first is done, and find what it has cached."""
+    """Run `work` on each rank and return its value; the others begin after the first, and use what it has cached."""
     outcomes = [attempt(work)] if rank() == 0 else []
-    on_first(lambda: checked(outcomes))
+    on_first(lambda: raise_first_error(outcomes))
     return result(outcomes[0] if outcomes else attempt(work))
 
 
-def gathered(work: Callable[[], T]) -> list[T]:
-    """`on_each` for the first rank alone, which spares the others what may be large: they get an empty list."""
+def gather_on_first(work: Callable[[], T]) -> list[T]:
+    """Run `work` on each rank; the first returns all values, which may be large, and the others an empty list."""
     if world_size() == 1:
         return [work()]
     import torch.distributed as dist
 
     outcomes: list[Any] = [None] * world_size() if rank() == 0 else []
     dist.gather_object(attempt(work), outcomes or None)
-    on_first(lambda: checked(outcomes))
+    on_first(lambda: raise_first_error(outcomes))
     return outcomes
 
 
-def checked(outcomes: list[Any]) -> None:
-    """Raise the first exception among them."""
+def raise_first_error(outcomes: list[Any]) -> None:
+    """Raise the first exception among the outcomes of `attempt`, if there is one."""
     for outcome in outcomes:
         result(outcome)
 
 
 def attempt(work: Callable[[], Any]) -> Any:
-    """What `work` returns, or the exception that it raises."""
+    """Return the value of `work`, or the exception that it raises."""
     try:
         return work()
     except Exception as error:
@@ -74,7 +74,7 @@ def attempt(work: Callable[[], Any]) -> Any:
 
 
 def result(outcome: Any) -> Any:
-    """What `attempt` got, raised if it is an exception."""
+    """Return an outcome of `attempt`; raise it if it is an exception."""
     if isinstance(outcome, Exception):
         raise outcome
     return outcome

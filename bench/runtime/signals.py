@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SAME = 0.5  # seconds within which a repeated signal counts once: timeout(1) signals the process and its group
+SECONDS_OF_ONE_SIGNAL = 0.5  # repetitions count once: timeout(1) signals the process and then its group
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, by which clusters end a job; a subclass, so that code which ends on Ctrl-C ends on it, too."""
+    """SIGTERM, by which clusters end a job; code that ends on Ctrl-C ends on this subclass, too."""
 
 
 def status(stop: BaseException | None) -> int:
@@ -25,11 +25,12 @@ def status(stop: BaseException | None) -> int:
 
 
 def in_main_thread() -> bool:
+    """Return whether the caller runs in the main thread."""
     return threading.current_thread() is threading.main_thread()
 
 
 @contextmanager
-def raised() -> Iterator[None]:
+def signals_as_exceptions() -> Iterator[None]:
     """Make SIGINT and SIGTERM raise KeyboardInterrupt and Terminated in the block; restore the handlers after it.
 
     A second signal raises again, which interrupts a clean end that hangs. Ignored signals stay ignored, as a shell
@@ -44,18 +45,18 @@ def raised() -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last < SAME:
+        if now - last < SECONDS_OF_ONE_SIGNAL:
             return
         last = now
         raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             if handler not in (signal.SIG_IGN, None):
                 signal.signal(number, stop)
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             if handler is not None:  # None: not set by Python
                 signal.signal(number, handler)

@@ -60,9 +60,9 @@ def runs(results: Path) -> tuple[str, str]:
 def copy_published(folder: Path) -> Path:
     """Copy the published results to `folder`, and write table and page with this version."""
     from bench.config.schema import ConfigError
-    from bench.runtime.provenance import HOUSE
+    from bench.runtime.provenance import ROOT
 
-    published = HOUSE / "results" / "published"
+    published = ROOT / "results" / "published"
     if not published.is_dir():
         raise ConfigError(f"question=startup: {published} is missing; ask it in a checkout of the repository")
     results = Path(shutil.copytree(published, folder / "results"))

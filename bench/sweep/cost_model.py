@@ -10,9 +10,9 @@ from bench.config.schema import Config
 from bench.results.identity import alike
 from bench.results.records import Record, find, read_all
 from bench.results.selection import describe
-from bench.runtime.provenance import HOUSE
+from bench.runtime.provenance import ROOT
 
-PUBLISHED = HOUSE / "results" / "published"
+PUBLISHED = ROOT / "results" / "published"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""One cell on a machine of a cluster: what it is sent, how it is run there, and what it brings home.
+"""Run one cell on a machine of a cluster: the files that are sent with it, its process, and the files it returns.
 
-The cell runs in a temporary results folder, so machines need no file system in common. What home knows of the run goes
-there, and the folder's files are the result: home then holds of the run what the folder held.
+The cell runs in a temporary results folder, so machines need no common file system. The sweep sends the files of the
+run that its own results folder holds, and saves there the files that the temporary folder holds at the end.
 """
 
 import os
@@ -32,7 +32,7 @@ class RemoteJob:
     """One cell as it is sent to whichever machine will run it."""
 
     cell: Cell
-    folder: Path  # that relative paths of the cell's words start from, where a machine has it
+    folder: Path  # the working folder of the sweep, used if the machine has it: relative paths start there
     threads: int  # of each of the cell's processes
     gpu: bool
     files: Files
@@ -40,33 +40,34 @@ class RemoteJob:
 
 @dataclass(frozen=True)
 class RemoteResult:
-    """How a cell ended, and the files that it left."""
+    """How a cell ended, and the files of its results folder."""
 
-    code: int
+    code: int  # exit status; negative: the signal that killed it
     seconds: float
     files: Files
 
 
-def read(results: Path, files: Iterable[Path]) -> Files:
+def read_files(results: Path, files: Iterable[Path]) -> Files:
+    """Return the contents of those `files` that exist, by path below `results`."""
     return {str(file.relative_to(results)): file.read_bytes() for file in files if file.is_file()}
 
 
-def sent(home: Path, cell: Cell) -> Files:
-    """Return what home knows of the run, with its checkpoints, and the records of baselines, which no cell repeats."""
-    folder = ResultsFolder(home)
+def files_to_send(results: Path, cell: Cell) -> Files:
+    """Return the cell's record, failure and run folder, and the records of baselines, which no cell measures again."""
+    folder = ResultsFolder(results)
     baselines = [
         file for file in visible(folder.records, "*.json") if records.read(file).family == records.BASELINE_FAMILY
     ]
     own = [folder.record(cell.run_id), folder.failure(cell.run_id)]
-    return read(home, [*own, *folder.run(cell.run_id).rglob("*"), *baselines])
+    return read_files(results, [*own, *folder.run(cell.run_id).rglob("*"), *baselines])
 
 
 def run(job: RemoteJob, jobs: int, report: Callable[[str], object]) -> RemoteResult:
     """Run the cell to its end, and `report` its last line; KeyboardInterrupt makes it save its state and stop.
 
-    jobs: how many such cells this machine holds at once.
+    jobs: the number of such cells that this machine has room for.
     """
-    started, cores = time.monotonic(), worker.own_cores()
+    start_time, cores = time.monotonic(), worker.own_cores()
     with TemporaryDirectory(prefix="bench-") as name:
         results = Path(name)
         for file, content in job.files.items():
@@ -78,17 +79,17 @@ def run(job: RemoteJob, jobs: int, report: Callable[[str], object]) -> RemoteRes
         process = worker.start(words, log, cores, job.threads, variables(job, jobs), folder)
         code = watch(process, log, report)
         files = [file for file in results.rglob("*") if "locks" not in file.relative_to(results).parts]
-        return RemoteResult(code, time.monotonic() - started, read(results, files))
+        return RemoteResult(code, time.monotonic() - start_time, read_files(results, files))
 
 
 def variables(job: RemoteJob, jobs: int) -> dict[str, str]:
-    """Environment variables of the cell: Ray's GPUs, or none where it asked for none."""
+    """Return the cell's environment variables: the GPUs that Ray assigned, or no GPU if it reserved none."""
     gpus = os.environ.get("CUDA_VISIBLE_DEVICES") if job.gpu else ""
     return {"BENCH_JOBS": str(jobs)} | ({} if gpus is None else {"CUDA_VISIBLE_DEVICES": gpus})
 
 
 def watch(process: subprocess.Popen[bytes], log: Path, report: Callable[[str], object]) -> int:
-    """Wait for the end of a worker, and return its exit status; KeyboardInterrupt gives it time to save its state."""
+    """Wait until a worker ends, and return its exit status; after KeyboardInterrupt it has time to save its state."""
     try:
         while process.poll() is None:
             report("".join(last_lines(log, 1)))
@@ -98,28 +99,29 @@ def watch(process: subprocess.Popen[bytes], log: Path, report: Callable[[str], o
         worker.signal_group(process, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             process.wait(worker.SECONDS_TO_SAVE)
-    worker.signal_group(process, signal.SIGKILL)  # also to ranks that outlived it
+    worker.signal_group(process, signal.SIGKILL)  # also ranks that outlived it
     return process.wait()
 
 
-def bring_home(job: RemoteJob, result: RemoteResult, home: Path) -> None:
-    """Write a cell's files below `home`, and remove those that it was sent and has removed.
+def save_files(job: RemoteJob, result: RemoteResult, results: Path) -> None:
+    """Write a cell's files below `results`, and remove those that were sent with it and that it has removed.
 
-    The run's record comes last, so that a run with a record has all else. The log is added to the log of earlier
-    attempts, and references at home stay as they are.
+    The run's record is written last, so that a run with a record has all its files. The log is appended to that of
+    earlier attempts. Records of other runs, such as baselines, are written only where there are none.
     """
-    own, log = records.path(home, job.cell.run_id), log_of(home, job.cell.name)
-    for name in sorted(result.files, key=lambda name: home / name == own):
-        file, content = home / name, result.files[name]
+    own, log = records.path(results, job.cell.run_id), log_of(results, job.cell.name)
+    for name in sorted(result.files, key=lambda name: results / name == own):
+        file, content = results / name, result.files[name]
         if file == log:
             append(log, content)
         elif file == own or file.parent != own.parent or not file.exists():
             write_bytes(file, content)
     for name in job.files.keys() - result.files.keys():
-        (home / name).unlink(missing_ok=True)
+        (results / name).unlink(missing_ok=True)
 
 
 def append(log: Path, content: bytes) -> None:
+    """Append to a log, and create it if need be."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
         file.write(content)

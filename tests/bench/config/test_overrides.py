@@ -69,7 +69,7 @@ def test_what_is_no_text_and_no_number(word: str, key: str, value: object) -> No
         ("model=ddpm model.attention=on", "model.attention=on: input should be a valid boolean"),
         ("model=ddpm model.channels=[010,8]", "model.channels=010: octal"),
         ("model=ddpm model.channels=[8,8]#x", "model.channels=[8,8]#x: not readable; write it as [A, B]"),
-        ("model=ddpm samplers=[ddim-50] samplers.fast.steps=5", "samplers is given both as a value and as a section"),
+        ("model=ddpm samplers=[ddim-50] samplers.fast.steps=5", "samplers is set both as a value and as a section"),
         ("model=vae seed=4294967296", "seed=4294967296: input should be less than 4294967296"),
         ("model=vae evaluation.seed=4294967296", "evaluation.seed=4294967296: input should be less than 4294967296"),
         ("model=vae results=", "results=: empty; name a path"),
@@ -181,5 +181,5 @@ def test_what_a_sweep_file_lacks_is_said_as_a_line_of_the_file(key: str, tmp_pat
     lines = {"method": "method: grid", "parameters": "parameters: {seed: {value: 0}}", "command": "command: [bench]"}
     file = tmp_path / "sweep.yaml"
     file.write_text("\n".join(line for name, line in lines.items() if name != key))
-    with pytest.raises(ConfigError, match=f"^{key}: missing; add a line as {key}: "):
+    with pytest.raises(ConfigError, match=f"^{key}: missing; add a line such as {key}: "):
         read(str(file))

@@ -11,9 +11,9 @@ def test_freed_memory_is_used_again_without_new_pages() -> None:
     """Batches of a convolution's training, 25 MiB an activation, take a tenth of the new pages that they take else."""
     code = """
 import resource, sys, torch
-from bench.runtime.allocator import keep_freed
+from bench.runtime.allocator import reuse_freed_memory
 if sys.argv[1] == "keep":
-    keep_freed()
+    reuse_freed_memory()
 net = torch.nn.Sequential(torch.nn.Conv2d(1, 32, 3, padding=1), torch.nn.SiLU(), torch.nn.Conv2d(32, 1, 3, padding=1))
 x = torch.zeros(256, 1, 28, 28)
 for batch in range(20):

@@ -33,7 +33,7 @@ def suite(house: Path) -> Path:
     """A suite of two files."""
     (house / "bench" / "runtime").mkdir(parents=True)
     (house / "models").mkdir()
-    (house / "bench" / "runtime" / "provenance.py").write_text("HOUSE = 1\n")
+    (house / "bench" / "runtime" / "provenance.py").write_text("ROOT = 1\n")
     (house / "models" / "vae.py").write_text("WIDTH = 1\n")
     return house
 

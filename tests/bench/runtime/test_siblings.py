@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.runtime.siblings import HOUSE, NAMES
+from bench.runtime.siblings import NAMES, ROOT
 
 
 @pytest.fixture(params=["package", "namespace", "module"])
@@ -25,14 +25,14 @@ def project(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def python(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run Python in the project, whose folder comes first on its path, as in a notebook."""
-    environment = os.environ | {"PYTHONPATH": f"{project}{os.pathsep}{HOUSE}"}
+    environment = os.environ | {"PYTHONPATH": f"{project}{os.pathsep}{ROOT}"}
     return subprocess.run([sys.executable, *words], cwd=project, env=environment, capture_output=True, text=True)
 
 
 def test_packages_are_found_beside_bench(project: Path) -> None:
     found = "from importlib.util import find_spec; import bench; print(*(find_spec(n).origin for n in " + f"{NAMES}))"
     done = python(project, "-c", found)
-    assert done.stdout.split() == [str(HOUSE / name / "__init__.py") for name in NAMES], done.stderr
+    assert done.stdout.split() == [str(ROOT / name / "__init__.py") for name in NAMES], done.stderr
 
 
 @pytest.mark.parametrize("project", ["package"], indirect=True)
@@ -52,7 +52,7 @@ def test_a_package_that_was_imported_before_is_named_in_one_sentence(project: Pa
 
 
 def test_the_version_and_commit_are_said() -> None:
-    done = python(HOUSE, "-m", "bench", "--version")
+    done = python(ROOT, "-m", "bench", "--version")
     assert done.returncode == 0
     assert done.stdout.startswith("bench 0.")
     assert ", commit " in done.stdout

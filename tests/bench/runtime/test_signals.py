@@ -51,17 +51,17 @@ def test_a_second_signal_breaks_off_the_clean_end_and_a_repeated_one_does_not(mo
     def kill() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
-    with pytest.raises(signals.Terminated), signals.raised():
+    with pytest.raises(signals.Terminated), signals.signals_as_exceptions():
         wait(kill, "the same signal again, as timeout(1) sends it")
-    monkeypatch.setattr(signals, "SAME", 0.0)
-    with pytest.raises(signals.Terminated), signals.raised():
+    monkeypatch.setattr(signals, "SECONDS_OF_ONE_SIGNAL", 0.0)
+    with pytest.raises(signals.Terminated), signals.signals_as_exceptions():
         wait(kill, "never")
     assert ended == ["the same signal again, as timeout(1) sends it"]
 
 
 def test_what_is_ignored_stays_ignored_and_another_thread_changes_nothing() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with signals.raised():
+    with signals.signals_as_exceptions():
         os.kill(os.getpid(), signal.SIGINT)
     before = signal.getsignal(signal.SIGTERM)
     status: list[int] = []

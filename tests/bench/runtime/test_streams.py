@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.cli.main import main
-from bench.runtime.streams import PLAIN
+from bench.runtime.streams import ASCII
 
 FILES = {"TABLE.md", "TABLE.csv", "TABLE.beside.csv", "TABLE.json", "TABLE.tex", "TABLE.png"}
 
@@ -64,4 +64,4 @@ def test_a_training_that_nobody_listens_to_any_more_has_not_worked(monkeypatch: 
 
 
 def test_what_stands_for_a_character_is_ascii() -> None:
-    assert all(text.isascii() for text in PLAIN.values())
+    assert all(text.isascii() for text in ASCII.values())

@@ -11,7 +11,7 @@ import pytest
 
 from bench.cli.main import main
 from bench.results import records
-from bench.runtime.provenance import HOUSE
+from bench.runtime.provenance import ROOT
 from bench.sweep import optuna_search
 from bench.sweep.optuna_search import Proposals, propose
 from bench.sweep.search_space import Coordinates, SweepFile, assignment_at
@@ -39,7 +39,7 @@ def test_every_column_of_the_table_has_a_key_for_wandbs_summary() -> None:
 
 
 def test_a_record_is_summarised_by_the_row_that_speaks_for_it_in_the_tables_units() -> None:
-    file = next(Path(HOUSE, "results/published/records").glob("ddpm-*.json"))
+    file = next(Path(ROOT, "results/published/records").glob("ddpm-*.json"))
     record = records.read(file)
     by_sampler = {row.protocol["sampler"]: row for row in record.results.values()}
     assert not by_sampler["ancestral-1000"].metrics, "it was only timed"

@@ -21,7 +21,7 @@ from bench.sweep.logs import log_of
 ray = pytest.importorskip("ray", reason="an extra: pip install ray")
 from ray.cluster_utils import Cluster  # noqa: E402
 
-from bench.sweep.ray import RayExecutor, cores, run  # noqa: E402
+from bench.sweep.ray import RayExecutor, cores_per_run, run  # noqa: E402
 
 # In the place of `bench train`: says that it began, and if its first argument says so waits, fails, or saves its state.
 STUB = """
@@ -102,7 +102,7 @@ def stubbed(executor: RayExecutor, folder: Path) -> RayExecutor:
         worker.COMMAND = command
         return task(*given)
 
-    executor.run = ray.remote(run_stub)
+    executor.remote_run = ray.remote(run_stub)
     return executor
 
 
@@ -179,7 +179,7 @@ def stub(*given):
     worker.COMMAND = {[sys.executable, str(tmp_path / "stub.py")]!r}
     return run(*given)
 executor = RayExecutor(None, 0, Path({str(tmp_path / "home")!r}), cpus=1)
-executor.run = ray.remote(stub)
+executor.remote_run = ray.remote(stub)
 executor.start(Cell("long", ("long",), "long", 1))
 time.sleep(1000)
 """
@@ -264,4 +264,4 @@ def test_a_run_that_no_machine_can_hold_is_one_sentence(tmp_path: Path) -> None:
 def test_a_run_gets_the_cores_that_belong_to_its_gpus(
     machines: list[dict[str, float]], gpus: float, devices: int, expected: int
 ) -> None:
-    assert cores(machines, gpus, devices) == expected
+    assert cores_per_run(machines, gpus, devices) == expected

@@ -58,7 +58,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def job(home: Path, word: str = "ends", folder: str = "/nowhere", gpu: bool = False) -> RemoteJob:
     cell = Cell(RUN, (word,), RUN, 1)
-    return RemoteJob(cell, Path(folder), 1, gpu, remote.sent(home, cell))
+    return RemoteJob(cell, Path(folder), 1, gpu, remote.files_to_send(home, cell))
 
 
 def content(results: Path) -> dict[str, bytes]:
@@ -80,7 +80,7 @@ def test_a_cell_leaves_all_its_files_at_home_and_none_where_it_ran(home: Path) -
     result = remote.run(job(home), 3, lines.append)
     assert result.code == 0
     assert set(result.files) == {WEIGHTS, LOG}, "no locks"
-    remote.bring_home(job(home), result, home)
+    remote.save_files(job(home), result, home)
     assert content(home) == result.files
     first, second = log_of(home, RUN).read_text().splitlines()
     assert lines[0] == first
@@ -97,7 +97,7 @@ def test_relative_paths_start_from_the_sweeps_folder_where_a_machine_has_it(home
 def test_a_failed_cells_log_comes_home(home: Path) -> None:
     failed = job(home, "fail")
     result = remote.run(failed, 1, print)
-    remote.bring_home(failed, result, home)
+    remote.save_files(failed, result, home)
     assert result.code == 1
     assert log_of(home, RUN).read_text().endswith("no space left\n")
 
@@ -112,12 +112,12 @@ def test_an_interrupted_cell_saves_and_goes_on_from_what_came_home(home: Path) -
 
     result = remote.run(long, 1, report)
     assert result.code == 143
-    remote.bring_home(long, result, home)
+    remote.save_files(long, result, home)
     assert content(home)[CHECKPOINT] == b"half"
     again = job(home, "long")
     assert CHECKPOINT in again.files
     result = remote.run(again, 1, print)
-    remote.bring_home(again, result, home)
+    remote.save_files(again, result, home)
     assert set(content(home)) == {WEIGHTS, LOG}, "a checkpoint that was used up is gone at home, too"
     assert content(home)[WEIGHTS] == b"weightshalf"
     assert log_of(home, RUN).read_text().count("cwd") == 2, "no attempt's log is lost"
@@ -141,7 +141,7 @@ def test_a_transfer_that_breaks_off_leaves_no_record(home: Path, monkeypatch: py
 
     monkeypatch.setattr(remote, "write_bytes", full)
     with pytest.raises(OSError, match="No space"):
-        remote.bring_home(job(home), RemoteResult(0, 1.0, {OWN: a_record(RUN), WEIGHTS: b"weights"}), home)
+        remote.save_files(job(home), RemoteResult(0, 1.0, {OWN: a_record(RUN), WEIGHTS: b"weights"}), home)
     assert not (home / OWN).exists()
 
 
@@ -149,7 +149,7 @@ def test_references_at_home_are_kept_the_runs_record_is_renewed_and_its_failure_
     put(home, {BASELINE: a_record("f", "at home", "data"), OWN: a_record(RUN, "old"), FAILURE: b"f"})
     new = "records/held-out-mnist-1.json"
     files = {BASELINE: a_record("f", "away", "data"), OWN: a_record(RUN, "new"), new: a_record("g", family="data")}
-    remote.bring_home(job(home), RemoteResult(0, 1.0, files), home)
+    remote.save_files(job(home), RemoteResult(0, 1.0, files), home)
     assert content(home) == {**files, BASELINE: a_record("f", "at home", "data")}
 
 
