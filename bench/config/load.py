@@ -189,7 +189,7 @@ def results_folder(overrides: Sequence[str]) -> Path:
 
 def results_of(command: str, overrides: Sequence[str]) -> Path:
     """Return the folder that `results=DIR` names; refuse all other settings, which have no effect on `command`."""
-    picks, rest = split(overrides)
-    if others := [key for key in [*picks, *rest] if key != "results"]:
+    picks, settings_by_key = split(overrides)
+    if others := [key for key in [*picks, *settings_by_key] if key != "results"]:
         raise ConfigError(f"{others[0]}: `bench {command}` takes results=DIR only", key=others[0], choices=["results"])
     return results_folder(overrides)

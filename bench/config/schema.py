@@ -73,13 +73,13 @@ def samplers(config: Config) -> dict[str, dict[str, Any]]:
     return config.samplers or {"default": {}}
 
 
-def check_name(kind: str, name: object, known: Iterable[str]) -> str:
-    """Return `name` if it is known; otherwise raise a ConfigError with the known names and the nearest one."""
-    known = list(known)
-    if isinstance(name, str) and name in known:
+def check_name(kind: str, name: object, choices: Iterable[str]) -> str:
+    """Return `name` if it is one of the choices; otherwise raise ConfigError with the choices and the nearest one."""
+    choices = list(choices)
+    if isinstance(name, str) and name in choices:
         return name
-    message = f"{kind}={name}: unknown{suggestion(str(name), known)}; choose from {', '.join(known)}"
-    raise ConfigError(message, key=kind, value=name, choices=known)
+    message = f"{kind}={name}: unknown{suggestion(str(name), choices)}; choose from {', '.join(choices)}"
+    raise ConfigError(message, key=kind, value=name, choices=choices)
 
 
 def check(schema: type[BaseModel], values: dict[str, Any], prefix: str = "", sign: str = "=") -> Any:
@@ -93,10 +93,10 @@ def check(schema: type[BaseModel], values: dict[str, Any], prefix: str = "", sig
         first = error.errors()[0]
         key = prefix + ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            known = _keys_of_section(schema, first["loc"])
-            hint = suggestion(str(first["loc"][-1]), known)
-            message = f"{key}: unknown key{hint}; known here: {', '.join(known) or 'none'}"
-            raise ConfigError(message, key=key, value=first["input"], choices=known) from None
+            keys = _keys_of_section(schema, first["loc"])
+            hint = suggestion(str(first["loc"][-1]), keys)
+            message = f"{key}: unknown key{hint}; known here: {', '.join(keys) or 'none'}"
+            raise ConfigError(message, key=key, value=first["input"], choices=keys) from None
         if first["type"] == "missing":
             raise ConfigError(f"{key}: missing; set it as {key}{sign}VALUE", key=key) from None
         raise ConfigError(f"{key}={first['input']}: {first['msg'].lower()}", key=key, value=first["input"]) from None

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import Self
 
 
 class InputError(ValueError):
@@ -14,6 +15,10 @@ class InputError(ValueError):
     def __init__(self, message: str, *, key: str = "", value: object = None, choices: Iterable[str] = ()) -> None:
         super().__init__(message)
         self.key, self.value, self.choices = key, value, tuple(choices)
+
+    def prefixed(self, place: str) -> Self:
+        """Return the same error with the place of the input before the message."""
+        return type(self)(f"{place}: {self}", key=self.key, value=self.value, choices=self.choices)
 
 
 def suggestion(name: str, choices: Iterable[str]) -> str:

@@ -71,7 +71,7 @@ def cells_of(file: SweepFile, overrides: Sequence[str], assignment: Assignment, 
             check_machine_count(config)
     except ConfigError as error:
         values = " ".join(f"{key}={value}" for key, value in assignment.items())
-        raise ConfigError(f"cell {number} ({values}): {error}") from None
+        raise error.prefixed(f"cell {number} ({values})") from None
     return [planned_cell(words, config, add_model=len(configs) > 1) for config in configs]
 
 

@@ -78,7 +78,7 @@ def load_cells(location: str, overrides: Sequence[str]) -> tuple[SweepFile, list
         cells = probes(file, overrides) if file.method == "bayes" else all_cells(file, overrides)
         return file, cells, check_results(common_folder(cells), writes=True)
     except ConfigError as error:
-        raise ConfigError(f"{location}: {error}") from None
+        raise error.prefixed(location) from None
 
 
 @contextmanager

@@ -35,6 +35,7 @@ def test_a_bad_value_in_any_cell_is_one_sentence_that_names_the_cell() -> None:
     with pytest.raises(ConfigError) as error:
         all_cells(asked({"model": ["vae", "gan"], "train.batch": [32, 0]}), [])
     assert str(error.value).startswith("cell 2 (model=vae train.batch=0): train.batch=0: ")
+    assert (error.value.key, error.value.value) == ("train.batch", 0)
 
 
 def test_a_cell_knows_its_run_and_where_its_results_go() -> None:
