@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Protocol, cast
 
+from bench.runtime import load
 from bench.runtime.allocator import reuse_freed_memory
 from bench.runtime.signals import signals_as_exceptions, status
 from bench.runtime.streams import is_closed_pipe, replace_unencodable
+from bench.runtime.threads import fit_threads
 
 COMMANDS = (  # modules of this package, in the order of `bench --help`
     "train", "sweep", "evaluate", "table", "show", "compare", "report", "wandb", "extractor", "selftest", "speed",
     "list",
 )  # fmt: skip
 READERS = {"table", "show", "compare", "report", "list"}  # their work is done before they print
+COMPUTING = {"train", "evaluate", "extractor", "selftest"}  # with torch, in this process
 START = """\
 start here:
   bench train preset=smoke    train a small model of every kind (two minutes)
@@ -96,11 +99,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0: success. 1: a run of a sweep failed, or a check did. 2: a mistake of the user. 130: Ctrl-C. 143: SIGTERM.
     """
+    began = load.read()
     options = parse(sys.argv[1:] if arguments is None else arguments)
     reuse_freed_memory()
     replace_unencodable(sys.stdout, sys.stderr)
     try:
         with signals_as_exceptions():
+            if options.command in COMPUTING:
+                fit_threads(began)
             code = command(options.command).run(options)
             sys.stdout.flush()
     except KeyboardInterrupt as stop:

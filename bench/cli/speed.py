@@ -2,7 +2,7 @@
 
 Every answer is a ratio, written to SPEED.json and SPEED.md in the results
 folder.
-Questions: startup, training, sampling, evaluation, loop.
+Questions: startup, training, sampling, evaluation, shared, loop.
 The other libraries: pip install -e ".[speed]"
 """
 

@@ -18,6 +18,7 @@ from bench.evaluation.errors import EvaluationError
 from bench.evaluation.keys import seeded
 from bench.evaluation.metrics.intervals import half_width
 from bench.evaluation.samples import Sample
+from bench.runtime import load
 
 PROC = Path("/proc/self")
 SETTLED = 2.0  # seconds of calls that a fast sampler is timed for, since a single one may be disturbed
@@ -45,6 +46,7 @@ class Timing:
     repeats: int  # calls of that many
     device: str
     threads: int  # of torch on the CPU
+    cores_of_others: float | None  # that other processes used meanwhile, on average; None where it is unknown
 
 
 def time_sampling(
@@ -69,6 +71,7 @@ def time_sampling(
         seconds_of_call(sample, 1, device)
     if device.type != "cpu":
         seconds_of_call(sample, images, device)
+    began = load.read()
     latency, latency_interval = in_blocks(repeated_calls(sample, 1, device, repeats, SETTLED_ONE))
     since_start = reset_peak_memory(device)
     batch_times = repeated_calls(sample, images, device, repeats, SETTLED)
@@ -87,6 +90,7 @@ def time_sampling(
         repeats=len(batch_times),
         device=_device_name(device),
         threads=torch.get_num_threads(),
+        cores_of_others=load.cores_of_others(began),
     )
 
 

@@ -19,6 +19,7 @@ QUESTIONS = {  # file of this folder -> its question
     "training": "a training step beside other libraries'",
     "sampling": "a sampling step beside the bare network and diffusers' pipeline",
     "evaluation": "FID, precision, recall and coverage beside torch-fidelity and prdc",
+    "shared": "training and sampling beside busy processes",
     "loop": "Lightning's loop beside a bare one",
 }
 NEEDS = {  # modules of other libraries

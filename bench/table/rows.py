@@ -10,6 +10,7 @@ from bench.evaluation.protocol import GROUPS, ROW_FIELDS, Protocol
 from bench.results.identity import headline, identity
 from bench.results.records import BASELINE_FAMILY, EXTERNAL_FAMILY, Record, Result
 from bench.results.selection import describe
+from bench.runtime.load import contention
 from bench.table.aggregate import over_seeds, seeds
 from bench.table.columns import in_units, keys_on
 from bench.table.figure import Figure, Figures
@@ -18,6 +19,7 @@ from bench.table.rules import BASELINES
 Group = Sequence[tuple[Record, Result]]  # the results of one row
 TIMED = ("nfe", "seconds_per_100", "images_per_second", "peak_memory_mb", "latency")  # of a timing
 COLUMN_OF = {"latency": "latency_ms"}
+DISTURBED = 0.1  # cores that a timed sampler lacks from which on its timing is flagged
 OF_FID = ("fid_quarter", "fid_half")  # figures of fewer samples, of FID's version
 
 
@@ -127,7 +129,7 @@ def merge(group: Group, model: str, name: str, headline: bool) -> Row:
         samples=result.protocol["samples"],
         machine=machines[0] if len(machines) == 1 else "",
         protocols=tuple(sorted({Protocol.from_dict(result.protocol).fingerprint() for _, result in group})),
-        flags=tuple(dict.fromkeys(flag for _, result in group for flag in result.flags)),
+        flags=tuple(dict.fromkeys(flag for _, result in group for flag in [*result.flags, *disturbances(result)])),
         missing=tuple(missing),
     )
 
@@ -168,6 +170,16 @@ def metric_figure(name: str, result: Result) -> Figure:
     """Return a metric as it is recorded, with its interval over samples."""
     low, high = result.intervals.get(name, (None, None))
     return Figure(result.metrics[name], low, high, GROUPS - 1)
+
+
+def disturbances(result: Result) -> list[str]:
+    """Return a sentence where other processes held cores that the timed sampler needed."""
+    timing, hardware = result.timing, result.hardware
+    threads = hardware.get("threads", 1) if hardware.get("device") == "cpu" else 1
+    others = timing.get("cores_of_others")
+    if contention(others, threads, hardware.get("cores", 0)) <= DISTURBED:
+        return []
+    return [f"timed while other processes kept {others:.1f} of {hardware['cores']} cores busy"]
 
 
 def timings(timing: Mapping[str, Any]) -> Figures:

@@ -25,7 +25,7 @@ from bench.runtime.signals import status
 from bench.training.callbacks import Curves, Diverged, ImagesSeen, RandomState, Untimed, averaged_weights, callback
 from bench.training.checkpoints import Checkpoints, WholeFiles, newest_intact, remove_older, save
 from bench.training.launch import cluster
-from bench.training.resume import Origin, announce, check_origin
+from bench.training.resume import Origin, announce, check_origin, take_up_threads
 from datamodules.base import ImageDataModule
 from models.base import LOG_EVERY, GenerativeModel
 
@@ -49,6 +49,8 @@ def train(
 ) -> records.Record:
     """Train and record a model, then delete the checkpoints for resuming; `extra` callbacks observe."""
     console.print(f"  [bold]{run_id(config)}[/]: {budget(config):,} images, {resolve_precision(config)}")
+    if checkpoint := newest_intact(checkpoints_of(folder)):
+        take_up_threads(checkpoint)
     origin = Origin(config, data, resolve_precision(config))
     trainer = build_trainer(config, model, folder, [origin], extra)
     try:

@@ -10,6 +10,7 @@ from bench.config.devices import sampling_device
 from bench.config.schema import Config, ConfigError
 from bench.runtime.console import console
 from bench.runtime.provenance import code_version, library_versions
+from bench.runtime.threads import set_threads
 from datamodules.base import ImageDataModule
 
 Stretch = dict[str, Any]  # a part of the training on the same code, libraries, device and processes
@@ -19,7 +20,7 @@ class Origin(L.Callback):
     """Keep in every checkpoint what the training ran on; after a resume, this is the history of the whole training.
 
     The images and the precision, which determine the weights, must stay the same: `check_origin`. Code, libraries, kind
-    of device and number of processes may change on a resume, and each change begins a stretch.
+    of device, number of processes and of threads may change on a resume, and each change begins a stretch.
 
     Attributes:
         data: sha256 of the training images.
@@ -29,12 +30,14 @@ class Origin(L.Callback):
 
     def __init__(self, config: Config, data: ImageDataModule, precision: str) -> None:
         self.data, self.precision = data.digest("train"), precision
+        device, processes = sampling_device(config).type, config.trainer.devices * config.trainer.num_nodes
         self.stretches: list[Stretch] = [
             {
                 "code": code_version(),
                 "libraries": library_versions(),
-                "device": sampling_device(config).type,
-                "processes": config.trainer.devices * config.trainer.num_nodes,
+                "device": device,
+                "processes": processes,
+                "threads": torch.get_num_threads() if (device, processes) == ("cpu", 1) else None,
             }
         ]
 
@@ -81,6 +84,13 @@ def check_origin(checkpoint: Path, origin: Origin, data_name: str) -> None:
         )
 
 
+def take_up_threads(checkpoint: Path) -> None:
+    """Compute on as many threads as the checkpoint's training did: the order in which sums are added depends on it."""
+    state = read_origin(checkpoint)
+    if state and (threads := state["stretches"][-1].get("threads")):
+        set_threads(threads)
+
+
 def announce(checkpoint: Path, origin: Origin, budget: int) -> None:
     """Print where a training resumes, and what has changed since."""
     state = read_origin(checkpoint)
@@ -99,9 +109,13 @@ def changes(before: Stretch, now: Stretch) -> list[str]:
     for name in sorted({*old, *new}):
         if old.get(name) != new.get(name):
             phrases.append(f"another {name}: {old.get(name, 'none')}, now {new.get(name, 'none')}")
-    for name, words in (("device", "another kind of device"), ("processes", "another number of processes")):
-        if before[name] != now[name]:
-            phrases.append(f"{words}: {before[name]}, now {now[name]}")
+    for name, words in (
+        ("device", "another kind of device"),
+        ("processes", "another number of processes"),
+        ("threads", "another number of threads"),
+    ):
+        if before.get(name) != now[name]:
+            phrases.append(f"{words}: {before.get(name, 'unknown')}, now {now[name]}")
     return phrases
 
 

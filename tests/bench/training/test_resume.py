@@ -202,6 +202,7 @@ def test_other_code_is_said_and_the_record_names_all_that_trained(
 
 def test_stretches_differ_by_code_sources_libraries_devices_and_processes() -> None:
     now = {"code": {"commit": "a", "clean": True}, "libraries": {"torch": "2"}, "device": "cpu", "processes": 1}
+    now["threads"] = 2
     assert resume.changes(now | {"images_seen": 0}, now) == []
     for change, phrase in (
         ({"code": {"commit": "a", "clean": False, "sources": "5" * 64}}, "other code: a, now a with sources 55555555"),
@@ -209,8 +210,32 @@ def test_stretches_differ_by_code_sources_libraries_devices_and_processes() -> N
         ({"libraries": {"torch": "2", "numpy": "1"}}, "another numpy: none, now 1"),
         ({"device": "cuda"}, "another kind of device: cpu, now cuda"),
         ({"processes": 2}, "another number of processes: 1, now 2"),
+        ({"threads": 1}, "another number of threads: 2, now 1"),
     ):
         assert resume.changes(now, now | change) == [phrase]
+
+
+def test_a_resumed_training_computes_on_as_many_threads_as_before(
+    train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On another number of threads sums are added in another order; the environment may ask for it, and is named."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("bench.runtime.threads.os.cpu_count", lambda: 8)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        stopped_at(train, 88)
+        torch.set_num_threads(1)
+        stopped_at(train, 120)
+        assert torch.get_num_threads() == 2
+        assert "threads" not in capsys.readouterr().err
+        monkeypatch.setenv("OMP_NUM_THREADS", "1")
+        torch.set_num_threads(1)
+        train("vae", "broken")
+        assert torch.get_num_threads() == 1
+        assert "another number of threads: 2, now 1" in capsys.readouterr().err
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_second_ctrl_c_stops_at_once(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
