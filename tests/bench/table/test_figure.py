@@ -1,14 +1,11 @@
 """A difference is Welch's: equal to scipy's, exact in the limits, and wrong as often as it says."""
 
-import math
-
 import numpy as np
 import pytest
 from scipy import stats
 
 from bench.evaluation.metrics.intervals import half_width
 from bench.selftest.studies.marks import CASES, Case, decision_rates, one_seed
-from bench.table.columns import COLUMNS, Column
 from bench.table.figure import Figure, mean, quantile
 
 RANDOM = np.random.default_rng(19)
@@ -60,27 +57,6 @@ def test_an_interval_cut_at_a_bound_decides_as_before() -> None:
     other = Figure(1.0, 0.98, 1.0, 19)
     assert cut.difference(other).interval == pytest.approx(whole.difference(other).interval)
     assert cut.scaled(0.5).difference(other).interval == pytest.approx(whole.scaled(0.5).difference(other).interval)
-
-
-def test_intervals_print_by_their_symmetry() -> None:
-    column = Column("x", "x", ".2f")
-    assert column.show(Figure(0.3)) == "0.30"
-    assert column.show(Figure(0.3, 0.3 - 0.1, 0.3 + 0.1, 19)) == "0.30 ± 0.10"
-    assert column.show(Figure(0.05, 0.0, 0.17, 2)) == "0.05 (0.00 – 0.17)"
-    assert column.show(Figure(7.0, 7.0, 7.0, 2)) == "7.00 ± 0.00"
-    assert column.show(None) == "–"
-
-
-@pytest.mark.parametrize("key", [column.key for column in COLUMNS if column.bounds[0] > -math.inf])
-def test_a_mean_over_seeds_has_no_interval_beyond_its_columns_bounds(key: str) -> None:
-    column = next(one for one in COLUMNS if one.key == key)
-    low, high = column.bounds
-    near = [low + 0.001, low + 0.05, low + 0.01]
-    for values in (near, [high - value for value in near] if high < math.inf else near):
-        interval = mean(values, column.bounds).interval
-        assert interval
-        assert low <= interval[0] <= min(values)
-        assert max(values) <= interval[1] <= high
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.distance == 1], ids=str)

@@ -1,0 +1,50 @@
+"""Runs that differ in their seed alone are alike; where and how a run was made is no part of its identity."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.config.load import load
+from bench.results.identity import alike, headline, identity, run_id, training_seed
+from bench.table.build import build
+from tests.bench.records import figures, record
+
+HERE = Path("results")
+
+
+def test_seeds_are_one_row_wherever_their_data_lay() -> None:
+    runs = [record("gan", "gan", seed, {"default": figures(4.0 + seed, 0.4, 0.03)}) for seed in (0, 1)]
+    for seed, run in enumerate(runs):
+        run.config["data"] = {"name": "mnist", "root": f"/home/{seed}"}
+    assert [row.seeds for row in build(runs, HERE).rows] == [2]
+
+
+def test_records_that_differ_in_their_seed_alone_are_alike() -> None:
+    one, other = (record("gan", "gan", seed, {"default": figures(5, 0.4, 0.03)}) for seed in (0, 1))
+    assert identity(one) == identity(other)
+    assert alike(one.config) == alike(other.config)
+    assert (training_seed(one), training_seed(other)) == (0, 1)
+    other.precision = "bf16-mixed"
+    assert identity(one) != identity(other)
+    assert alike(one.config) == alike(other.config), "precision is no setting of the model"
+
+
+@pytest.mark.parametrize(
+    "change", ["seed=1", "model.beta=2.0", "train.batch=64", "preset=smoke", "trainer.precision=32-true"]
+)
+def test_a_runs_id_has_its_model_data_and_seed_and_a_hash_of_what_trains_it(change: str) -> None:
+    (config,), (changed,) = load(["model=vae"]), load(["model=vae", change])
+    assert run_id(config).startswith("vae-mnist-0-")
+    assert run_id(changed) != run_id(config)
+    (elsewhere,) = load(["model=vae", "results=/else", "data.root=/data", "evaluation.samples=500"])
+    assert run_id(elsewhere) == run_id(config)
+
+
+def test_the_headline_sampler_is_the_named_or_the_only_one() -> None:
+    run = record("ddpm", "diffusion", rows={"ddim-50": {}, "ddim-10": {}})
+    assert headline(run) == "ddim-50"
+    run.config["headline"] = None
+    assert headline(run) is None
+    del run.config["samplers"]["ddim-50"]
+    assert headline(run) == "ddim-10"
+    assert headline(record("vae", "autoregressive-vae", rows={"default": {}})) == "default"

@@ -1,0 +1,36 @@
+"""Columns agree with the metrics, print a figure with its interval, and bound it."""
+
+import math
+
+import pytest
+
+from bench.evaluation.metrics.registry import METRICS
+from bench.table.columns import COLUMNS, Column
+from bench.table.figure import Figure, mean
+
+
+def test_columns_agree_with_the_metrics_on_what_is_better() -> None:
+    better = {column.key: column.better for column in COLUMNS}
+    for name, metric in METRICS.items():
+        assert better[name] == metric.direction.replace("neither", "")
+
+
+def test_intervals_print_by_their_symmetry() -> None:
+    column = Column("x", "x", ".2f")
+    assert column.show(Figure(0.3)) == "0.30"
+    assert column.show(Figure(0.3, 0.3 - 0.1, 0.3 + 0.1, 19)) == "0.30 ± 0.10"
+    assert column.show(Figure(0.05, 0.0, 0.17, 2)) == "0.05 (0.00 – 0.17)"
+    assert column.show(Figure(7.0, 7.0, 7.0, 2)) == "7.00 ± 0.00"
+    assert column.show(None) == "–"
+
+
+@pytest.mark.parametrize("key", [column.key for column in COLUMNS if column.bounds[0] > -math.inf])
+def test_a_mean_over_seeds_has_no_interval_beyond_its_columns_bounds(key: str) -> None:
+    column = next(one for one in COLUMNS if one.key == key)
+    low, high = column.bounds
+    near = [low + 0.001, low + 0.05, low + 0.01]
+    for values in (near, [high - value for value in near] if high < math.inf else near):
+        interval = mean(values, column.bounds).interval
+        assert interval
+        assert low <= interval[0] <= min(values)
+        assert max(values) <= interval[1] <= high
