@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from bench.cli.main import COMMANDS, READERS, command, help_of, main, parse
-from bench.speed.command import QUESTIONS
 
 HOUSE = Path(__file__).resolve().parents[3]
 EXAMPLES = [(name, line) for name in COMMANDS for line in command(name).EXAMPLES.strip().splitlines()]
@@ -47,10 +46,6 @@ def test_examples_can_be_typed(name: str, line: str) -> None:
 def test_examples_about_the_published_records_work(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(HOUSE)
     assert main(line.split()[1:]) == 0
-
-
-def test_the_help_of_speed_names_every_question() -> None:
-    assert all(name in help_of("speed") for name in QUESTIONS)
 
 
 def test_help_imports_no_library_and_of_the_commands_only_the_one_that_is_named() -> None:

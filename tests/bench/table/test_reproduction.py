@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from bench.cli.main import main
-from bench.results.records import write
 from bench.results.selection import TableError
 from bench.table.build import Table, build
 from bench.table.columns import QUALITY
@@ -57,19 +55,3 @@ def test_a_row_of_one_table_only_is_named_and_two_protocols_are_refused() -> Non
     assert compare_tables(table([3.0, 4.0]), table([3.0, 4.0], "vqvae")).missing == ["vae", "vqvae"]
     with pytest.raises(TableError, match="tables of two protocols: .*2,000 samples.* and .*500 samples"):
         compare_tables(table([3.0, 4.0]), table([3.0, 4.0], samples=500))
-
-
-def test_the_command_writes_nothing_and_says_how_many_came_out_again(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for folder, shift in (("a", 0.0), ("b", 50.0)):
-        for seed in range(3):
-            rows = {"default": figures(3.0 + seed + shift, 0.9, 0.01, precision=0.5)}
-            write(record("vae", "autoregressive-vae", seed, rows), tmp_path / folder)
-    before = sorted(tmp_path.rglob("*"))
-    assert main(["table", f"results={tmp_path / 'a'}", "--against", str(tmp_path / "b")]) == 0
-    said = capsys.readouterr().out
-    assert "4.00 ±" in said
-    assert "54.00 ±" in said
-    assert "5 of 6 figures agree with " in " ".join(said.split())
-    assert sorted(tmp_path.rglob("*")) == before

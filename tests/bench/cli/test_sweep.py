@@ -1,0 +1,16 @@
+"""`bench sweep` takes the options of its executor only."""
+
+from collections.abc import Callable
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--gpus 1", "--gpus=1.0: belongs to --executor ray; leave it out"),
+        ("--executor ray --gpus -1", "--gpus=-1.0: at least 0"),
+    ],
+)
+def test_what_a_command_does_not_use_is_refused_by_name(words: str, said: str, refusal: Callable[[str], str]) -> None:
+    assert said in refusal(f"sweep families {words}")
