@@ -1,6 +1,5 @@
 """The pipeline from a command to its record: done once, never overwritten, mistakes in one sentence."""
 
-import dataclasses
 import errno
 import json
 import threading
@@ -9,11 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from bench.cli.main import main
 from bench.config.load import load
-from bench.evaluation.tasks.registry import ABILITIES
 from bench.results.identity import run_id
 from bench.runtime.locks import exclusive
 
@@ -120,29 +117,6 @@ def test_a_damaged_record_is_an_error_that_names_it(
         assert str(file) in capsys.readouterr().err
 
 
-def test_a_stop_between_abilities_loses_none_and_measures_none_twice(
-    small_mnist: Path, tiny_run: Words, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    results = small_mnist / "r"
-
-    def stopped(model: object, asked: object) -> dict:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setitem(ABILITIES, "encode", dataclasses.replace(ABILITIES["encode"], measure=stopped))
-        assert main(tiny_run("vae")) == 130
-    before = record(results, "vae")
-    assert {one["protocol"]["ability"] for one in before["abilities"].values()} == {"reconstruct"}
-    monkeypatch.setitem(ABILITIES, "reconstruct", dataclasses.replace(ABILITIES["reconstruct"], measure=stopped))
-    assert main(tiny_run("vae")) == 0
-    after = record(results, "vae")
-    assert after["results"] == before["results"]
-    assert {one["protocol"]["ability"] for one in after["abilities"].values()} == {
-        "reconstruct", "encode", "bits_per_dim",
-    }  # fmt: skip
-    assert len(list((results / "records").glob("raw-pixels-*.json"))) == 1
-
-
 def test_pictures_that_could_not_be_drawn_are_drawn_by_the_same_command(
     small_mnist: Path, tiny_run: Words, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,31 +153,3 @@ def test_a_training_that_diverges_ends_in_one_sentence_and_no_record(
     assert main(tiny_run("ddpm", "train.images=640", "model.learning_rate=1e30")) == 2
     assert "a lower model.learning_rate may help" in capsys.readouterr().err
     assert not list((results / "records").glob("ddpm-*.json"))
-
-
-def test_too_few_images_for_neighbours_are_refused(
-    small_mnist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / "few"
-    folder.mkdir()
-    for number in range(40):
-        Image.new("L", (8, 8), number).save(folder / f"{number}.png")
-    wrong = ["train", "model=vae", "data=image_folder", f"data.root={folder}", "data.size=8", "preset=smoke"]
-    assert main([*wrong, "evaluation.extractor=mnist-cnn", "evaluation.samples=16"]) == 2
-    assert "4 images in the smaller split are too few for 5 nearest neighbours" in " ".join(
-        capsys.readouterr().err.split()
-    )
-
-
-@pytest.mark.parametrize("size", [1, 2, 3])
-def test_images_too_small_for_their_comparison_are_refused(
-    size: int, small_mnist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    for number in range(200):
-        Image.new("L", (4, 4), number).save(folder / f"{number}.png")
-    wrong = ["train", "model=vae", "data=image_folder", f"data.root={folder}", f"data.size={size}"]
-    assert main([*wrong, "preset=smoke", "evaluation.extractor=mnist-cnn", "evaluation.samples=16"]) == 2
-    said = " ".join(capsys.readouterr().err.split())
-    assert f"images of {size} x {size} pixels are too small; the evaluation needs 4 x 4 or more" in said
