@@ -14,7 +14,6 @@ import wandb
 from bench.cli.main import main
 from bench.config.load import load
 from bench.plots.model_pictures import PICTURES
-from bench.results.identity import run_id
 from bench.results.records import Record, read
 from bench.runs.build import build_data, build_model
 from bench.table.columns import COLUMNS
@@ -164,19 +163,6 @@ def test_without_an_account_online_is_offline_and_says_so(
     assert said.count("no account (`wandb login` sets one); kept offline") == 1
     (place,) = tmp_path.glob("wandb/offline-run-*-r1")
     assert f"kept offline; send it with: wandb sync {place}\n" in said
-
-
-def test_an_agents_run_keeps_the_id_of_its_sweep_and_is_online(monkeypatch: pytest.MonkeyPatch) -> None:
-    (config,) = load(["model=vae", "preset=smoke"])
-    assert tracking.mode(config) == "disabled"
-    assert tracking.identity(config).id == run_id(config)
-    monkeypatch.setenv("WANDB_RUN_ID", "abc123")
-    assert tracking.identity(config).id == run_id(config)
-    monkeypatch.setenv("WANDB_SWEEP_ID", "s1")
-    monkeypatch.delenv("WANDB_MODE", raising=False)
-    assert (tracking.mode(config), tracking.identity(config).id) == ("online", "abc123")
-    (offline,) = load(["model=vae", "preset=smoke", "wandb.mode=offline"])
-    assert tracking.mode(offline) == "offline"
 
 
 @pytest.mark.parametrize("model", ["vae", "gan", "ddpm"])
