@@ -33,12 +33,12 @@ def figures(about: str, names: tuple[str, ...], inputs: Inputs) -> tuple[float, 
 
 
 def exactly(about: str, figure: str, value: float) -> Case:
-    return Case(about, figure, f"{value:g}", partial(figures, about, (figure,)), lambda value: value == value)
+    return Case(about, figure, f"{value:g}", partial(figures, about, (figure,)), lambda measured: measured == value)
 
 
 def near(about: str, figure: str, value: float, tolerance: float, words: str) -> Case:
-    def check(value: float) -> bool:
-        return abs(value - value) <= tolerance
+    def check(measured: float) -> bool:
+        return abs(measured - value) <= tolerance
 
     return Case(about, figure, words, partial(figures, about, (figure,)), check, "{:.6g}")
 
@@ -55,8 +55,8 @@ def within(about: str, figure: str, value: float, why: str = "") -> Case:
     def measure(inputs: Inputs) -> tuple[float, ...]:
         return inputs[about].metrics[figure], half(inputs, about, figure)
 
-    def check(value: float, half: float) -> bool:
-        return abs(value - value) <= WIDTHS * half
+    def check(measured: float, half: float) -> bool:
+        return abs(measured - value) <= WIDTHS * half
 
     return Case(about, figure, f"{value:.4g}{why}, ± {WIDTHS} half widths", measure, check, "{:.4g} ± {:.2g}")
 
@@ -68,8 +68,8 @@ def on_average(figure: str, value: float, why: str, draws: Callable[[Inputs], li
         values = draws(inputs)
         return sum(values) / len(values), half_width(values)
 
-    def check(value: float, half: float) -> bool:
-        return abs(value - value) <= WIDTHS * half
+    def check(measured: float, half: float) -> bool:
+        return abs(measured - value) <= WIDTHS * half
 
     words = f"{value:.4g}{why}, ± {WIDTHS} half widths"
     return Case(f"grid_25, mean of {DRAWS} draws", figure, words, measure, check, "{:.4g} ± {:.2g}")
