@@ -34,3 +34,10 @@ def test_the_error_of_another_process_is_the_same_error() -> None:
     error = unknown("metric", "fdi", ["fid", "kid"])
     again = pickle.loads(pickle.dumps(error))
     assert (str(again), vars(again)) == (str(error), vars(error))
+
+
+@pytest.mark.parametrize(("value", "hint"), [("recal", " (did you mean recall?)"), ("zzz", "")])
+def test_an_unknown_value_is_answered_with_the_choices_in_order(value: str, hint: str) -> None:
+    error = unknown("metric", value, ["recall", "fid"])
+    assert isinstance(error, EvaluationError)
+    assert str(error) == f"metric={value} is unknown{hint}; the choices are fid, recall."

@@ -20,7 +20,6 @@ from bench.runs import plan as planning
 from bench.runs.baselines import BASELINES
 from bench.runs.plan import missing_metrics, plan, sentence
 from bench.table.tasks import entries
-from models import MODELS
 
 WORDS = ["model=ddpm", "data=mnist", "preset=smoke", "evaluation.samples=64"]
 VERSIONS = {name: metric.version for name, metric in METRICS.items()}
@@ -123,17 +122,6 @@ def test_protocols_decide_where_they_are_known() -> None:
     assert step.reason == "sampler ddim-10 was measured under other settings only"
     (step,) = plan(config, record, dataclasses.replace(goal, abilities={"denoise": "another"}))
     assert (step.what, step.name) == ("ability", "denoise")
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_a_class_offers_the_abilities_that_its_instances_have(name: str, tiny: dict[str, list[str]]) -> None:
-    """So a plan before the model is loaded is the plan after it."""
-    from bench.runs.build import build_model
-
-    (config,) = load([f"model={name}", "preset=smoke", *tiny[name]])
-    model = build_model(config, (1, 28, 28))
-    for ability, entry in ABILITIES.items():
-        assert entry.had_by(model) == entry.offered_by(type(model)), ability
 
 
 def test_an_ability_that_is_not_registered_is_named_where_a_record_holds_it() -> None:

