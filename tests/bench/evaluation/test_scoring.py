@@ -29,9 +29,8 @@ from bench.evaluation.scoring import (
 @pytest.fixture
 def against(extractor: Extractor, images: Callable[..., Tensor]) -> ReferenceSet:
     split = reference(images(100, seed=1), extractor)
-    return ReferenceSet(
-        extractor, split, held_out(images(80, seed=3), split, extractor, samples=40, seed=0, cells_wanted=4)
-    )
+    beside = held_out(images(80, seed=3), split, extractor, samples=40, seed=0, cells_wanted=4)
+    return ReferenceSet(extractor, split, beside)
 
 
 def test_the_figures_do_not_depend_on_which_chunk_was_measured_first(

@@ -262,11 +262,3 @@ def test_the_usage_of_a_codebook_is_counted_over_all_places(monkeypatch: pytest.
     monkeypatch.setattr(pictures, "codebook_bars", counted.append)
     pictures.codebook_usage(Quantiser(), HeldOut(to_unit(x.to(torch.uint8)), None, seed=0))
     assert counted[0].tolist() == [500, 500, 500, 500] + [0] * 12
-
-
-def test_every_picture_is_described_in_one_sentence() -> None:
-    assert len(CAPTIONS) == len(PICTURES)
-    for caption in CAPTIONS.values():
-        assert caption[0].isupper()
-        assert caption.endswith(".")
-        assert ". " not in caption

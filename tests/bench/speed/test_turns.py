@@ -4,56 +4,21 @@ import os
 import signal
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import torch
 from lightning import Trainer
 
-from bench.config.load import load
 from bench.config.schema import Config
-from bench.runtime import console as progress
 from bench.speed import loop, turns
 from bench.speed.bare import BareLoop
 from bench.training.fit import SECONDS_BETWEEN_CHECKPOINTS
-from models import MODELS
-from models.base import LOG_EVERY, GenerativeModel
+from models.base import GenerativeModel
 
 Tiny = Callable[[str], Config]
 
-
-@pytest.fixture
-def configured(small_mnist: Path, tiny: dict[str, list[str]]) -> Tiny:
-    """A function: a cheap version of a family, whose rate falls visibly in the batches of these tests."""
-
-    def config(model: str) -> Config:
-        budget = ["train.batch=16", f"train.images={16 * 64}", "trainer.accelerator=cpu", f"results={small_mnist}"]
-        more = {"ddpm": ["model.warmup=10"], "pixel_ar": ["model.patch=4"]}
-        return load([f"model={model}", *budget, *tiny[model], *more.get(model, [])])[0]
-
-    return config
-
-
-@pytest.fixture(autouse=True)
-def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress.console, "quiet", True)
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_the_bare_loop_ends_with_the_weights_and_the_loss_of_lightnings(model: str, configured: Tiny) -> None:
-    """Bit for bit, averaged weights and buffers too, while both take turns of a batch each."""
-    config = configured(model)
-    speeds, trained, bare = turns.compare(config, partial(loop.bare_loop, config), seconds=0.0, turns=LOG_EVERY)
-    assert isinstance(bare, BareLoop)
-    assert bare.done == LOG_EVERY + 1  # the first turn does not count
-    assert len(speeds.turns) == LOG_EVERY
-    expected, ours = trained.state_dict(), (bare.averages.module if bare.averages else bare.model).state_dict()
-    assert expected.keys() == ours.keys()
-    for name, value in expected.items():
-        assert torch.equal(value, ours[name]), name
-    assert bare.curve == [float(trained.trainer.logged_metrics["train/loss"])]
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def test_each_sides_turn_is_timed_without_the_others(configured: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,16 @@
 """The number of reference subsets follows from the sizes, and manifolds are computed once."""
 
+from typing import Any
+
 import pytest
 import torch
+from torch import Tensor
 
 from bench.evaluation.features.extractor import Moments
 from bench.evaluation.metrics import feature_sets as module
 from bench.evaluation.metrics.feature_sets import FeatureSets
 from bench.evaluation.metrics.intervals import groups
-from bench.evaluation.metrics.prdc import manifolds
+from bench.evaluation.metrics.prdc import Manifolds, manifolds
 from bench.evaluation.protocol import Protocol
 
 
@@ -23,10 +26,13 @@ def test_a_subset_has_as_many_images_as_there_are_samples(n: int, reference: int
 
 
 def test_manifolds_are_computed_once_with_the_protocols_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[dict[str, object]] = []
-    monkeypatch.setattr(
-        module, "manifolds", lambda *sides, **options: calls.append(options) or manifolds(*sides, **options)
-    )
+    calls: list[dict[str, Any]] = []
+
+    def counted(*sides: Tensor, **options: Any) -> Manifolds:
+        calls.append(options)
+        return manifolds(*sides, **options)
+
+    monkeypatch.setattr(module, "manifolds", counted)
     features = sets(40, 80)
     assert features.manifolds is features.manifolds
     protocol = features.protocol

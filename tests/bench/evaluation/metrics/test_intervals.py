@@ -34,7 +34,7 @@ def test_the_jackknife_of_a_mean_is_its_variance_with_pairs_or_without() -> None
         assert jackknife(without(X), float(X.mean()), given) == pytest.approx(float(X.var() / len(X)))
 
 
-def test_pairs_halve_the_variance_of_a_purely_quadratic_figure_and_no_more() -> None:
+def test_pairs_take_at_most_half_of_the_variance_of_a_quadratic_figure() -> None:
     x = X - X.mean()
 
     def figure(total: torch.Tensor) -> torch.Tensor:  # the square of the sum is quadratic alone
