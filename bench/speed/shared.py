@@ -97,15 +97,17 @@ def training(name: str) -> Callable[[], int]:
     return partial(loop.turn, 1, 0.0)
 
 
-def sampling(name: str) -> Callable[[], int]:
-    """Return a function that draws images of an untrained model of preset quick, and returns their number."""
+def sampling() -> Callable[[], int]:
+    """Return a function that draws images of preset quick's untrained DDPM, and returns their number."""
     import torch
 
     from bench.config.load import load as load_config
     from bench.runs.build import build_data, build_model
+    from models.ddpm import DDPM
 
-    (config,) = load_config(["preset=quick", f"model={name}"])
+    (config,) = load_config(["preset=quick", "model=ddpm"])
     model = build_model(config, build_data(config).image_shape)
+    assert isinstance(model, DDPM)
     generator = torch.Generator().manual_seed(0)
 
     def draw() -> int:
@@ -118,7 +120,7 @@ def work_here(work: str, threads: str) -> float:
     """Do one kind of work for some seconds, and return its seconds an image."""
     began = load.read()
     kind, _, name = work.partition(" ")
-    once = (training if kind == "training" else sampling)(name)
+    once = training(name) if kind == "training" else sampling()
     if threads == OURS:
         from bench.runtime.threads import fit_threads
 

@@ -21,9 +21,9 @@ def stat(ticks_of_cores: list[list[int]]) -> str:
 def clock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Two cores of this process, a third of others, 100 ticks a second, and no use of its own."""
     monkeypatch.setattr(load, "STAT", tmp_path / "stat")
-    monkeypatch.setattr(load.os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
-    monkeypatch.setattr(load.os, "sysconf", lambda _: 100, raising=False)
-    monkeypatch.setattr(load.os, "times", lambda: (3.0, 1.0, 0.5, 0.5, 99.0))
+    monkeypatch.setattr("bench.runtime.load.os.sched_getaffinity", lambda _: {0, 1}, raising=False)
+    monkeypatch.setattr("bench.runtime.load.os.sysconf", lambda _: 100, raising=False)
+    monkeypatch.setattr("bench.runtime.load.os.times", lambda: (3.0, 1.0, 0.5, 0.5, 99.0))
     return tmp_path / "stat"
 
 
@@ -37,7 +37,7 @@ def test_a_reading_by_hand(clock: Path) -> None:
 
 def test_others_by_hand(clock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock.write_text(stat([[1000] + [0] * 9, [1000] + [0] * 9]))
-    monkeypatch.setattr(load.time, "monotonic", lambda: 12.0)
+    monkeypatch.setattr("bench.runtime.load.time.monotonic", lambda: 12.0)
     # in two seconds 3 of the cores' 4 were used, half a second of it by this process
     assert load.cores_of_others(load.Reading(10.0, 17.0, 4.5)) == pytest.approx(1.25)
     assert load.cores_of_others(load.Reading(10.0, 20.0, 4.5)) == 0.0

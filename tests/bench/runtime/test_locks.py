@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.runtime import locks
-from bench.runtime.locks import exclusive, held, lock, taken
+from bench.runtime.locks import exclusive, is_held, lock, try_acquire
 
 HOLDER = """
 import sys
@@ -20,19 +20,19 @@ with exclusive(Path(sys.argv[1]), "a"):
 
 
 def test_a_lock_is_held_for_the_block_and_free_after_it_also_after_an_error(tmp_path: Path) -> None:
-    assert not held(tmp_path, "a"), "before anything was locked"
+    assert not is_held(tmp_path, "a"), "before anything was locked"
     other = lock(tmp_path, "b")
 
     def fail() -> None:
         with exclusive(tmp_path, "a"):
-            assert not taken(lock(tmp_path, "a"))
-            assert taken(other), "another name is another lock"
+            assert not try_acquire(lock(tmp_path, "a"))
+            assert try_acquire(other), "another name is another lock"
             raise ValueError("x")
 
     with pytest.raises(ValueError, match="x"):
         fail()
     other.release()
-    assert not held(tmp_path, "a")
+    assert not is_held(tmp_path, "a")
 
 
 def test_a_lock_of_another_process_is_waited_for_until_that_process_ends(
@@ -43,7 +43,7 @@ def test_a_lock_of_another_process_is_waited_for_until_that_process_ends(
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        assert held(tmp_path, "a")
+        assert is_held(tmp_path, "a")
         looks: list[float] = []
 
         def ended(seconds: float) -> None:

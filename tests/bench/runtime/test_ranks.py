@@ -42,11 +42,11 @@ def together(number: int, folder: str) -> None:
         assert (ranks.rank(), ranks.world_size()) == (number, RANKS)
         assert ranks.on_first(lambda: number) == 0
         assert ranks.on_each(lambda: number) == [0, 1]
-        assert ranks.gathered(lambda: number) == ([0, 1] if number == 0 else [])
+        assert ranks.gather_on_first(lambda: number) == ([0, 1] if number == 0 else [])
         assert ranks.in_turn(lambda: cached(Path(folder) / "cached")) == "by rank 0"
-        for work in (ranks.on_first, ranks.in_turn, ranks.on_each, ranks.gathered):
+        for work in (ranks.on_first, ranks.in_turn, ranks.on_each, ranks.gather_on_first):
             assert outcome(partial(work, partial(fail_on, 0))) == "rank 0", work
-        for work in (ranks.on_each, ranks.gathered):
+        for work in (ranks.on_each, ranks.gather_on_first):
             assert outcome(partial(work, partial(fail_on, 1))) == "rank 1", work
         assert ranks.on_first(lambda: fail_on(1)) == 0
     finally:
@@ -62,14 +62,14 @@ def test_two_ranks_share_results_and_errors(tmp_path: Path) -> None:
 def test_one_process_does_the_work_itself(work: Callable[[Callable[[], int]], int]) -> None:
     assert (ranks.world_size(), ranks.rank()) == (1, 0)
     assert work(lambda: 7) == 7
-    assert ranks.on_each(lambda: 7) == ranks.gathered(lambda: 7) == [7]
+    assert ranks.on_each(lambda: 7) == ranks.gather_on_first(lambda: 7) == [7]
     with pytest.raises(ValueError, match="rank 0"):
         work(lambda: fail_on(0))
 
 
 def test_an_attempt_keeps_an_error_until_its_result_is_asked_for() -> None:
     kept = ranks.attempt(lambda: fail_on(0))
-    ranks.checked([1, 2])
+    ranks.raise_first_error([1, 2])
     with pytest.raises(ValueError, match="rank 0"):
-        ranks.checked([1, kept])
+        ranks.raise_first_error([1, kept])
     assert ranks.result(ranks.attempt(lambda: 7)) == 7

@@ -16,7 +16,7 @@ def four_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(4)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
+    monkeypatch.setattr("bench.runtime.threads.os.sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
     yield
     torch.set_num_threads(before)
 
@@ -48,7 +48,7 @@ def test_torch_may_use_fewer_than_there_are_free_cores(monkeypatch: pytest.Monke
 
 
 def test_threads_are_no_more_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads.os, "cpu_count", lambda: 4)
+    monkeypatch.setattr("bench.runtime.threads.os.cpu_count", lambda: 4)
     threads.set_threads(3)
     assert torch.get_num_threads() == 3
     threads.set_threads(64)

@@ -26,7 +26,7 @@ def test_busy_processes_end_with_the_measurement(monkeypatch: pytest.MonkeyPatch
             super().__init__(*arguments, **options)  # type: ignore[call-overload]
             started.append(self)
 
-    monkeypatch.setattr(shared.subprocess, "Popen", Remembered)
+    monkeypatch.setattr("bench.speed.shared.subprocess.Popen", Remembered)
     with shared.busy_processes(2):
         assert [process.poll() for process in started] == [None, None]
     assert all(process.returncode for process in started)

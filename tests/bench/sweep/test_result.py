@@ -7,15 +7,15 @@ import pytest
 from bench.config.load import load
 from bench.results.records import Record, write
 from bench.sweep import result
-from bench.sweep.cells import Planned
+from bench.sweep.cells import PlannedCell
 from bench.sweep.executor import Cell, Outcome
-from bench.sweep.result import other_timing, show_result, show_table
+from bench.sweep.result import show_result, show_table, timing_difference
 from tests.bench.records import MACHINE, lecture
 
 
-def planned(record: Record, results: Path, preset: str = "quick") -> Planned:
+def planned(record: Record, results: Path, preset: str = "quick") -> PlannedCell:
     (config,) = load([f"results={results}", f"preset={preset}", "model=vae"])
-    return Planned(Cell(record.run_id, (), record.run_id, 1), config)
+    return PlannedCell(Cell(record.run_id, (), record.run_id, 1), config)
 
 
 def timed(record: Record, threads: int, jobs: int) -> Record:
@@ -25,7 +25,7 @@ def timed(record: Record, threads: int, jobs: int) -> Record:
 
 
 @pytest.fixture
-def cells(tmp_path: Path) -> list[Planned]:
+def cells(tmp_path: Path) -> list[PlannedCell]:
     """Two recorded runs, each timed alone on two threads."""
     runs = [timed(run, 2, 1) for run in lecture()[:2]]
     for run in runs:
@@ -34,20 +34,20 @@ def cells(tmp_path: Path) -> list[Planned]:
 
 
 def test_runs_timed_on_another_share_of_the_machine_are_announced_with_the_way_out(
-    cells: list[Planned], tmp_path: Path
+    cells: list[PlannedCell], tmp_path: Path
 ) -> None:
-    assert other_timing(cells, 2, 1) == ""
-    assert other_timing([planned(lecture()[2], tmp_path)], 1, 2) == "", "nothing is recorded of it"
-    said = other_timing(cells, 1, 4)
-    assert said.startswith("recorded runs were timed with 2 CPU threads, 1 at once; those to come will be with 1, 4")
-    assert said.endswith(", or --jobs=1 times them alike")
+    assert timing_difference(cells, 2, 1) == ""
+    assert timing_difference([planned(lecture()[2], tmp_path)], 1, 2) == "", "nothing is recorded of it"
+    said = timing_difference(cells, 1, 4)
+    assert "timed with 2 CPU threads, 1 at once; new runs will be timed with 1 CPU threads, 4 at once" in said
+    assert said.endswith("--jobs=1")
     write(timed(lecture()[0], 1, 2), tmp_path)
-    assert "1 CPU threads, 2 at once and 2 CPU threads, 1 at once" in other_timing(cells, 1, 4)
-    assert "--jobs" not in other_timing(cells, 1, 4), "no number times both alike"
+    assert "1 CPU threads, 2 at once and 2 CPU threads, 1 at once" in timing_difference(cells, 1, 4)
+    assert "--jobs" not in timing_difference(cells, 1, 4), "no number times both alike"
 
 
 def test_a_failure_is_counted_and_is_the_exit_status(
-    cells: list[Planned], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    cells: list[PlannedCell], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(result, "show_table", lambda *_: None)
     assert show_result(cells, [], tmp_path) == 0
@@ -59,13 +59,13 @@ def test_a_failure_is_counted_and_is_the_exit_status(
     assert "1 of 2 failed; the same command tries them again" in said
 
 
-def test_the_table_is_written_beside_the_records(cells: list[Planned], tmp_path: Path) -> None:
+def test_the_table_is_written_beside_the_records(cells: list[PlannedCell], tmp_path: Path) -> None:
     show_table(cells, tmp_path)
     assert "| gan" in (tmp_path / "TABLE.md").read_text()
 
 
 def test_records_that_share_no_table_are_said_and_end_nothing(
-    cells: list[Planned], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    cells: list[PlannedCell], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "records" / "broken.json").write_text("{")
     show_table(cells, tmp_path)

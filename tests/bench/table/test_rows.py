@@ -77,3 +77,25 @@ def test_results_of_two_precisions_in_one_record_are_two_names_and_one_headline(
     assert {(row.name, row.headline) for row in rows} == {
         ("ddpm, ancestral-100, float32", False), ("ddpm, ancestral-100, bfloat16", True),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("others", "hardware", "flagged"),
+    [
+        (0.05, {}, False),
+        (1.3, {}, True),
+        (1.3, {"cores": 16}, False),  # there are cores enough for both
+        (1.3, {"threads": 1}, True),
+        (1.3, {"device": "cuda", "cores": 4}, False),  # one thread calls a GPU's kernels
+        (None, {}, False),
+    ],
+)
+def test_a_timing_on_cores_that_others_needed_is_flagged(
+    others: float | None, hardware: dict[str, Any], flagged: bool
+) -> None:
+    runs = lecture()
+    (result,) = runs[0].results.values()
+    result.timing["cores_of_others"] = others
+    result.hardware = MACHINE | hardware
+    (row,) = (row for row in build(runs, HERE).rows if row.model == "vae")
+    assert row.flags == (("timed while other processes kept 1.3 of 2 cores busy",) if flagged else ())
