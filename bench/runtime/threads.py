@@ -8,7 +8,6 @@ a tenth of one thread's rate.
 import os
 import time
 
-from bench.runtime.console import console
 from bench.runtime.load import Reading, cores_of_others
 
 LEAST = 0.5  # seconds over which the load is measured
@@ -19,6 +18,8 @@ def fit_threads(since: Reading | None) -> None:
     if "OMP_NUM_THREADS" in os.environ or since is None:
         return
     import torch
+
+    from bench.runtime.console import console
 
     time.sleep(max(0.0, since.wall + LEAST - time.monotonic()))
     others, cores, threads = cores_of_others(since), len(os.sched_getaffinity(0)), torch.get_num_threads()
