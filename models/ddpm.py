@@ -1,17 +1,19 @@
 """Denoising diffusion probabilistic model."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from annotated_types import Ge, Gt, Lt, MinLen
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from models.base import GenerativeModel, ImageShape, inference, noise, sampling
 from models.diffusion.bound import variational_bound
+from models.diffusion.grids import even
 from models.diffusion.process import Process, cosine_beta, linear_beta
-from models.diffusion.samplers import ancestral, ancestral_path, ddim, times
+from models.diffusion.sampler import Grid, Method, Sampler
+from models.diffusion.samplers import ancestral_path
 from models.losses import bits_per_dim
 from models.networks.autoencoder import Architecture
 from models.networks.captured import captured
@@ -108,15 +110,11 @@ class DDPM(GenerativeModel):
         u = (torch.rand((), device=device) + torch.arange(n, device=device) / n) % 1
         return (u * self.process.T).long() + 1
 
-    def passes(  # type: ignore[override]  # its keywords are those of `sample`
-        self, *, method: str = "ancestral", steps: int | None = None
-    ) -> int:
-        return self.process.T if steps is None else steps
+    def passes(self, **settings: Any) -> int:
+        return Sampler(**settings).passes(self.process)
 
-    def check_sampler(  # type: ignore[override]  # its keywords are those of `sample`
-        self, *, method: str = "ancestral", steps: int | None = None
-    ) -> None:
-        times(self.process.T, self.process.T if steps is None else steps)
+    def check_sampler(self, **settings: Any) -> None:
+        Sampler(**settings).visited(self.process)
 
     @sampling
     def sample(
@@ -124,16 +122,26 @@ class DDPM(GenerativeModel):
         n: int,
         generator: torch.Generator,
         *,
-        method: Literal["ancestral", "ddim"] = "ancestral",
+        method: Method = "ancestral",
         steps: PositiveInt | None = None,
+        grid: Grid = "time",
+        eta: NonNegativeFloat | None = None,
+        sigma_max: PositiveFloat | None = None,
+        sigma_min: PositiveFloat | None = None,
     ) -> Tensor:
-        """Draw images by `steps` steps (None: all T) of Ho et al.'s ancestral sampler or of DDIM (eta = 0)."""
-        steps = self.process.T if steps is None else steps
+        """Draw images by `steps` steps (None: all T) of a method on a grid of times.
+
+        method: Ho et al.'s "ancestral" sampler, "ddim", "dpm-solver" for DPM-Solver++(2M), or "heun", which evaluates
+        the network twice a step. grid: times even in "time", in "log-snr", or "karras"; the last two keep to noise
+        levels from sigma_max (35) to sigma_min (0.03). eta: share of noise of ddim and dpm-solver, 0 where it is not
+        given.
+        """
+        sampler = Sampler(method, steps, grid, eta, sigma_max, sigma_min)
+        visited = sampler.visited(self.process)
         x_T = noise((n, *self.image_shape), generator, self.device)
-        denoiser = captured(self.denoiser, x_T, torch.full((n,), self.process.T, device=self.device), steps)
-        if method == "ancestral":
-            return ancestral(denoiser, self.process, x_T, steps, generator)
-        return ddim(denoiser, self.process, x_T, steps)
+        t_T = torch.full((n,), self.process.T, device=self.device)
+        denoiser = captured(self.denoiser, x_T, t_T, sampler.passes(self.process))
+        return sampler.draw(denoiser, self.process, x_T, visited, generator)
 
     @inference
     def bits_per_dim(self, x: Tensor, generator: torch.Generator) -> list[Bound]:
@@ -150,9 +158,9 @@ class DDPM(GenerativeModel):
 
     def trajectory(self, n: int, generator: torch.Generator, steps: int) -> Iterator[tuple[int, Tensor]]:
         """(t, x_t) from t = T to t = 0 of what `sample` draws by these steps with such a generator, unclipped."""
-        self.check_sampler(steps=steps)
+        visited = even(self.process.T, steps)
         x_T = noise((n, *self.image_shape), generator, self.device)
-        path = ancestral_path(self.denoiser, self.process, x_T, steps, generator)
+        path = ancestral_path(self.denoiser, self.process, x_T, visited, generator)
         # each step by itself, since the caller's code runs between them, and the caller may stop early
         advance = inference(lambda _: next(path, None))
         return iter(lambda: advance(self), None)

@@ -27,8 +27,8 @@ class Process(nn.Module):
     """q(x_1, ..., x_T | x_0) for given variances.
 
     Times keep the paper's count: t = 0 is the data, t = 1 ... T the noise levels, and `alpha_bar[0]` is 1, so that any
-    pair s < t describes a step. `alpha_bar` is a float64 table on the CPU: samplers read Python floats from it. It has
-    no parameters; the two float32 buffers only follow the model to its device for `q_sample`.
+    pair s < t describes a step. `alpha_bar` and `half_log_snr` are float64 tables on the CPU: samplers read Python
+    floats from them. It has no parameters; the two float32 buffers only follow the model to its device for `q_sample`.
     """
 
     signal: Tensor
@@ -38,6 +38,8 @@ class Process(nn.Module):
         super().__init__()
         self.T = len(beta)
         self.alpha_bar = torch.cat([torch.ones(1, dtype=torch.float64), torch.cumprod(1 - beta.double(), 0)])
+        # lambda / 2 of Kingma et al. 2021: log(signal / deviation), infinite at t = 0
+        self.half_log_snr = (self.alpha_bar.log() - torch.log1p(-self.alpha_bar)) / 2
         self.register_buffer("signal", self.alpha_bar.sqrt().float(), persistent=False)
         self.register_buffer("deviation", (1 - self.alpha_bar).sqrt().float(), persistent=False)
 

@@ -1,5 +1,6 @@
 """The DDPM's assembly: what its loss asks of the network, at which times, and which sampler its settings mean."""
 
+import dataclasses
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +12,10 @@ from torch import Tensor, nn
 
 from models.ddpm import DDPM, TIMES
 from models.diffusion.bound import borders, decoder_term, prior_term, step_term, variational_bound
+from models.diffusion.grids import even
 from models.diffusion.process import Process, cosine_beta
-from models.diffusion.samplers import ancestral, ddim, times
+from models.diffusion.sampler import Sampler
+from models.diffusion.samplers import ancestral, ddim
 from models.losses import bits_per_dim
 from models.networks.perceptron import ResidualPerceptron
 from models.protocols import BoundsLikelihood, Diffuses
@@ -132,9 +135,9 @@ def test_with_the_exact_noise_both_samplers_return_the_image_that_it_hides() -> 
 
 
 def test_the_check_of_a_sampler_assumes_what_sampling_does() -> None:
-    defaults = [inspect.signature(function).parameters for function in (DDPM.sample, DDPM.check_sampler)]
-    for name in ("method", "steps"):
-        assert defaults[0][name].default == defaults[1][name].default
+    parameters = inspect.signature(DDPM.sample).parameters
+    for field in dataclasses.fields(Sampler):
+        assert parameters[field.name].default == field.default
 
 
 @pytest.mark.parametrize("steps", [1, 4, 12])
@@ -148,9 +151,9 @@ def test_a_method_is_its_sampler_from_the_generators_first_noise(method: str, st
     x_T = torch.randn(3, *SHAPE, generator=generator)
     with torch.no_grad():
         if method == "ancestral":
-            expected = ancestral(model.denoiser, model.process, x_T, steps, generator)
+            expected = ancestral(model.denoiser, model.process, x_T, even(12, steps), generator)
         else:
-            expected = ddim(model.denoiser, model.process, x_T, steps)
+            expected = ddim(model.denoiser, model.process, x_T, even(12, steps), generator)
     assert torch.equal(drawn, expected)
     assert drawn.abs().max() <= 1
 
@@ -326,7 +329,7 @@ def test_the_forward_chain_is_one_line_from_the_image_to_its_noise() -> None:
 def test_a_trajectory_ends_in_the_sample_that_its_generator_draws(steps: int) -> None:
     model = shaken()
     frames = list(model.trajectory(3, torch.Generator().manual_seed(4), steps))
-    assert [t for t, _ in frames] == times(12, steps)
+    assert [t for t, _ in frames] == even(12, steps)
     assert torch.equal(frames[0][1], torch.randn(3, *SHAPE, generator=torch.Generator().manual_seed(4)))
     drawn = model.sample(3, torch.Generator().manual_seed(4), steps=steps)
     assert torch.equal(frames[-1][1].clamp(-1, 1), drawn)

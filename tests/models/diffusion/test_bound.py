@@ -244,8 +244,7 @@ def test_the_bound_is_of_the_path_that_the_sampler_takes(monkeypatch: pytest.Mon
             fixed: Callable[..., Tensor] = lambda shape, **_: torch.full(shape, noise, dtype=torch.float64)  # noqa: E731
             with monkeypatch.context() as patched:
                 patched.setattr(torch, "randn", fixed)
-                patched.setattr("models.diffusion.samplers.times", lambda T, steps: [t, t - 1])
-                *_, (_, x) = ancestral_path(arbitrary, process, x_t, 1, torch.Generator())
+                *_, (_, x) = ancestral_path(arbitrary, process, x_t, [t, t - 1], torch.Generator())
             return x
 
         mean, deviation = jump(0.0), (jump(1.0) - jump(0.0)).mean()

@@ -1,6 +1,5 @@
 """Samplers against diffusers' schedulers, and against the one distribution whose denoiser is known: a Gaussian."""
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -8,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.diffusion.grids import even
 from models.diffusion.process import Process, linear_beta
-from models.diffusion.samplers import Denoiser, ancestral, ancestral_path, ddim, times
+from models.diffusion.samplers import Denoiser, ancestral, ancestral_path, ddim
 
 T = 1000
 GAUSSIANS = [(0.3, 0.5), (-0.7, 0.1), (0.1, 1.0), (0.5, 2.0)]
@@ -59,7 +59,7 @@ class UnitNoise:
 def ddim_output(process: Process, mu: float, sigma: float, steps: int, mean_T: float = 0.0) -> tuple[float, float]:
     """Mean and deviation of DDIM's output, exactly, for x_T ~ N(mean_T, 1) and the Gaussian's denoiser."""
     at_mean, one_above = ddim(
-        exact(process, mu, sigma), process, column(mean_T, mean_T + 1), steps, clip=False
+        exact(process, mu, sigma), process, column(mean_T, mean_T + 1), even(T, steps), torch.Generator(), clip=False
     ).flatten()
     return at_mean.item(), (one_above - at_mean).abs().item()
 
@@ -72,35 +72,11 @@ def ancestral_output(
     x_T = column(mean_T, mean_T + 1, *[mean_T] * (steps - 1))
     with monkeypatch.context() as patched:
         patched.setattr(torch, "randn", noise)
-        out = ancestral(exact(process, mu, sigma), process, x_T, steps, torch.Generator(), clip=False).flatten()
+        out = ancestral(
+            exact(process, mu, sigma), process, x_T, even(T, steps), torch.Generator(), clip=False
+        ).flatten()
     assert noise.calls == steps - 1, "noise on every step but the last"
     return out[0].item(), (out[1:] - out[0]).square().sum().sqrt().item()
-
-
-@pytest.mark.parametrize("steps", [1, 2, 3, 7, 10, 50, 100, 333, 999, 1000])
-def test_times_run_from_T_to_0_evenly(steps: int) -> None:
-    visited = times(T, steps)
-    assert (visited[0], visited[-1], len(visited)) == (T, 0, steps + 1)
-    gaps = [t - s for t, s in itertools.pairwise(visited)]
-    assert min(gaps) >= 1
-    assert max(gaps) - min(gaps) <= 1
-    for i, t in enumerate(reversed(visited)):
-        assert abs(t - T * i / steps) <= 0.5
-
-
-@pytest.mark.parametrize("T", [1, 2, 17, 1000])
-def test_as_many_steps_as_times_visit_every_time(T: int) -> None:
-    assert times(T, T) == list(range(T, -1, -1))
-
-
-@pytest.mark.parametrize("steps", [-1, 0, 1001])
-def test_steps_outside_the_process_are_refused(process: Process, steps: int) -> None:
-    with pytest.raises(ValueError, match=f"steps={steps} .* T=1000"):
-        times(T, steps)
-    with pytest.raises(ValueError, match="steps="):
-        ddim(arbitrary, process, column(0.0), steps)
-    with pytest.raises(ValueError, match="steps="):
-        ancestral(arbitrary, process, column(0.0), steps, torch.Generator())
 
 
 @pytest.mark.parametrize("sampler", ["ancestral", "ddim"])
@@ -112,8 +88,9 @@ def test_the_denoiser_is_asked_at_each_visited_time_but_zero(process: Process, s
         return arbitrary(x, t)
 
     x_T = torch.randn(3, 1, 2, 2)
-    ancestral(spy, process, x_T, 7, torch.Generator()) if sampler == "ancestral" else ddim(spy, process, x_T, 7)
-    assert [t.tolist() for t in asked] == [[t] * 3 for t in times(T, 7)[:-1]]
+    method: Callable[..., Tensor] = ancestral if sampler == "ancestral" else ddim
+    method(spy, process, x_T, even(T, 7), torch.Generator())
+    assert [t.tolist() for t in asked] == [[t] * 3 for t in even(T, 7)[:-1]]
     assert all(t.dtype == torch.int64 for t in asked)
 
 
@@ -131,7 +108,7 @@ def test_ddim_is_diffusers_ddim(process: Process, steps: int, clip: bool) -> Non
     )  # fmt: skip
     scheduler.alphas_cumprod = torch.cumprod(1 - torch.linspace(1e-4, 0.02, T, dtype=torch.float64), 0)
     scheduler.set_timesteps(steps)
-    assert [int(index) + 1 for index in scheduler.timesteps] == times(T, steps)[:-1]
+    assert [int(index) + 1 for index in scheduler.timesteps] == even(T, steps)[:-1]
     x_T = torch.randn(4, 1, 3, 3, dtype=torch.float64)
 
     theirs, path = x_T, []
@@ -146,10 +123,11 @@ def test_ddim_is_diffusers_ddim(process: Process, steps: int, clip: bool) -> Non
         visited.append(x)
         return arbitrary(x, t)
 
-    ours = ddim(spy, process, x_T, steps, clip=clip)
+    ours = ddim(spy, process, x_T, even(T, steps), torch.Generator(), clip=clip)
     for mine, their in zip([*visited[1:], ours], path, strict=True):
         torch.testing.assert_close(mine, their, rtol=1e-6, atol=1e-6)
-    assert not torch.allclose(ours, ddim(arbitrary, process, x_T, steps, clip=not clip)), "the clip is put to the test"
+    other = ddim(arbitrary, process, x_T, even(T, steps), torch.Generator(), clip=not clip)
+    assert not torch.allclose(ours, other), "the clip is put to the test"
 
 
 @pytest.mark.parametrize("clip", [False, True])
@@ -169,9 +147,9 @@ def test_ancestral_is_diffusers_ddpm_with_the_same_noise(process: Process, steps
         eps = arbitrary(theirs, index.repeat(4) + 1)
         theirs = scheduler.step(eps, index, theirs, generator=generator).prev_sample.float()
 
-    ours = ancestral(arbitrary, process, x_T, steps, torch.Generator().manual_seed(5), clip=clip)
+    ours = ancestral(arbitrary, process, x_T, even(T, steps), torch.Generator().manual_seed(5), clip=clip)
     torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
-    other = ancestral(arbitrary, process, x_T, steps, torch.Generator().manual_seed(5), clip=not clip)
+    other = ancestral(arbitrary, process, x_T, even(T, steps), torch.Generator().manual_seed(5), clip=not clip)
     assert not torch.allclose(ours, other), "the clip is put to the test"
 
 
@@ -221,8 +199,10 @@ def test_a_single_point_is_reached_exactly_in_any_number_of_steps(process: Proce
     for steps in (1, 3, 20, 1000):
         x_T = torch.randn(5, 1, 1, 1, dtype=torch.float64)
         point = torch.full_like(x_T, 0.4)
-        torch.testing.assert_close(ddim(exact(process, 0.4, 0.0), process, x_T, steps, clip=False), point)
-        drawn = ancestral(exact(process, 0.4, 0.0), process, x_T, steps, torch.Generator(), clip=False)
+        torch.testing.assert_close(
+            ddim(exact(process, 0.4, 0.0), process, x_T, even(T, steps), torch.Generator(), clip=False), point
+        )
+        drawn = ancestral(exact(process, 0.4, 0.0), process, x_T, even(T, steps), torch.Generator(), clip=False)
         torch.testing.assert_close(drawn, point)
 
 
@@ -231,7 +211,7 @@ def test_drawn_noise_has_the_moments_that_were_propagated(process: Process, monk
     n, steps, mu, sigma = 20_000, 20, 0.3, 0.5
     generator = torch.Generator().manual_seed(0)
     x_T = torch.randn(n, 1, 1, 1, generator=generator, dtype=torch.float64)
-    drawn = ancestral(exact(process, mu, sigma), process, x_T, steps, generator, clip=False)
+    drawn = ancestral(exact(process, mu, sigma), process, x_T, even(T, steps), generator, clip=False)
     mean, deviation = ancestral_output(process, mu, sigma, steps, monkeypatch)
     assert drawn.mean().item() == pytest.approx(mean, abs=4 * deviation / n**0.5)
     assert drawn.std().item() == pytest.approx(deviation, abs=4 * deviation / (2 * n) ** 0.5)
@@ -247,9 +227,9 @@ def test_the_clip_keeps_every_predicted_image_in_range(process: Process, sampler
     x_T = torch.randn(2, 1, 2, 2, dtype=torch.float64)
     for clip, value in ((True, 1.0), (False, 3.0)):
         if sampler == "ddim":
-            drawn = ddim(three, process, x_T, 10, clip=clip)
+            drawn = ddim(three, process, x_T, even(T, 10), torch.Generator(), clip=clip)
         else:
-            drawn = ancestral(three, process, x_T, 10, torch.Generator(), clip=clip)
+            drawn = ancestral(three, process, x_T, even(T, 10), torch.Generator(), clip=clip)
         torch.testing.assert_close(drawn, torch.full_like(x_T, value))
 
 
@@ -261,12 +241,12 @@ def test_the_ancestral_path_ends_in_what_the_sampler_draws(process: Process, ste
     kept = x_T.clone()
     path = [
         (t, x, x.clone())
-        for t, x in ancestral_path(arbitrary, process, x_T, steps, torch.Generator().manual_seed(1), clip)
+        for t, x in ancestral_path(arbitrary, process, x_T, even(T, steps), torch.Generator().manual_seed(1), clip)
     ]
-    assert [t for t, _, _ in path] == times(T, steps)
+    assert [t for t, _, _ in path] == even(T, steps)
     assert torch.equal(path[0][1], kept)
     assert all(torch.equal(x, then) for _, x, then in path)
-    drawn = ancestral(arbitrary, process, x_T, steps, torch.Generator().manual_seed(1), clip)
+    drawn = ancestral(arbitrary, process, x_T, even(T, steps), torch.Generator().manual_seed(1), clip)
     assert torch.equal(path[-1][1], drawn)
 
 
@@ -276,7 +256,7 @@ def test_along_the_path_of_a_point_every_frame_has_the_processs_own_moments(proc
     generator = torch.Generator().manual_seed(0)
     end = process.alpha_bar[T]
     x_T = end.sqrt() * mu + (1 - end).sqrt() * torch.randn(n, 1, 1, 1, generator=generator, dtype=torch.float64)
-    for t, x in ancestral_path(exact(process, mu, 0.0), process, x_T, 8, generator, clip=False):
+    for t, x in ancestral_path(exact(process, mu, 0.0), process, x_T, even(T, 8), generator, clip=False):
         alpha_bar = process.alpha_bar[t].item()
         deviation = (1 - alpha_bar) ** 0.5
         assert x.mean().item() == pytest.approx(alpha_bar**0.5 * mu, abs=5 * deviation / n**0.5 + 1e-6)

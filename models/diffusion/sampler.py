@@ -1,0 +1,68 @@
+"""The settings of a sampler of a diffusion process, as YAML files and protocols hold them, and what they draw."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from models.diffusion.grids import SIGMA_MAX, SIGMA_MIN, even, karras, log_snr
+from models.diffusion.process import Process
+from models.diffusion.samplers import Denoiser, ancestral, ddim
+from models.diffusion.solvers import dpm_solver_2m, heun
+
+Method = Literal["ancestral", "ddim", "dpm-solver", "heun"]
+Grid = Literal["time", "log-snr", "karras"]
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """A method, its number of steps (None: all T), and the grid of times that it visits.
+
+    eta: the share of the process's noise that ddim and dpm-solver draw (None: 0). sigma_max, sigma_min: the noise
+    levels that the grids log-snr and karras keep to (None: those of models/diffusion/grids.py).
+    """
+
+    method: Method = "ancestral"
+    steps: int | None = None
+    grid: Grid = "time"
+    eta: float | None = None
+    sigma_max: float | None = None
+    sigma_min: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError about a setting that the method or the grid has no use for."""
+        if self.eta is not None and self.method in ("ancestral", "heun"):
+            noise = "all of the process's noise" if self.method == "ancestral" else "no noise"
+            raise ValueError(
+                f"eta={self.eta:g}: method={self.method} draws {noise}; leave eta out, or choose ddim or dpm-solver"
+            )
+        for name, sigma in (("sigma_max", self.sigma_max), ("sigma_min", self.sigma_min)):
+            if sigma is not None and self.grid == "time":
+                raise ValueError(f"{name}={sigma:g}: grid=time visits all noise levels; choose grid=log-snr or karras")
+
+    def visited(self, process: Process) -> list[int]:
+        """Return the times from T to 0; raise ValueError where the process does not have them."""
+        steps = process.T if self.steps is None else self.steps
+        if self.grid == "time":
+            return even(process.T, steps)
+        spaced = {"log-snr": log_snr, "karras": karras}[self.grid]
+        return spaced(process, steps, self.sigma_max or SIGMA_MAX, self.sigma_min or SIGMA_MIN)
+
+    def passes(self, process: Process) -> int:
+        """Return the number of the denoiser's evaluations."""
+        steps = process.T if self.steps is None else self.steps
+        return 2 * steps - 1 if self.method == "heun" else steps
+
+    def draw(
+        self, denoiser: Denoiser, process: Process, x: Tensor, visited: Sequence[int], generator: torch.Generator
+    ) -> Tensor:
+        """Return x_0 from x_T (N x C x H x W), clipped along the way as the predicted images are."""
+        if self.method == "ancestral":
+            return ancestral(denoiser, process, x, visited, generator)
+        if self.method == "ddim":
+            return ddim(denoiser, process, x, visited, generator, self.eta or 0.0)
+        if self.method == "dpm-solver":
+            return dpm_solver_2m(denoiser, process, x, visited, generator, self.eta or 0.0)
+        return heun(denoiser, process, x, visited)

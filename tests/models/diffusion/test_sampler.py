@@ -1,0 +1,62 @@
+"""A sampler's settings: what they draw, what they cost, and what does not fit together."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.diffusion.grids import even, karras, log_snr
+from models.diffusion.process import Process, cosine_beta
+from models.diffusion.sampler import Sampler
+from models.diffusion.samplers import ancestral, ddim
+from models.diffusion.solvers import dpm_solver_2m, heun
+
+PROCESS = Process(cosine_beta(200))
+
+
+def denoiser(x: Tensor, t: Tensor) -> Tensor:
+    return 0.9 * x + 0.1 * torch.sin(3 * x) + 0.001 * t.view(-1, 1, 1, 1)
+
+
+def seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(3)
+
+
+@pytest.mark.parametrize("sampler", [
+    Sampler(), Sampler("ddim", 7), Sampler("ddim", 7, eta=0.5), Sampler("dpm-solver", 7, "karras", eta=1.0),
+    Sampler("dpm-solver", 7, "log-snr", None, 20.0, 0.1), Sampler("heun", 7, "karras"),
+])  # fmt: skip
+def test_settings_draw_what_their_method_draws(sampler: Sampler) -> None:
+    x, visited = torch.randn(2, 1, 3, 3), sampler.visited(PROCESS)
+    eta = sampler.eta or 0.0
+    expected = {
+        "ancestral": lambda: ancestral(denoiser, PROCESS, x, visited, seeded()),
+        "ddim": lambda: ddim(denoiser, PROCESS, x, visited, seeded(), eta),
+        "dpm-solver": lambda: dpm_solver_2m(denoiser, PROCESS, x, visited, seeded(), eta),
+        "heun": lambda: heun(denoiser, PROCESS, x, visited),
+    }[sampler.method]()
+    calls: list[None] = []
+
+    def counted(x: Tensor, t: Tensor) -> Tensor:
+        calls.append(None)
+        return denoiser(x, t)
+
+    assert torch.equal(sampler.draw(counted, PROCESS, x, visited, seeded()), expected)
+    assert len(calls) == sampler.passes(PROCESS)
+
+
+def test_grids_are_the_named_ones() -> None:
+    assert Sampler().visited(PROCESS) == even(200, 200)
+    assert Sampler("ddim", 7).visited(PROCESS) == even(200, 7)
+    assert Sampler("ddim", 7, "log-snr").visited(PROCESS) == log_snr(PROCESS, 7)
+    assert Sampler("heun", 7, "karras", None, 20.0, 0.1).visited(PROCESS) == karras(PROCESS, 7, 20.0, 0.1)
+
+
+@pytest.mark.parametrize(("settings", "message"), [
+    ({"method": "heun", "eta": 0.5}, "eta=0.5: method=heun draws no noise"),
+    ({"method": "ancestral", "eta": 0.5}, "eta=0.5: method=ancestral draws all"),
+    ({"sigma_max": 20.0}, "sigma_max=20: grid=time"),
+    ({"method": "heun", "sigma_min": 0.1}, "sigma_min=0.1: grid=time"),
+])  # fmt: skip
+def test_settings_that_do_not_fit_together_are_refused(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Sampler(**settings)  # type: ignore[arg-type]
