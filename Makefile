@@ -13,8 +13,7 @@ BESIDE := fashion_mnist stacked_mnist grid_25 ring_8
 .PHONY: table smoke results test slow lint docs site clean
 
 table: .venv/installed
-	$(BIN)/bench train preset=quick results=$(RESULTS)
-	$(BIN)/bench table preset=quick results=$(RESULTS)
+	$(BIN)/bench sweep configs/sweep/families.yaml seed=0 results=$(RESULTS)
 
 results: .venv/installed
 	for data in $(BESIDE); do \
@@ -25,7 +24,7 @@ results: .venv/installed
 	    done; \
 	    $(BIN)/bench table results=$(AGAIN)/$$data || exit; \
 	done
-	$(BIN)/bench sweep families --jobs 1 results=$(AGAIN)
+	$(BIN)/bench sweep families results=$(AGAIN)
 	$(BIN)/bench train model=vae model.latent_dim=2 train.images=140_000 results=$(AGAIN)/latent-plane
 	$(BIN)/bench table results=$(AGAIN)
 	$(BIN)/bench report results=$(AGAIN)

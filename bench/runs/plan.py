@@ -54,6 +54,13 @@ def plan(
     return steps if record.finished else [*steps, Step("end", "its evaluation did not come to an end")]
 
 
+def without_timings(steps: Iterable[Step], timed_only: Collection[str]) -> list[Step]:
+    """Return the steps that need no machine to themselves: all but the timing of rows that are complete otherwise."""
+    return [
+        step for step in steps if not (step.what == "timing" or (step.what == "sampler" and step.name in timed_only))
+    ]
+
+
 def sentence(steps: Iterable[Step]) -> str:
     """Join the steps' reasons, each once."""
     return "; ".join(dict.fromkeys(step.reason for step in steps))

@@ -8,7 +8,7 @@ from bench.config.load import load
 from bench.config.schema import Config, ConfigError
 from bench.results import records
 from bench.results.identity import run_id
-from bench.runs.plan import Step, plan
+from bench.runs.plan import Step, plan, without_timings
 from bench.sweep.command_template import expand, template
 from bench.sweep.executor import Cell
 from bench.sweep.search_space import Assignment, Coordinates, SweepFile, assignment_at, assignments, parse_parameters
@@ -116,3 +116,13 @@ def common_folder(cells: Sequence[PlannedCell]) -> Path:
 def missing_steps(cell: PlannedCell) -> list[Step]:
     """Return what `bench train` would do for the cell, as far as known without loading images; [] if complete."""
     return plan(cell.config, records.find(cell.results, cell.cell.run_id))
+
+
+def missing_but_timings(cell: PlannedCell) -> list[Step]:
+    """Return the missing steps that need no machine to themselves."""
+    return without_timings(missing_steps(cell), cell.config.evaluation.timed_only)
+
+
+def is_recorded(cell: PlannedCell) -> bool:
+    """Return whether the cell has a record, complete or not."""
+    return records.find(cell.results, cell.cell.run_id) is not None

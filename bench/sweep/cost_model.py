@@ -1,7 +1,7 @@
 """Estimate how long runs will take from the records of similar runs."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -13,6 +13,7 @@ from bench.results.selection import describe
 from bench.runtime.provenance import ROOT
 
 PUBLISHED = ROOT / "results" / "published"
+START_SECONDS = 15.0  # of a process, until its first timing
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,33 @@ class Cost:
     machines: tuple[str, ...]  # that it was measured on
 
 
-class Costs:
-    """Estimates from the records of one results folder, or from the published records where that has none."""
+Seconds = Callable[[Record, int], float]
 
-    def __init__(self, results: Path) -> None:
-        self.results = results
+
+def run_seconds(record: Record, images: int) -> float:
+    """Return the seconds of a run; training time is proportional to the number of images, evaluation time is not."""
+    return record.train_seconds / record.images_seen * images + record.evaluate_seconds
+
+
+def timing_seconds(record: Record, images: int) -> float:
+    """Return the seconds in which the samplers of a recorded run are timed by a process of its own."""
+    timings = [result.timing for result in record.results.values() if result.timing]
+    calls = sum(
+        timing["seconds_per_100"] * timing["images"] / 100 * timing["repeats"]
+        + timing["latency"] * (1 + timing["repeats"])
+        for timing in timings
+    )
+    return START_SECONDS + calls
+
+
+class Costs:
+    """Estimates from the records of one results folder, or from the published records where that has none.
+
+    seconds: what a run of so many images takes, by a similar run's record.
+    """
+
+    def __init__(self, results: Path, seconds: Seconds = run_seconds) -> None:
+        self.results, self.seconds = results, seconds
         self.sources = [RunHistory(read_all(results)), RunHistory(read_all(PUBLISHED))]
         self.estimates: dict[str, Cost | None] = {}
 
@@ -44,7 +67,7 @@ class Costs:
             pair = model_and_data(config)
             samples = [source.by_settings[key] for source in self.sources if key in source.by_settings]
             samples += [source.by_model_and_data[pair] for source in self.sources if pair in source.by_model_and_data]
-            self.estimates[key] = mean_cost(samples[0], config.train.images) if samples else None
+            self.estimates[key] = mean_cost(samples[0], config.train.images, self.seconds) if samples else None
         return self.estimates[key]
 
 
@@ -69,10 +92,10 @@ def model_and_data(config: Config) -> tuple[str, str]:
     return config.model["name"], config.data["name"]
 
 
-def mean_cost(records: Sequence[Record], images: int) -> Cost:
-    """Return the records' mean; training time is proportional to the number of images, evaluation time is not."""
-    seconds = fmean(run.train_seconds / run.images_seen * images + run.evaluate_seconds for run in records)
-    return Cost(seconds, tuple(sorted({describe(run.hardware) for run in records})))
+def mean_cost(records: Sequence[Record], images: int, seconds: Seconds) -> Cost:
+    """Return the mean by these records."""
+    mean = fmean(seconds(record, images) for record in records)
+    return Cost(mean, tuple(sorted({describe(record.hardware) for record in records})))
 
 
 def makespan(waiting: Sequence[tuple[float, int]], running: Sequence[tuple[float, int]], places: int) -> float:

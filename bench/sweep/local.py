@@ -75,9 +75,13 @@ class RunningCell:
 
 
 class LocalExecutor:
-    """`Executor` that starts a worker for each cell."""
+    """`Executor` that starts a worker for each cell.
 
-    def __init__(self, places: Sequence[Place], results: Path) -> None:
+    postpone_timings: the workers do not time samplers.
+    """
+
+    def __init__(self, places: Sequence[Place], results: Path, postpone_timings: bool = False) -> None:
+        self.postpone_timings = postpone_timings
         self.places, self.concurrency, self.threads = list(places), len(places), len(places[0].cores)
         self.description = describe(places)
         self.results = results.absolute()
@@ -90,6 +94,8 @@ class LocalExecutor:
         places, self.places = self.places[: cell.devices], self.places[cell.devices :]
         cores = [core for place in places for core in place.cores]
         variables = {"BENCH_JOBS": str(max(1, self.concurrency // len(places)))}
+        if self.postpone_timings:
+            variables["BENCH_TIMINGS"] = "postponed"
         if places[0].gpu is not None:
             variables["CUDA_VISIBLE_DEVICES"] = ",".join(str(place.gpu) for place in places)
         log = log_of(self.results, cell.name)

@@ -12,14 +12,23 @@ from bench.runs.plan import sentence
 from bench.runtime.console import console
 from bench.runtime.locks import exclusive
 from bench.runtime.signals import status
-from bench.sweep.cells import PlannedCell, all_cells, common_folder, missing_steps, probes
-from bench.sweep.cost_model import Costs
-from bench.sweep.executor import Executor
+from bench.sweep.cells import (
+    PlannedCell,
+    all_cells,
+    common_folder,
+    is_recorded,
+    missing_but_timings,
+    missing_steps,
+    probes,
+)
+from bench.sweep.cost_model import Costs, timing_seconds
+from bench.sweep.executor import Executor, Outcome
 from bench.sweep.local import LocalExecutor, places, visible_gpus
 from bench.sweep.optuna_search import Proposals
 from bench.sweep.result import show_result, timing_difference
 from bench.sweep.scheduler import Scheduler
 from bench.sweep.search_space import SweepFile, read
+from bench.sweep.worker import own_cores
 
 
 @dataclass(frozen=True)
@@ -43,19 +52,39 @@ def sweep(location: str, overrides: Sequence[str], machines: Machines) -> int:
             cells, total = proposals.cells(), file.run_cap or 0
         unfinished_cells = [cell for cell in cells if missing_steps(cell)]
         recorded_cells = [cell for cell in cells if cell not in unfinished_cells]
+        postponable = proposals is None  # whose metric may be a timing
+        executor = None
+        if total > len(recorded_cells):
+            executor = create_executor(machines, [*cells, typical], total, results, postponable)
+        alone = isinstance(executor, LocalExecutor) and executor.postpone_timings
+        queue = [cell for cell in unfinished_cells if missing_but_timings(cell)] if alone else unfinished_cells
         title = file.name or Path(location).stem
-        scheduler = Scheduler(title, unfinished_cells, total, len(recorded_cells), Costs(results), typical)
-        executor = create_executor(machines, [*cells, typical], total, results) if scheduler.state.waiting else None
+        scheduler = Scheduler(title, queue, total, len(cells) - len(queue), Costs(results), typical)
         announce(scheduler, executor, results)
-        if executor:
-            if isinstance(executor, LocalExecutor):
-                warn(timing_difference(recorded_cells, executor.threads, executor.concurrency))
-            try:
+        failed = scheduler.state.failed
+        try:
+            if executor:
+                warn_of_other_timings(executor, recorded_cells)
                 scheduler.run(executor, proposals.next if proposals else None)
-            except KeyboardInterrupt as stop:
-                console.print("[yellow]stopped; runs have saved their state, and the same command resumes them[/]")
-                return status(stop)
-        return show_result(proposals.cells() if proposals else cells, scheduler.state.failed, results)
+            if alone:
+                failed = [*failed, *time_alone(title, cells, results)]
+        except KeyboardInterrupt as stop:
+            console.print("[yellow]stopped; runs have saved their state, and the same command resumes them[/]")
+            return status(stop)
+        return show_result(proposals.cells() if proposals else cells, failed, results)
+
+
+def time_alone(title: str, cells: Sequence[PlannedCell], results: Path) -> list[Outcome]:
+    """Time the samplers of the recorded runs that lack it, one run after another on all cores; return the failures."""
+    queue = [cell for cell in cells if is_recorded(cell) and missing_steps(cell)]
+    if not queue:
+        return []
+    costs, executor = Costs(results, timing_seconds), LocalExecutor(places(1, len(queue), []), results)
+    scheduler = Scheduler(f"{title}, timings", queue, len(queue), 0, costs, queue[0])
+    scheduler.concurrency = executor.concurrency
+    console.print(f"  to time, one after another on all cores: {len(queue)} runs; estimated: {scheduler.time_left()}")
+    scheduler.run(executor)
+    return scheduler.state.failed
 
 
 def check_options(machines: Machines) -> None:
@@ -90,8 +119,13 @@ def exclusive_proposals(file: SweepFile, stem: str, overrides: Sequence[str], re
         yield proposals
 
 
-def create_executor(machines: Machines, cells: Sequence[PlannedCell], total: int, results: Path) -> Executor:
-    """Return the executor for these cells; raise ConfigError if it has no room for the widest of them."""
+def create_executor(
+    machines: Machines, cells: Sequence[PlannedCell], total: int, results: Path, postponable: bool
+) -> Executor:
+    """Return the executor for these cells; raise ConfigError if it has no room for the widest of them.
+
+    postponable: where cells share a CPU, their samplers may be timed afterwards.
+    """
     if machines.executor == "ray":
         from bench.sweep.ray import RayExecutor
 
@@ -106,7 +140,8 @@ def create_executor(machines: Machines, cells: Sequence[PlannedCell], total: int
         raise ConfigError(
             f"--jobs={machines.jobs}: runs on {devices} devices cannot share a GPU; choose at most --jobs={len(gpus)}"
         )
-    return LocalExecutor(places(machines.jobs, total, gpus), results)
+    shares = places(machines.jobs, total, gpus)
+    return LocalExecutor(shares, results, postpone_timings=postponable and not gpus and len(shares) > 1)
 
 
 def announce(scheduler: Scheduler, executor: Executor | None, results: Path) -> None:
@@ -128,7 +163,10 @@ def announce(scheduler: Scheduler, executor: Executor | None, results: Path) -> 
         console.print(f"  {executor.description}; estimated: {scheduler.time_left()}{source}")
 
 
-def warn(text: str) -> None:
-    """Print a warning, unless it is empty."""
-    if text:
-        console.print(f"  {text}", style="yellow", markup=False)
+def warn_of_other_timings(executor: Executor, recorded_cells: Sequence[PlannedCell]) -> None:
+    """Print a warning where recorded runs were timed on another share of the machine than new ones will be."""
+    if not isinstance(executor, LocalExecutor):
+        return
+    share = (len(own_cores()), 1) if executor.postpone_timings else (executor.threads, executor.concurrency)
+    if difference := timing_difference(recorded_cells, *share):
+        console.print(f"  {difference}", style="yellow", markup=False)

@@ -18,7 +18,7 @@ from bench.evaluation.tasks.registry import ABILITIES
 from bench.results.records import Ability, Record, Result
 from bench.runs import plan as planning
 from bench.runs.baselines import BASELINES
-from bench.runs.plan import missing_metrics, plan, sentence
+from bench.runs.plan import missing_metrics, plan, sentence, without_timings
 from bench.table.tasks import entries
 
 WORDS = ["model=ddpm", "data=mnist", "preset=smoke", "evaluation.samples=64"]
@@ -103,6 +103,19 @@ def test_each_thing_that_a_row_lacks_has_its_reason() -> None:
     assert why(config, recorded(config, result("ddim-10", config, timing={}))) == "ddim-10: it was not timed"
     unfinished = recorded(config, result("ddim-10", config), evaluate_seconds=0.0)
     assert why(config, unfinished) == "its evaluation did not come to an end"
+
+
+def test_steps_without_timings_are_those_that_need_no_machine_to_themselves() -> None:
+    config = configured("samplers=[ddim-10,ancestral-20]", "evaluation.timed_only=[ancestral-20]", "headline=ddim-10")
+
+    def left(record: Record | None) -> list[tuple[str, str]]:
+        steps = without_timings(plan(config, record), config.evaluation.timed_only)
+        return [(step.what, step.name) for step in steps]
+
+    assert left(None) == [("training", "")]
+    assert left(recorded(config)) == [("sampler", "ddim-10")]
+    assert left(recorded(config, result("ddim-10", config, timing={}))) == []
+    assert left(recorded(config, result("ddim-10", config, metrics={}, versions={}))) == [("metrics", "ddim-10")]
 
 
 def test_abilities_of_a_held_out_split_with_fewer_images_than_samples_are_complete() -> None:

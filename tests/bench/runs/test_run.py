@@ -96,6 +96,29 @@ def test_a_timed_only_row_has_no_figures_until_they_are_asked_for(finished: Fini
     assert row["metrics"]["fid"] > 0
 
 
+def test_postponed_timings_are_all_that_the_next_call_measures(
+    finished: Finished, tiny_run: Words, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a sweep whose cells share the machine; a sampler that is only timed waits as a whole."""
+    monkeypatch.setenv("BENCH_TIMINGS", "postponed")
+    words = ["samplers=[ddim-10,ancestral-20]", "evaluation.timed_only=[ancestral-20]", "headline=ddim-10"]
+    results = finished("ddpm", *words)
+    before = record(results, "ddpm")
+    (row,) = before["results"].values()
+    assert (row["protocol"]["sampler"], row["timing"]) == ("ddim-10", {})
+    files = {file: file.stat().st_mtime_ns for file in (results / "pictures").rglob("*.png")}
+    monkeypatch.delenv("BENCH_TIMINGS")
+    assert main([*tiny_run("ddpm"), *words]) == 0
+    after = record(results, "ddpm")
+    assert {r["protocol"]["sampler"]: r["timing"]["nfe"] for r in after["results"].values()} == {
+        "ddim-10": 10,
+        "ancestral-20": 20,
+    }
+    for fingerprint, result in before["results"].items():
+        assert after["results"][fingerprint]["metrics"] == result["metrics"]
+    assert {file: file.stat().st_mtime_ns for file in (results / "pictures").rglob("*.png")} == files
+
+
 def test_other_images_behind_the_same_identity_are_refused(
     finished: Finished, tiny_run: Words, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,7 +9,7 @@ from bench.config.load import load
 from bench.config.schema import Config
 from bench.results import records
 from bench.sweep import cost_model
-from bench.sweep.cost_model import Costs, makespan
+from bench.sweep.cost_model import Costs, makespan, timing_seconds
 
 MACHINE = {"gpu": None, "cpu": "abacus", "threads": 2, "jobs": 1}
 
@@ -41,6 +41,16 @@ def test_runs_alike_but_for_their_seed_give_their_mean(tmp_path: Path) -> None:
     assert cost
     assert cost.seconds == pytest.approx(140)
     assert cost.machines == ("abacus, 2 CPU threads",)
+
+
+def test_timings_take_their_calls_and_the_start_of_a_process(tmp_path: Path) -> None:
+    """2 calls of 50 images at 100 s for 100, one of a single image to warm up and 2 that are timed, at 3 s each."""
+    timing = {"seconds_per_100": 100.0, "images": 50, "repeats": 2, "latency": 3.0}
+    results = {name: records.Result(protocol={}, hardware={}, timing=t) for name, t in (("a", timing), ("b", {}))}
+    keep(tmp_path, "a", config(), train_seconds=1e6, evaluate_seconds=1e6, results=results)
+    cost = Costs(tmp_path, timing_seconds).estimate(config("seed=3"))
+    assert cost
+    assert cost.seconds == pytest.approx(cost_model.START_SECONDS + 100 + 9)
 
 
 def test_of_the_same_model_the_training_goes_with_the_images_and_the_evaluation_does_not(tmp_path: Path) -> None:

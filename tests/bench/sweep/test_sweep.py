@@ -25,6 +25,7 @@ from bench.sweep.cells import planned_cell
 from bench.sweep.local import LocalExecutor, places
 from bench.sweep.result import show_table
 from bench.sweep.sweep import Machines, sweep
+from bench.sweep.worker import own_cores
 
 PATIENCE = 180  # seconds for what takes a few on an idle machine
 PRECISE = "trainer.precision=32-true"  # also where bfloat16 is the default, which amplifies a library's roundings
@@ -225,6 +226,9 @@ def test_a_sweeps_runs_are_those_of_bench_train_and_the_recorded_are_skipped(
     for run in runs:
         assert run.hardware["jobs"] == len(shares)
         assert run.hardware["threads"] in {len(share.cores) for share in shares}
+        for result in run.results.values():
+            assert (result.hardware["jobs"], result.hardware["threads"]) == (1, len(own_cores())), "timed alone"
+            assert result.timing
     lines = csv.DictReader(Path("r/TABLE.csv").read_text().splitlines())
     (line,) = (line for line in lines if line["row"] == "vae")
     assert line["seeds"] == "2"
