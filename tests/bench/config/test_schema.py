@@ -22,7 +22,11 @@ WRONG: dict[str, tuple[str, object, Any]] = {  # word -> key, value, choices
     "seed=-1": ("seed", -1, ()),
     "model.T=0": ("model.T", 0, ()),
     "data.size=3": ("data.size", "3", ["root"]),
-    "samplers.ddim-50.stps=3": ("samplers.ddim-50.stps", "3", ["steps", "method"]),
+    "samplers.ddim-50.stps=3": (
+        "samplers.ddim-50.stps",
+        "3",
+        ["steps", "method", "grid", "eta", "sigma_max", "sigma_min"],
+    ),
 }
 
 
