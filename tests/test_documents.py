@@ -9,11 +9,11 @@ import pytest
 
 from bench.cli.main import main
 
-HOUSE = Path(__file__).resolve().parent.parent
-DOCUMENTS = sorted([*HOUSE.glob("*.md"), *(HOUSE / "docs").rglob("*.md")])
-TEXTS = {document.relative_to(HOUSE).as_posix(): document.read_text() for document in DOCUMENTS}
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+TEXTS = {document.relative_to(ROOT).as_posix(): document.read_text() for document in DOCUMENTS}
 MANUAL = "\n".join(text for name, text in TEXTS.items() if name not in ("CONTRIBUTING.md", "CHANGELOG.md"))
-GENERATE = [sys.executable, str(HOUSE / "docs" / "generate.py")]
+GENERATE = [sys.executable, str(ROOT / "docs" / "generate.py")]
 INDENTED = re.findall(r"^    .*\bbench(?:\.cli)? ([a-z][^#\n]*)", MANUAL, re.MULTILINE)
 INLINE = re.findall(r"`bench\s([a-z][^`]*)`", MANUAL)
 COMMANDS = sorted({" ".join(words.split()) for words in INDENTED + INLINE})
@@ -44,7 +44,7 @@ def dead_links(document: Path, text: str) -> list[str]:
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_every_relative_link_leads_to_a_file_and_a_heading(name: str) -> None:
-    assert dead_links(HOUSE / name, TEXTS[name]) == []
+    assert dead_links(ROOT / name, TEXTS[name]) == []
 
 
 def test_a_dead_link_and_a_dead_anchor_are_found(tmp_path: Path) -> None:
@@ -56,17 +56,17 @@ def test_a_dead_link_and_a_dead_anchor_are_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", TEXTS)
 def test_every_file_of_the_code_that_a_document_names_exists(name: str) -> None:
     files = set(re.findall(r"`((?:bench|tests)/[\w/]+(?:\.\w+|/))`", TEXTS[name]))
-    assert [file for file in sorted(files) if not (HOUSE / file).exists()] == []
+    assert [file for file in sorted(files) if not (ROOT / file).exists()] == []
 
 
 def test_generated_blocks_are_what_the_published_files_give() -> None:
     """Where this fails: `make docs`."""
-    check = subprocess.run([*GENERATE, "--check", "--diff"], capture_output=True, text=True, cwd=HOUSE)
+    check = subprocess.run([*GENERATE, "--check", "--diff"], capture_output=True, text=True, cwd=ROOT)
     assert check.returncode == 0, check.stdout + check.stderr
 
 
 def test_readme_can_be_read_at_once() -> None:
-    assert len((HOUSE / "README.md").read_bytes()) <= 8192
+    assert len((ROOT / "README.md").read_bytes()) <= 8192
 
 
 @pytest.mark.parametrize("words", TRAININGS)

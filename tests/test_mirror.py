@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-HOUSE = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("bench", "models", "datamodules")
 EXEMPT = {  # module -> why it has no test file of its own
     "bench/__main__.py": "calls bench.cli.main alone; tests/bench/runtime/test_siblings.py starts it",
@@ -12,14 +12,14 @@ EXEMPT = {  # module -> why it has no test file of its own
 
 
 def file_of(module: Path) -> Path:
-    return HOUSE / "tests" / module.parent / f"test_{module.name}"
+    return ROOT / "tests" / module.parent / f"test_{module.name}"
 
 
 def test_every_module_has_its_test_file() -> None:
-    modules = {path.relative_to(HOUSE) for package in PACKAGES for path in (HOUSE / package).rglob("*.py")}
+    modules = {path.relative_to(ROOT) for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
     tested = {module for module in modules if module.name != "__init__.py" and str(module) not in EXEMPT}
     assert [str(module) for module in sorted(tested) if not file_of(module).exists()] == []
 
 
 def test_only_modules_that_exist_and_have_no_test_file_are_exempt() -> None:
-    assert [name for name in EXEMPT if not (HOUSE / name).exists() or file_of(Path(name)).exists()] == []
+    assert [name for name in EXEMPT if not (ROOT / name).exists() or file_of(Path(name)).exists()] == []

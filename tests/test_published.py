@@ -16,8 +16,8 @@ from bench.results.records import read_all
 from bench.speed import report
 from bench.speed.command import QUESTIONS
 
-HOUSE = Path(__file__).resolve().parent.parent
-PUBLISHED = HOUSE / "results" / "published"
+ROOT = Path(__file__).resolve().parent.parent
+PUBLISHED = ROOT / "results" / "published"
 FOLDERS = sorted(path.parent for path in PUBLISHED.rglob("TABLE.md"))  # MNIST's own, and one for each other data set
 
 

@@ -59,7 +59,7 @@ def setting(
     modes: Modes | None = None,
     progress: Progress | None = None,
 ) -> Setting:
-    """`training` is the reference; `others` have the distances to it that C_T compares with."""
+    """Return the setting whose reference is `training`; C_T compares with the held-out images' distances to it."""
     split = reference(training, extractor, progress=progress)
     held_out_set = None
     if held_out_images is not None:
@@ -131,12 +131,12 @@ class Inputs:
 
     @property
     def real(self) -> Tensor:
-        """The digits that `evaluate_images` chooses of `others`; none of them is among the held-out ones."""
+        """The held-out digits that stand for samples; C_T compares with the distances of the rest."""
         return self.held_out_images[subset(HELD_OUT, SAMPLES, SEED, "baseline")]
 
     @cached_property
     def assigned_modes(self) -> Tensor:
-        """The mode that the classifier sees in each of `others`: its own errors are not the metrics'."""
+        """The mode that the classifier sees in each held-out digit, so that its own errors do not count as the metrics'."""
         modes = self.digits.reference_set.modes
         assert modes is not None
         return modes.assign(*self.digits.reference_set.extractor.outputs(self.held_out_images))
