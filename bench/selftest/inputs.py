@@ -136,7 +136,7 @@ class Inputs:
 
     @cached_property
     def assigned_modes(self) -> Tensor:
-        """The mode that the classifier sees in each held-out digit, so that its own errors do not count as the metrics'."""
+        """The mode that the classifier sees in each held-out digit: its own errors are not the metrics'."""
         modes = self.digits.reference_set.modes
         assert modes is not None
         return modes.assign(*self.digits.reference_set.extractor.outputs(self.held_out_images))
