@@ -273,7 +273,12 @@ def test_a_stopped_sweep_ends_like_the_undisturbed_one(
 
     executors: list[LocalExecutor] = []
     prepare = LocalExecutor.__init__
-    monkeypatch.setattr(LocalExecutor, "__init__", lambda self, *given: executors.append(self) or prepare(self, *given))
+
+    def remembered(self: LocalExecutor, *arguments: Any, **options: Any) -> None:
+        executors.append(self)
+        prepare(self, *arguments, **options)
+
+    monkeypatch.setattr(LocalExecutor, "__init__", remembered)
     with once(lambda: trains(log, 2, "19,200"), lambda: os.kill(executors[0].cells[name].process.pid, signal.SIGKILL)):
         assert main(["sweep", *words]) == 1
     assert "killed by signal 9" in said(capsys)
