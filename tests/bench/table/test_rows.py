@@ -82,7 +82,7 @@ def test_results_of_two_precisions_in_one_record_are_two_names_and_one_headline(
 @pytest.mark.parametrize(
     ("others", "hardware", "flagged"),
     [
-        (0.05, {}, False),
+        (0.2, {}, False),
         (1.3, {}, True),
         (1.3, {"cores": 16}, False),  # there are cores enough for both
         (1.3, {"threads": 1}, True),
