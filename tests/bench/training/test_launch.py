@@ -144,7 +144,8 @@ def test_two_torchrun_agents_are_two_nodes_and_train_like_one_process(
         assert figures(home / "nodes", "vqvae")[0][name] == pytest.approx(value, rel=0.02, abs=0.02), name
 
 
-@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
 def test_a_killed_rank_ends_the_job_within_a_minute(home: Path, words: Words, rank: int) -> None:
     job = start(home, *BENCH, *words("gan", f"killed-{rank}", "trainer.devices=2", "train.images=3200000"))
     assert job.stdout
