@@ -2,6 +2,7 @@
 
 import functools
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,6 +32,12 @@ TINY = {  # overrides that make a model cheap
 def one_thread() -> None:
     """Batches here are small: threads would mostly wait for each other, the longer the busier the machine."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heard_ctrl_c() -> None:
+    """Tests send SIGINT, which what a shell starts in the background ignores, and so do its children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
