@@ -12,7 +12,7 @@ from models.base import GenerativeModel, ImageShape, inference, noise, sampling
 from models.diffusion.bound import variational_bound
 from models.diffusion.grids import even
 from models.diffusion.process import Process, cosine_beta, linear_beta
-from models.diffusion.sampler import Grid, Method, Sampler
+from models.diffusion.sampler_settings import Grid, Method, SamplerSettings
 from models.diffusion.samplers import ancestral_path
 from models.losses import bits_per_dim
 from models.networks.autoencoder import Architecture
@@ -111,10 +111,10 @@ class DDPM(GenerativeModel):
         return (u * self.process.T).long() + 1
 
     def passes(self, **settings: Any) -> int:
-        return Sampler(**settings).passes(self.process)
+        return SamplerSettings(**settings).passes(self.process)
 
     def check_sampler(self, **settings: Any) -> None:
-        Sampler(**settings).visited(self.process)
+        SamplerSettings(**settings).visited(self.process)
 
     @sampling
     def sample(
@@ -136,12 +136,11 @@ class DDPM(GenerativeModel):
         levels from sigma_max (35) to sigma_min (0.03). eta: share of noise of ddim and dpm-solver, 0 where it is not
         given.
         """
-        sampler = Sampler(method, steps, grid, eta, sigma_max, sigma_min)
-        visited = sampler.visited(self.process)
+        sampler = SamplerSettings(method, steps, grid, eta, sigma_max, sigma_min)
         x_T = noise((n, *self.image_shape), generator, self.device)
         t_T = torch.full((n,), self.process.T, device=self.device)
         denoiser = captured(self.denoiser, x_T, t_T, sampler.passes(self.process))
-        return sampler.draw(denoiser, self.process, x_T, visited, generator)
+        return sampler.draw(denoiser, self.process, x_T, generator)
 
     @inference
     def bits_per_dim(self, x: Tensor, generator: torch.Generator) -> list[Bound]:

@@ -135,7 +135,7 @@ def hardware(device: torch.device | str = "cpu") -> dict[str, str | int | None]:
         "device": device.type,
         "gpu": None if device.type == "cpu" else _device_name(device),
         "cpu": _device_name(torch.device("cpu")),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(load.own_cores()),
         "threads": torch.get_num_threads(),
         "jobs": int(os.environ.get("BENCH_JOBS", "1")),  # runs that a sweep has put on the machine at once
     }

@@ -1,7 +1,6 @@
 """Evaluate a trained model: the rows that a run fills, their measurement, and their recording."""
 
 import dataclasses
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,12 +26,7 @@ from bench.runtime.console import Bar, console
 from bench.runtime.provenance import code_version
 from models.base import GenerativeModel
 
-ROW_STEPS = ("sampler", "metrics", "timing")  # of bench.runs.plan
-
-
-def timings_postponed() -> bool:
-    """Return whether this is a cell of a sweep that times its runs one by one when all are trained."""
-    return os.environ.get("BENCH_TIMINGS") == "postponed"
+ROW_STEPS = ("timing", "metrics")  # of bench.runs.plan
 
 
 def row_protocol(context: RunContext, sampler: str) -> Protocol:
@@ -64,7 +58,7 @@ def evaluate_row(context: RunContext, record: records.Record, name: str, steps: 
         return result
 
     result = record.results.get(stated.fingerprint()) or unmeasured(stated, evaluation)
-    if any(step.what != "metrics" for step in steps) and not timings_postponed():
+    if any(step.what == "timing" for step in steps):
         timing = dataclasses.asdict(ranks.on_first(partial(time_row, sampling, context.config, evaluation)))
         result = keep(result.model_copy(update={"timing": timing, **provenance(evaluation)}))
     if metrics := [metric for step in steps for metric in step.metrics]:

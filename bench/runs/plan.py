@@ -16,9 +16,9 @@ from models import MODELS
 class Step:
     """One thing to do for a run.
 
-    what: "training", "sampler" (a row to time, and to evaluate by `metrics` if there are any), "metrics" (of a row
-    whose timing is kept), "timing" (of a row whose figures are kept), "ability", or "end" (pictures, and the rest of
-    what a stopped command left undone). name: of the sampler or the ability. reason: a clause for people.
+    what: "training", "timing" (of a sampler), "metrics" (of a sampler's row, those of `metrics`), "ability", or "end"
+    (pictures, and the rest of what a stopped command left undone). name: of the sampler or the ability. reason: a
+    clause for people.
     """
 
     what: str
@@ -54,11 +54,9 @@ def plan(
     return steps if record.finished else [*steps, Step("end", "its evaluation did not come to an end")]
 
 
-def without_timings(steps: Iterable[Step], timed_only: Collection[str]) -> list[Step]:
-    """Return the steps that need no machine to themselves: all but the timing of rows that are complete otherwise."""
-    return [
-        step for step in steps if not (step.what == "timing" or (step.what == "sampler" and step.name in timed_only))
-    ]
+def without_timings(steps: Iterable[Step]) -> list[Step]:
+    """Return the steps that need no machine to themselves."""
+    return [step for step in steps if step.what != "timing"]
 
 
 def sentence(steps: Iterable[Step]) -> str:
@@ -72,7 +70,9 @@ def row_steps(record: Record, name: str, config: Config, targets: Targets | None
     subject = "" if name == "default" else f"{name}: "
     result = result_of(record, name, config, targets)
     if result is None:
-        return [Step("sampler", absence(record, name), name, tuple(METRICS) if evaluated else ())]
+        reason = absence(record, name)
+        timing, metrics = Step("timing", reason, name), Step("metrics", reason, name, tuple(METRICS))
+        return [timing, metrics] if evaluated else [timing]
     steps = [] if result.timing else [Step("timing", f"{subject}it was not timed", name)]
     if evaluated and not result.metrics and not result.versions:
         return [*steps, Step("metrics", f"{subject}it was only timed", name, tuple(METRICS))]

@@ -1,5 +1,6 @@
 """Run one configuration: fit or resume, evaluate, record."""
 
+import os
 import time
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from bench.results.status import publish_status
 from bench.runs.baselines import measure_baselines
 from bench.runs.build import build_data, build_model, is_images, load_weights, preflight
 from bench.runs.context import EvaluationContext, RunContext, evaluation_context
-from bench.runs.evaluate import evaluate_rows, row_protocol, timings_postponed
+from bench.runs.evaluate import evaluate_rows, row_protocol
 from bench.runs.plan import Step, Targets, plan, sentence, without_timings
 from bench.runs.tasks import measure_tasks, probe_baselines, task_protocols
 from bench.runtime import ranks
@@ -50,7 +51,7 @@ def run(config: Config, data: ImageDataModule, model: GenerativeModel) -> list[S
     evaluation, seconds = references(config, data)
     context = RunContext(config, data, model, evaluation, open_session(config, folder.run(run_id(config))))
     goal = targets(context)
-    steps = steps_now(config, record, goal)
+    steps = remaining_steps(config, record, goal)
     if record and not steps:
         already_done(context, record)
         return steps
@@ -67,10 +68,10 @@ def run(config: Config, data: ImageDataModule, model: GenerativeModel) -> list[S
     return steps
 
 
-def steps_now(config: Config, record: Record | None, goal: Targets) -> list[Step]:
-    """Plan the run; a sweep whose cells share the machine times them afterwards, alone."""
+def remaining_steps(config: Config, record: Record | None, goal: Targets) -> list[Step]:
+    """Plan the run, without timings in a cell of a sweep that times its runs one by one when all are trained."""
     steps = plan(config, record, goal)
-    return without_timings(steps, config.evaluation.timed_only) if timings_postponed() else steps
+    return without_timings(steps) if os.environ.get("BENCH_TIMINGS") == "postponed" else steps
 
 
 def recorded(config: Config, data: ImageDataModule, folder: ResultsFolder) -> Record | None:
@@ -111,11 +112,11 @@ def complete(context: RunContext, record: Record | None, goal: Targets, preparin
     record = record or fitted(context)
     started = time.monotonic()
     load_weights(context.model, context.weights)
-    steps = steps_now(context.config, record, goal)
+    steps = remaining_steps(context.config, record, goal)
     evaluate_rows(context, record, steps)
 
     def finish() -> None:
-        if any(step.what == "end" or (step.what == "sampler" and step.metrics) for step in steps):
+        if any(step.what in ("metrics", "end") for step in steps):
             draw_pictures(context)  # before the tasks, so that a stop here leaves something missing
         measure_tasks(context, record, [step.name for step in steps if step.what == "ability"])
         record.evaluate_seconds = round(record.evaluate_seconds + preparing + time.monotonic() - started, 3)

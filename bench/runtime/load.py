@@ -18,10 +18,15 @@ class Reading:
     own: float
 
 
+def own_cores() -> list[int]:
+    """Return the cores that this process may run on."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+
+
 def read() -> Reading | None:
     """Return a reading to measure from; None where the system does not tell."""
     try:
-        cores = {f"cpu{core}" for core in os.sched_getaffinity(0)}
+        cores = {f"cpu{core}" for core in own_cores()}
         lines = [line.split() for line in STAT.read_text().splitlines()]
         ticks = os.sysconf("SC_CLK_TCK")
     except (AttributeError, OSError, ValueError):

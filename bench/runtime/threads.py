@@ -8,7 +8,7 @@ a tenth of one thread's rate.
 import os
 import time
 
-from bench.runtime.load import Reading, cores_of_others
+from bench.runtime.load import Reading, cores_of_others, own_cores
 
 LEAST = 0.5  # seconds over which the load is measured
 
@@ -22,7 +22,7 @@ def fit_threads(since: Reading | None) -> None:
     from bench.runtime.console import console
 
     time.sleep(max(0.0, since.wall + LEAST - time.monotonic()))
-    others, cores, threads = cores_of_others(since), len(os.sched_getaffinity(0)), torch.get_num_threads()
+    others, cores, threads = cores_of_others(since), len(own_cores()), torch.get_num_threads()
     fitting = max(1, round(cores - (others or 0.0)))
     if fitting < threads:
         torch.set_num_threads(fitting)
@@ -37,4 +37,4 @@ def set_threads(threads: int) -> None:
     if "OMP_NUM_THREADS" not in os.environ:
         import torch
 
-        torch.set_num_threads(min(threads, os.cpu_count() or threads))
+        torch.set_num_threads(min(threads, len(own_cores())))

@@ -54,7 +54,7 @@ def seconds_beside(count: int, work: str, threads: str) -> float:
 
 def measure(tick: Tick) -> list[Answer]:
     """Return three answers for each kind of work: idle, against the fair share, and against torch's own threads."""
-    cores = len(os.sched_getaffinity(0))
+    cores = len(load.own_cores())
     answers = []
     for work in WORK:
         sides: Mapping[str, Callable[[], float]] = {

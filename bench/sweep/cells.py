@@ -120,7 +120,7 @@ def missing_steps(cell: PlannedCell) -> list[Step]:
 
 def missing_but_timings(cell: PlannedCell) -> list[Step]:
     """Return the missing steps that need no machine to themselves."""
-    return without_timings(missing_steps(cell), cell.config.evaluation.timed_only)
+    return without_timings(missing_steps(cell))
 
 
 def is_recorded(cell: PlannedCell) -> bool:

@@ -24,7 +24,7 @@ class Cost:
     machines: tuple[str, ...]  # that it was measured on
 
 
-Seconds = Callable[[Record, int], float]
+Seconds = Callable[[Record, int], float | None]
 
 
 def run_seconds(record: Record, images: int) -> float:
@@ -32,21 +32,21 @@ def run_seconds(record: Record, images: int) -> float:
     return record.train_seconds / record.images_seen * images + record.evaluate_seconds
 
 
-def timing_seconds(record: Record, images: int) -> float:
-    """Return the seconds in which the samplers of a recorded run are timed by a process of its own."""
+def timing_seconds(record: Record, images: int) -> float | None:
+    """Return the seconds in which a process of its own times a run's samplers; None of a run that was never timed."""
     timings = [result.timing for result in record.results.values() if result.timing]
     calls = sum(
         timing["seconds_per_100"] * timing["images"] / 100 * timing["repeats"]
         + timing["latency"] * (1 + timing["repeats"])
         for timing in timings
     )
-    return START_SECONDS + calls
+    return START_SECONDS + calls if timings else None
 
 
 class Costs:
     """Estimates from the records of one results folder, or from the published records where that has none.
 
-    seconds: what a run of so many images takes, by a similar run's record.
+    seconds: what a run of so many images takes, by a similar run's record; None where the record does not tell.
     """
 
     def __init__(self, results: Path, seconds: Seconds = run_seconds) -> None:
@@ -67,7 +67,8 @@ class Costs:
             pair = model_and_data(config)
             samples = [source.by_settings[key] for source in self.sources if key in source.by_settings]
             samples += [source.by_model_and_data[pair] for source in self.sources if pair in source.by_model_and_data]
-            self.estimates[key] = mean_cost(samples[0], config.train.images, self.seconds) if samples else None
+            costs = (mean_cost(records, config.train.images, self.seconds) for records in samples)
+            self.estimates[key] = next((cost for cost in costs if cost), None)
         return self.estimates[key]
 
 
@@ -92,10 +93,11 @@ def model_and_data(config: Config) -> tuple[str, str]:
     return config.model["name"], config.data["name"]
 
 
-def mean_cost(records: Sequence[Record], images: int, seconds: Seconds) -> Cost:
-    """Return the mean by these records."""
-    mean = fmean(seconds(record, images) for record in records)
-    return Cost(mean, tuple(sorted({describe(record.hardware) for record in records})))
+def mean_cost(records: Sequence[Record], images: int, seconds: Seconds) -> Cost | None:
+    """Return the mean by the records that tell; None if none does."""
+    known = {record.run_id: cost for record in records if (cost := seconds(record, images)) is not None}
+    machines = {describe(record.hardware) for record in records if record.run_id in known}
+    return Cost(fmean(known.values()), tuple(sorted(machines))) if known else None
 
 
 def makespan(waiting: Sequence[tuple[float, int]], running: Sequence[tuple[float, int]], places: int) -> float:

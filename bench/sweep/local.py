@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from bench.runtime.load import own_cores
 from bench.sweep import worker
 from bench.sweep.executor import Cell, Outcome
 from bench.sweep.logs import last_lines, log_of
@@ -29,7 +30,7 @@ def places(jobs: int | None, cells: int, gpus: Sequence[str]) -> list[Place]:
     (ae, preset quick) times as many batches a second as one run on both. Places share a core only where `jobs` is
     greater than the number of cores.
     """
-    cores = worker.own_cores()
+    cores = own_cores()
     count = jobs or (len(gpus) if gpus else min(len(cores), cells))
     bounds = [number * len(cores) // count for number in range(count + 1)]
     return [

@@ -13,11 +13,12 @@ from typing import Any
 
 from bench.config.schema import ConfigError
 from bench.runtime.console import console
+from bench.runtime.load import own_cores
 from bench.sweep import remote
 from bench.sweep.executor import Cell, Outcome
 from bench.sweep.logs import log_of
 from bench.sweep.remote import RemoteJob, RemoteResult
-from bench.sweep.worker import SECONDS_TO_SAVE, own_cores
+from bench.sweep.worker import SECONDS_TO_SAVE
 
 try:
     import ray

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from bench.results import records
 from bench.results.layout import ResultsFolder
 from bench.runtime.files import visible, write_bytes, write_text
+from bench.runtime.load import own_cores
 from bench.sweep import worker
 from bench.sweep.executor import Cell
 from bench.sweep.logs import last_lines, log_of
@@ -67,7 +68,7 @@ def run(job: RemoteJob, jobs: int, report: Callable[[str], object]) -> RemoteRes
 
     jobs: the number of such cells that this machine has room for.
     """
-    start_time, cores = time.monotonic(), worker.own_cores()
+    start_time, cores = time.monotonic(), own_cores()
     with TemporaryDirectory(prefix="bench-") as name:
         results = Path(name)
         for file, content in job.files.items():

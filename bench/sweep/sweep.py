@@ -10,6 +10,7 @@ from bench.config.schema import ConfigError
 from bench.results.records import failures
 from bench.runs.plan import sentence
 from bench.runtime.console import console
+from bench.runtime.load import own_cores
 from bench.runtime.locks import exclusive
 from bench.runtime.signals import status
 from bench.sweep.cells import (
@@ -28,7 +29,6 @@ from bench.sweep.optuna_search import Proposals
 from bench.sweep.result import show_result, timing_difference
 from bench.sweep.scheduler import Scheduler
 from bench.sweep.search_space import SweepFile, read
-from bench.sweep.worker import own_cores
 
 
 @dataclass(frozen=True)
@@ -50,21 +50,19 @@ def sweep(location: str, overrides: Sequence[str], machines: Machines) -> int:
         if file.method == "bayes":
             proposals = stack.enter_context(exclusive_proposals(file, Path(location).stem, overrides, results))
             cells, total = proposals.cells(), file.run_cap or 0
-        unfinished_cells = [cell for cell in cells if missing_steps(cell)]
-        recorded_cells = [cell for cell in cells if cell not in unfinished_cells]
-        postponable = proposals is None  # whose metric may be a timing
+        recorded_cells = [cell for cell in cells if not missing_steps(cell)]
         executor = None
         if total > len(recorded_cells):
-            executor = create_executor(machines, [*cells, typical], total, results, postponable)
+            # the metric of proposals may be a timing, which is then due with each run
+            executor = create_executor(machines, [*cells, typical], total, results, postponable=proposals is None)
         alone = isinstance(executor, LocalExecutor) and executor.postpone_timings
-        queue = [cell for cell in unfinished_cells if missing_but_timings(cell)] if alone else unfinished_cells
+        queue = [cell for cell in cells if (missing_but_timings(cell) if alone else missing_steps(cell))]
         title = file.name or Path(location).stem
         scheduler = Scheduler(title, queue, total, len(cells) - len(queue), Costs(results), typical)
-        announce(scheduler, executor, results)
+        announce(scheduler, executor, recorded_cells, results)
         failed = scheduler.state.failed
         try:
             if executor:
-                warn_of_other_timings(executor, recorded_cells)
                 scheduler.run(executor, proposals.next if proposals else None)
             if alone:
                 failed = [*failed, *time_alone(title, cells, results)]
@@ -144,7 +142,9 @@ def create_executor(
     return LocalExecutor(shares, results, postpone_timings=postponable and not gpus and len(shares) > 1)
 
 
-def announce(scheduler: Scheduler, executor: Executor | None, results: Path) -> None:
+def announce(
+    scheduler: Scheduler, executor: Executor | None, recorded_cells: Sequence[PlannedCell], results: Path
+) -> None:
     """Print how many runs are recorded, how many will run and where, and how long that may take."""
     state, queue = scheduler.state, scheduler.queue
     earlier_failures = {failure.run_id for failure in failures(results)} & {cell.cell.run_id for cell in queue}
@@ -161,6 +161,7 @@ def announce(scheduler: Scheduler, executor: Executor | None, results: Path) -> 
         machines = sorted({machine for cost in costs if cost for machine in cost.machines})
         source = f", as measured on {' and '.join(machines)}" if machines else ""
         console.print(f"  {executor.description}; estimated: {scheduler.time_left()}{source}")
+        warn_of_other_timings(executor, recorded_cells)
 
 
 def warn_of_other_timings(executor: Executor, recorded_cells: Sequence[PlannedCell]) -> None:

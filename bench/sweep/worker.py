@@ -42,11 +42,6 @@ def start(
     return process
 
 
-def own_cores() -> list[int]:
-    """Return the cores that this process may run on."""
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
-
-
 def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     """Send a signal to a worker and its ranks, which may outlive it."""
     with suppress(ProcessLookupError):

@@ -13,7 +13,7 @@ from bench.runtime.provenance import code_version, library_versions
 from bench.runtime.threads import set_threads
 from datamodules.base import ImageDataModule
 
-Stretch = dict[str, Any]  # a part of the training on the same code, libraries, device and processes
+Stretch = dict[str, Any]  # a part of the training on the same code, libraries, device, processes and threads
 
 
 class Origin(L.Callback):

@@ -262,7 +262,7 @@ def test_a_constructor_is_documented(name: str, model: type[GenerativeModel]) ->
 
 @every_model
 def test_a_yaml_states_every_argument_of_its_constructor(name: str, model: type[GenerativeModel]) -> None:
-    stated = OmegaConf.create(resources.files("configs").joinpath("model", f"{name}.yaml").read_text())
+    stated = OmegaConf.create(resources.files("configs").joinpath("model").joinpath(f"{name}.yaml").read_text())
     assert set(stated.model) == constructor_arguments(model)
 
 

@@ -14,7 +14,7 @@ from models.ddpm import DDPM, TIMES
 from models.diffusion.bound import borders, decoder_term, prior_term, step_term, variational_bound
 from models.diffusion.grids import even
 from models.diffusion.process import Process, cosine_beta
-from models.diffusion.sampler import Sampler
+from models.diffusion.sampler_settings import SamplerSettings
 from models.diffusion.samplers import ancestral, ddim
 from models.losses import bits_per_dim
 from models.networks.perceptron import ResidualPerceptron
@@ -136,7 +136,7 @@ def test_with_the_exact_noise_both_samplers_return_the_image_that_it_hides() -> 
 
 def test_the_check_of_a_sampler_assumes_what_sampling_does() -> None:
     parameters = inspect.signature(DDPM.sample).parameters
-    for field in dataclasses.fields(Sampler):
+    for field in dataclasses.fields(SamplerSettings):
         assert parameters[field.name].default == field.default
 
 

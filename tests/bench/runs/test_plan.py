@@ -109,11 +109,10 @@ def test_steps_without_timings_are_those_that_need_no_machine_to_themselves() ->
     config = configured("samplers=[ddim-10,ancestral-20]", "evaluation.timed_only=[ancestral-20]", "headline=ddim-10")
 
     def left(record: Record | None) -> list[tuple[str, str]]:
-        steps = without_timings(plan(config, record), config.evaluation.timed_only)
-        return [(step.what, step.name) for step in steps]
+        return [(step.what, step.name) for step in without_timings(plan(config, record))]
 
     assert left(None) == [("training", "")]
-    assert left(recorded(config)) == [("sampler", "ddim-10")]
+    assert left(recorded(config)) == [("metrics", "ddim-10")]
     assert left(recorded(config, result("ddim-10", config, timing={}))) == []
     assert left(recorded(config, result("ddim-10", config, metrics={}, versions={}))) == [("metrics", "ddim-10")]
 
@@ -131,8 +130,9 @@ def test_protocols_decide_where_they_are_known() -> None:
     record = recorded(config, result("ddim-10", config))
     goal = planning.Targets({"ddim-10": "0"}, {})
     assert plan(config, record, goal) == []
-    (step,) = plan(config, record, dataclasses.replace(goal, rows={"ddim-10": "another"}))
-    assert step.reason == "sampler ddim-10 was measured under other settings only"
+    steps = plan(config, record, dataclasses.replace(goal, rows={"ddim-10": "another"}))
+    reason = "sampler ddim-10 was measured under other settings only"
+    assert [(step.what, step.reason) for step in steps] == [("timing", reason), ("metrics", reason)]
     (step,) = plan(config, record, dataclasses.replace(goal, abilities={"denoise": "another"}))
     assert (step.what, step.name) == ("ability", "denoise")
 

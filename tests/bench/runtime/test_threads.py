@@ -48,7 +48,7 @@ def test_torch_may_use_fewer_than_there_are_free_cores(monkeypatch: pytest.Monke
 
 
 def test_threads_are_no_more_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.runtime.threads.os.cpu_count", lambda: 4)
+    monkeypatch.setattr("bench.runtime.threads.own_cores", lambda: list(range(4)))
     threads.set_threads(3)
     assert torch.get_num_threads() == 3
     threads.set_threads(64)

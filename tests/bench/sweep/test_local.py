@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.runtime.load import own_cores
 from bench.sweep import local, worker
 from bench.sweep.executor import Cell, Outcome
 from bench.sweep.local import LocalExecutor, Place, describe, places
@@ -118,7 +119,7 @@ def test_a_killed_cell_is_an_outcome_and_its_place_is_free_again(executor: Local
 
 
 def test_cells_share_the_places_by_their_devices_and_take_all_where_there_are_too_few(executor: LocalExecutor) -> None:
-    core = worker.own_cores()[0]  # of this machine, which may have few
+    core = own_cores()[0]  # of this machine, which may have few
     executor.places, executor.concurrency = [Place((core, core), "0"), Place((core, core), "1"), Place((core,), "7")], 3
     executor.start(cell("two", 2))
     assert executor.free_places() == 1

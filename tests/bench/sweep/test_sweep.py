@@ -21,12 +21,12 @@ from bench.cli.main import main
 from bench.config.load import load
 from bench.results import records
 from bench.results.identity import run_id
+from bench.runtime.load import own_cores
 from bench.sweep import worker
 from bench.sweep.cells import planned_cell
 from bench.sweep.local import LocalExecutor, places
 from bench.sweep.result import show_table
 from bench.sweep.sweep import Machines, sweep
-from bench.sweep.worker import own_cores
 
 PATIENCE = 180  # seconds for what takes a few on an idle machine
 PRECISE = "trainer.precision=32-true"  # also where bfloat16 is the default, which amplifies a library's roundings

@@ -10,15 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from bench.runtime.load import own_cores
 from bench.sweep import worker
 
 # A sweep: starts one cell, whose process group has two members, and then only exists.
 SWEEP = """
 import sys, time
 from pathlib import Path
+from bench.runtime.load import own_cores
 from bench.sweep import worker
 worker.COMMAND = [sys.executable, *sys.argv[1:]]
-worker.start([], Path("log"), worker.own_cores(), 1, {}, Path.cwd())
+worker.start([], Path("log"), own_cores(), 1, {}, Path.cwd())
 print("started", flush=True)
 time.sleep(600)
 """
@@ -80,7 +82,7 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_cell_leads_its_group_on_its_own_cores_threads_and_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "COMMAND", [sys.executable, "-c", SHOW])
     monkeypatch.setenv("SLURM_NTASKS", "8")
-    core, log, folder = worker.own_cores()[-1], Path("a/b/log"), Path.cwd() / "folder"
+    core, log, folder = own_cores()[-1], Path("a/b/log"), Path.cwd() / "folder"
     folder.mkdir()
     for _ in range(2):
         assert worker.start([], log, [core], 3, {"OWN": "x"}, folder).wait(PATIENCE) == 0
@@ -111,7 +113,7 @@ def test_a_cell_that_ignores_sigterm_is_killed() -> None:
 
 
 def test_a_worker_is_bench_train() -> None:
-    process = worker.start(["--help"], Path("log"), worker.own_cores(), 1, {}, Path.cwd())
+    process = worker.start(["--help"], Path("log"), own_cores(), 1, {}, Path.cwd())
     assert process.wait(PATIENCE) == 0
     assert "usage: bench train" in Path("log").read_text()
 

@@ -138,7 +138,7 @@ def test_a_resumed_training_computes_on_as_many_threads_as_before(
 ) -> None:
     """On another number of threads sums are added in another order; the environment may ask for it, and is named."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr("bench.runtime.threads.os.cpu_count", lambda: 8)
+    monkeypatch.setattr("bench.runtime.threads.own_cores", lambda: list(range(8)))
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)

@@ -1,6 +1,5 @@
 """The settings of a sampler of a diffusion process, as YAML files and protocols hold them, and what they draw."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +16,7 @@ Grid = Literal["time", "log-snr", "karras"]
 
 
 @dataclass(frozen=True)
-class Sampler:
+class SamplerSettings:
     """A method, its number of steps (None: all T), and the grid of times that it visits.
 
     eta: the share of the process's noise that ddim and dpm-solver draw (None: 0). sigma_max, sigma_min: the noise
@@ -55,10 +54,9 @@ class Sampler:
         steps = process.T if self.steps is None else self.steps
         return 2 * steps - 1 if self.method == "heun" else steps
 
-    def draw(
-        self, denoiser: Denoiser, process: Process, x: Tensor, visited: Sequence[int], generator: torch.Generator
-    ) -> Tensor:
-        """Return x_0 from x_T (N x C x H x W), clipped along the way as the predicted images are."""
+    def draw(self, denoiser: Denoiser, process: Process, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Return x_0 from x_T, N x C x H x W."""
+        visited = self.visited(process)
         if self.method == "ancestral":
             return ancestral(denoiser, process, x, visited, generator)
         if self.method == "ddim":

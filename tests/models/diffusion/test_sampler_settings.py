@@ -6,7 +6,7 @@ from torch import Tensor
 
 from models.diffusion.grids import even, karras, log_snr
 from models.diffusion.process import Process, cosine_beta
-from models.diffusion.sampler import Sampler
+from models.diffusion.sampler_settings import SamplerSettings
 from models.diffusion.samplers import ancestral, ddim
 from models.diffusion.solvers import dpm_solver_2m, heun
 
@@ -22,10 +22,11 @@ def seeded() -> torch.Generator:
 
 
 @pytest.mark.parametrize("sampler", [
-    Sampler(), Sampler("ddim", 7), Sampler("ddim", 7, eta=0.5), Sampler("dpm-solver", 7, "karras", eta=1.0),
-    Sampler("dpm-solver", 7, "log-snr", None, 20.0, 0.1), Sampler("heun", 7, "karras"),
+    SamplerSettings(), SamplerSettings("ddim", 7), SamplerSettings("ddim", 7, eta=0.5),
+    SamplerSettings("dpm-solver", 7, "karras", eta=1.0), SamplerSettings("dpm-solver", 7, "log-snr", None, 20.0, 0.1),
+    SamplerSettings("heun", 7, "karras"),
 ])  # fmt: skip
-def test_settings_draw_what_their_method_draws(sampler: Sampler) -> None:
+def test_settings_draw_what_their_method_draws(sampler: SamplerSettings) -> None:
     x, visited = torch.randn(2, 1, 3, 3), sampler.visited(PROCESS)
     eta = sampler.eta or 0.0
     expected = {
@@ -40,15 +41,15 @@ def test_settings_draw_what_their_method_draws(sampler: Sampler) -> None:
         calls.append(None)
         return denoiser(x, t)
 
-    assert torch.equal(sampler.draw(counted, PROCESS, x, visited, seeded()), expected)
+    assert torch.equal(sampler.draw(counted, PROCESS, x, seeded()), expected)
     assert len(calls) == sampler.passes(PROCESS)
 
 
 def test_grids_are_the_named_ones() -> None:
-    assert Sampler().visited(PROCESS) == even(200, 200)
-    assert Sampler("ddim", 7).visited(PROCESS) == even(200, 7)
-    assert Sampler("ddim", 7, "log-snr").visited(PROCESS) == log_snr(PROCESS, 7)
-    assert Sampler("heun", 7, "karras", None, 20.0, 0.1).visited(PROCESS) == karras(PROCESS, 7, 20.0, 0.1)
+    assert SamplerSettings().visited(PROCESS) == even(200, 200)
+    assert SamplerSettings("ddim", 7).visited(PROCESS) == even(200, 7)
+    assert SamplerSettings("ddim", 7, "log-snr").visited(PROCESS) == log_snr(PROCESS, 7)
+    assert SamplerSettings("heun", 7, "karras", None, 20.0, 0.1).visited(PROCESS) == karras(PROCESS, 7, 20.0, 0.1)
 
 
 @pytest.mark.parametrize(("settings", "message"), [
@@ -59,4 +60,4 @@ def test_grids_are_the_named_ones() -> None:
 ])  # fmt: skip
 def test_settings_that_do_not_fit_together_are_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Sampler(**settings)  # type: ignore[arg-type]
+        SamplerSettings(**settings)  # type: ignore[arg-type]
