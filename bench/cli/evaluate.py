@@ -10,7 +10,7 @@ import argparse
 
 EXAMPLES = """
 bench evaluate RUN evaluation.seed=1
-bench evaluate RUN samplers.ddim-20.method=ddim samplers.ddim-20.steps=20
+bench evaluate RUN "samplers=[ddim-20]"
 bench evaluate RUN --protocol FINGERPRINT
 bench evaluate --images DIR --data mnist --name theirs evaluation.samples=2000
 """

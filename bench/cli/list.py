@@ -59,8 +59,10 @@ def datasets() -> Lines:
 def samplers() -> Lines:
     from bench.config.load import names, read
 
+    settings = {name: read("sampler", name) for name in names("sampler")}
     return [
-        (name, ", ".join(f"{key} {value}" for key, value in read("sampler", name).items())) for name in names("sampler")
+        (f"{name}-STEPS", ", ".join(f"{key} {value}" for key, value in values.items()) or "no other setting")
+        for name, values in settings.items()
     ]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -93,11 +94,27 @@ def merge(values: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any]:
             message = f"{section}={layer[section]}: a section, not a value; set its keys as {section}.KEY=VALUE"
             raise ConfigError(message, key=section, value=layer[section])
     if isinstance(sampler_names := layer.get("samplers"), list):
-        layer["samplers"] = {
-            name: read("sampler", check_name("samplers", name, names("sampler"))) for name in sampler_names
-        }
+        layer["samplers"] = {name: sampler(name, "samplers") for name in sampler_names}
         values = {key: value for key, value in values.items() if key not in ("samplers", "headline")}
     return overlay(values, layer)
+
+
+def sampler(
+    name: object, key: str, config_samplers: Mapping[str, dict[str, Any]] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Return the settings of a sampler of a configuration, or of KIND or KIND-STEPS with a file sampler/KIND.yaml.
+
+    key: of the setting that names the sampler, for the ConfigError if there is none.
+    """
+    kinds = names("sampler")
+    kind, _, steps = str(name).rpartition("-")
+    if name in config_samplers:
+        return config_samplers[str(name)]
+    if name in kinds:
+        return read("sampler", str(name))
+    if kind not in kinds or not steps.isdecimal():
+        check_name(key, name, [*config_samplers, *(f"{known}-STEPS" for known in kinds)])
+    return {**read("sampler", kind), "steps": int(steps)}
 
 
 def check_parts(config: Config) -> None:
@@ -110,7 +127,7 @@ def check_parts(config: Config) -> None:
     for name, settings in config.samplers.items():
         check(arguments(model_class.sample), settings, f"samplers.{name}.")
     for name in config.evaluation.timed_only:
-        check_name("evaluation.timed_only", name, sorted({*config.samplers, *names("sampler")}))
+        sampler(name, "evaluation.timed_only", config.samplers)
     ranks = config.trainer.devices * config.trainer.num_nodes
     if config.train.batch % ranks:
         message = f"train.batch={config.train.batch}: cannot be divided among {ranks} processes"

@@ -14,7 +14,8 @@ from models import MODELS
 @pytest.mark.parametrize(
     ("what", "known"),
     [
-        ("models", MODELS), ("datasets", DATAMODULES), ("samplers", names("sampler")), ("presets", names("preset")),
+        ("models", MODELS), ("datasets", DATAMODULES), ("presets", names("preset")),
+        ("samplers", [f"{name}-STEPS" for name in names("sampler")]),
         ("metrics", METRICS), ("extractors", known_extractors()),
     ],
 )  # fmt: skip

@@ -24,7 +24,7 @@ BAD = {  # the words of a command -> what its one line must name
     "train model=ddpm model.beta_T=1.5": ["model.beta_T=1.5", "less than 1"],
     "train model=ddpm model.channels=[]": ["model.channels=[]", "at least 1"],
     "train model=ddpm model.channels=[7,8]": ["channels=[7, 8]", "even"],
-    "train model=ddpm samplers=[ddim-5O]": ["samplers=ddim-5O", "did you mean ddim-50"],
+    "train model=ddpm samplers=[ddim-5O]": ["samplers=ddim-5O", "ddim-STEPS"],
     "train model=ddpm samplers.fast.stride=2": ["samplers.fast.stride", "method", "steps"],
     "train model=ddpm samplers.fast.steps=5000": ["samplers.fast", "5000", "1000"],
     "train model=ddpm headline=ddim-5O": ["headline=ddim-5O", "choose from ancestral-1000, ancestral-100, ddim-50"],
@@ -32,7 +32,7 @@ BAD = {  # the words of a command -> what its one line must name
     "train model=ddpm samplers=[ddim-50,ddim-10]": ["headline: missing", "ddim-50, ddim-10"],
     "train model=vae headline=default": ["headline=default", "one way to sample"],
     "train model=vae samplers.fast.steps=5": ["samplers.fast.steps", "unknown"],
-    "train model=vae evaluation.timed_only=[ddim-5O]": ["evaluation.timed_only=ddim-5O", "did you mean ddim-50"],
+    "train model=vae evaluation.timed_only=[ddim-5O]": ["evaluation.timed_only=ddim-5O", "ddim-STEPS"],
     "train model=vae evaluation.samples=3": ["evaluation.samples=3", "16"],
     "train model=vae evaluation.extractor=mnist-cn": ["extractor=mnist-cn", "did you mean mnist-cnn"],
     "train model=vae data=image_folder": ["data.root", "missing"],
@@ -92,6 +92,14 @@ def test_samplers_are_not_part_of_the_identity_and_add_up() -> None:
     added = load(words)[0]
     assert added.samplers == load(["model=ddpm"])[0].samplers | {"ddim-20": {"method": "ddim", "steps": 20}}
     assert run_id(listed) == run_id(added)
+
+
+def test_a_sampler_is_a_file_and_a_number_of_steps() -> None:
+    (config,) = load(["model=ddpm", "samplers=[heun-7,heun]", "headline=heun"])
+    assert config.samplers == {
+        "heun-7": {"method": "heun", "grid": "karras", "steps": 7},
+        "heun": {"method": "heun", "grid": "karras"},
+    }
 
 
 def test_every_configuration_names_the_sampler_that_speaks_for_it() -> None:
