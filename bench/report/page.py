@@ -17,6 +17,7 @@ from bench.report.curves import Panel
 from bench.report.details import Facts, columns, details_of, result_rows, run_key, sources_of_line, sources_of_row
 from bench.report.gallery import Gallery, embedded_paths, galleries
 from bench.table import agreement, literature
+from bench.table.answer import answer
 from bench.table.chart import Chart, chart
 from bench.table.describe import PAGES, facts
 from bench.table.picture import environment as templates_of
@@ -36,6 +37,7 @@ class Section:
     comparison: Comparison
     title: str
     caption: str
+    answer: str  # who has all three ticks
     lecture: list[tables.MarkRow]
     others: list[tables.MarkRow]  # the marks of the models' other samplers
     cells: list[str]  # the families of the lecture's nine cells
@@ -145,7 +147,7 @@ def section(id: str, title: str, comparison: Comparison) -> Section:
         (terms if any(earlier.model == panel.model for earlier in panels) else panels).append(panel)
     if table is None:
         return Section(
-            id, comparison, title, "", [], [], [], [], [], [], panels, terms, galleries(comparison, []), {}, {}
+            id, comparison, title, "", "", [], [], [], [], [], [], panels, terms, galleries(comparison, []), {}, {}
         )
     candidates = result_rows(comparison)
     rows = [(row, sources_of_row(row, candidates)) for row in table.rows]
@@ -162,8 +164,9 @@ def section(id: str, title: str, comparison: Comparison) -> Section:
     protocols = {source.fingerprint: source.protocol for sources in measurements for source in sources}
     cells = [entry.family for entry in agreement.agreements(table)]
     return Section(
-        id, comparison, title, caption(table), tables.lecture(table), tables.other_sampler_rows(table), cells, charts,
-        tables.blocks(table), tables.task_blocks(table), panels, terms, galleries(comparison, rows), details, protocols,
+        id, comparison, title, caption(table), answer(table), tables.lecture(table), tables.other_sampler_rows(table),
+        cells, charts, tables.blocks(table), tables.task_blocks(table), panels, terms, galleries(comparison, rows),
+        details, protocols,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from bench.results.selection import ability_protocols, comparable, protocols
 from bench.table.aggregate import names
 from bench.table.columns import NONE
 from bench.table.rows import Row, gather
-from bench.table.rules import BASELINES, FAMILIES, POINT_RULES, REFERENCE, RULES, UNSURE, Baseline, Rule
+from bench.table.rules import BASELINES, BEYOND, FAMILIES, POINT_RULES, REFERENCE, RULES, UNSURE, Baseline, Rule
 from bench.table.tasks import Line, lines
 
 
@@ -113,7 +113,7 @@ def diverged_runs(like: Record, folder: Path) -> list[str]:
 
 def order(row: Row) -> tuple[int, str, int, str, float, str]:
     """Sort key: real images, the lecture's families, other families by name, families without marks; model, steps."""
-    families = [BASELINE_FAMILY, *FAMILIES]
+    families = [BASELINE_FAMILY, *FAMILIES, *BEYOND]
     last = [*families, "", *REFERENCE]
     place = last.index(row.family) if row.family in last else len(families)
     baselines = list(BASELINES)

@@ -22,6 +22,8 @@ SYMBOLS = {  # SVG path data around (0, 0), of nearly one area
     "autoregressive-vae": "M-7.5 0a7.5 7.5 0 1 0 15 0a7.5 7.5 0 1 0-15 0z",
     "gan": "M-6.7-6.7h13.4v13.4h-13.4z",
     "diffusion": "M0-9.5L9.2 6.5h-18.4z",
+    "flow": "M-9.5-2h6.5v-6.5h5v6.5h6.5v5h-6.5v6.5h-5v-6.5h-6.5z",
+    "diffusion-gan": "M0 9.5L9.2-6.5h-18.4z",
     "autoencoder": "M0-9.2L9.2 0L0 9.2L-9.2 0z",
 }
 OTHER_SYMBOL = "M-8.4 0L-4.2-7.3h8.4L8.4 0L4.2 7.3h-8.4z"

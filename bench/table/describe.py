@@ -5,9 +5,9 @@ from typing import Any
 from bench.evaluation.protocol import Protocol
 from bench.results.records import BASELINE_FAMILY, Record
 from bench.results.selection import describe
-from bench.table.rules import FAMILIES, REFERENCE
+from bench.table.rules import BEYOND, FAMILIES, REFERENCE
 
-PAGES = FAMILIES | REFERENCE | {BASELINE_FAMILY: "references"}
+PAGES = FAMILIES | BEYOND | REFERENCE | {BASELINE_FAMILY: "references"}
 
 
 def settings(record: Record) -> dict[str, str]:

@@ -13,6 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from bench.runtime.files import write_bytes, write_text
 from bench.runtime.locks import exclusive
 from bench.table.agreement import ABOUT, TITLE, agreement_grid
+from bench.table.answer import TITLE as QUESTION
+from bench.table.answer import answer
 from bench.table.build import Table
 from bench.table.columns import COLUMNS
 from bench.table.picture import is_drawn_from, png
@@ -49,7 +51,8 @@ def markdown(table: Table) -> str:
     factors = f"**{FACTORS}.** {ABOUT_FACTORS}.\n\n" + "\n\n".join(
         f"{title}\n\n{markdown_grid(grid, ':-:')}" for title, grid in sensitivity(table)
     )
-    return f"{stamp}{lecture}\n\n{others}{caption(table)}\n\n{nine}\n\n{factors}\n\n{figures}\n{task_sections}"
+    words = f"{caption(table)}\n\n**{QUESTION}.** {answer(table)}"
+    return f"{stamp}{lecture}\n\n{others}{words}\n\n{nine}\n\n{factors}\n\n{figures}\n{task_sections}"
 
 
 def latex(table: Table) -> str:
@@ -65,7 +68,7 @@ def latex(table: Table) -> str:
                *figures_grids(table.rows),
                *((f"{section.title}. {section.about}.", grid) for section, grid in sections(table.lines))],
         beside=table.beside,
-        stamp=table.stamp, caption=caption(table),
+        stamp=table.stamp, caption=caption(table), question=QUESTION, answer=answer(table),
     )  # fmt: skip
 
 
@@ -99,7 +102,14 @@ def tasks_csv_text(table: Table) -> str:
 
 
 def json_text(table: Table) -> str:
-    return json.dumps(dataclasses.asdict(table) | {"caption": caption(table)}, indent=1, ensure_ascii=False) + "\n"
+    return (
+        json.dumps(
+            dataclasses.asdict(table) | {"caption": caption(table), "answer": answer(table)},
+            indent=1,
+            ensure_ascii=False,
+        )
+        + "\n"
+    )
 
 
 def texts(table: Table) -> dict[str, str]:

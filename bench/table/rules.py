@@ -8,6 +8,10 @@ from bench.table.columns import BY_KEY, Column
 from bench.table.figure import Figure
 
 FAMILIES = {"autoregressive-vae": "Autoregressive, VAEs", "gan": "GANs", "diffusion": "Diffusion models"}
+BEYOND = {  # families that the lecture has no word for, judged by the same rules
+    "flow": "Flow matching, flow maps",
+    "diffusion-gan": "Denoising diffusion GANs",
+}
 # families in the tables of figures only, not in the lecture's table
 REFERENCE = {"autoencoder": "Autoencoders", EXTERNAL_FAMILY: "Other programs"}
 BASELINES = {  # names of the records of family "data", by their model's name

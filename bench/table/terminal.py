@@ -9,6 +9,8 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from bench.table.agreement import TITLE, agreement_grid
+from bench.table.answer import TITLE as QUESTION
+from bench.table.answer import answer
 from bench.table.build import Table
 from bench.table.columns import NONE
 from bench.table.rows import Row
@@ -28,6 +30,7 @@ def show(table: Table, console: Console) -> None:
     if table.others:
         console.print(marks_table(OTHERS, others_grid(table, "\n")))
     console.print(caption(table), style="dim", markup=False)
+    console.print(f"\n[bold]{QUESTION}.[/] {answer(table)}\n")
     head, *lines = agreement_grid(table)
     for question in dict.fromkeys(line[0] for line in lines):
         cells = [line[1:] for line in lines if line[0] == question]

@@ -6,7 +6,7 @@ from bench.evaluation.tasks.registry import TERM
 from bench.table.build import Cell, Table
 from bench.table.columns import BLOCKS, NONE, SECTIONS, Column, Section
 from bench.table.rows import Row
-from bench.table.rules import BASELINES, FAMILIES, UNSURE, Baseline, Fastest, Rule
+from bench.table.rules import BASELINES, BEYOND, FAMILIES, UNSURE, Baseline, Fastest, Rule
 from bench.table.tasks import Line
 
 Grid = list[list[str]]
@@ -113,7 +113,7 @@ def contenders(table: Table, separator: str) -> list[str]:
     row_names = {row.model: row.model for row in table.rows}
     row_names |= {row.model: row.name for row in table.rows if row.headline}
     return [
-        FAMILIES.get(family, family) + (f"{separator}{row_names[model]}" if model in row_names else "")
+        (FAMILIES | BEYOND).get(family, family) + (f"{separator}{row_names[model]}" if model in row_names else "")
         for model, family in table.contenders.items()
     ]
 
