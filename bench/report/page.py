@@ -4,25 +4,26 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment
 from markupsafe import Markup
 
+from bench.plots.panel import Panel
 from bench.report import curves, tables
 from bench.report.collect import Collection, Comparison, collect
-from bench.report.curves import Panel
 from bench.report.details import Facts, columns, details_of, result_rows, run_key, sources_of_line, sources_of_row
 from bench.report.gallery import Gallery, embedded_paths, galleries
-from bench.table import agreement, literature
+from bench.table import agreement, literature, step_curves
 from bench.table.answer import answer
 from bench.table.chart import Chart, chart
 from bench.table.describe import PAGES, facts
 from bench.table.picture import environment as templates_of
 from bench.table.picture import source
-from bench.table.text import OTHERS, caption
+from bench.table.step_chart import step_panels
+from bench.table.text import OTHERS, Grid, caption, steps_grid
 
 LIMIT = 9_500_000  # bytes of a page; pictures beyond it are named, not embedded
 WIDE, NARROW = (860, 470), (372, 440)  # pixels of the chart, for screens and for phones
@@ -31,24 +32,26 @@ SCRIPTS = ("filter.js", "sort.js", "details.js", "tooltip.js")
 
 @dataclass(frozen=True)
 class Section:
-    """A comparison in the form of the page."""
+    """A comparison in the form of the page; what follows its galleries is empty without a table."""
 
     id: str
     comparison: Comparison
     title: str
-    caption: str
-    answer: str  # who has all three ticks
-    lecture: list[tables.MarkRow]
-    others: list[tables.MarkRow]  # the marks of the models' other samplers
-    cells: list[str]  # the families of the lecture's nine cells
-    charts: list[tuple[str, Chart]]  # class of the style sheet, chart
-    blocks: list[tables.Block]
-    tasks: list[tables.Block]
     panels: list[Panel]  # a model's first
     terms: list[Panel]  # its others
     galleries: list[Gallery]
-    details: Mapping[str, Any]
-    protocols: Mapping[str, Facts]
+    caption: str = ""
+    answer: str = ""  # who has all three ticks
+    lecture: Sequence[tables.MarkRow] = ()
+    others: Sequence[tables.MarkRow] = ()  # the marks of the models' other samplers
+    cells: Sequence[str] = ()  # the families of the lecture's nine cells
+    charts: Sequence[tuple[str, Chart]] = ()  # class of the style sheet, chart
+    step_panels: Sequence[Panel] = ()
+    step_grid: Grid = field(default_factory=list)
+    blocks: Sequence[tables.Block] = ()
+    tasks: Sequence[tables.Block] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+    protocols: Mapping[str, Facts] = field(default_factory=dict)
 
     @property
     def full_title(self) -> str:
@@ -96,11 +99,10 @@ def context(
             ("family", "Family", "all families", family_choices(sections)),
         ],
         "style": Markup(style), "script": Markup(script),
-        "literature": literature, "agreement": agreement, "other_samplers": OTHERS,
+        "literature": literature, "agreement": agreement, "step_curves": step_curves, "other_samplers": OTHERS,
         "policy": policy(style, script, served=bool(version)),
         "version": version,
         "data": data(sections),
-        "panel_size": (curves.WIDTH, curves.HEIGHT),
     }  # fmt: skip
 
 
@@ -146,9 +148,7 @@ def section(id: str, title: str, comparison: Comparison) -> Section:
     for panel in curves.panels(comparison):
         (terms if any(earlier.model == panel.model for earlier in panels) else panels).append(panel)
     if table is None:
-        return Section(
-            id, comparison, title, "", "", [], [], [], [], [], [], panels, terms, galleries(comparison, []), {}, {}
-        )
+        return Section(id, comparison, title, panels, terms, galleries(comparison, []))
     candidates = result_rows(comparison)
     rows = [(row, sources_of_row(row, candidates)) for row in table.rows]
     lines = [(line, sources_of_line(line, comparison)) for line in table.lines]
@@ -161,12 +161,20 @@ def section(id: str, title: str, comparison: Comparison) -> Section:
         f"{id}-line{k}": details_of(line, comparison.place, sources) for k, (line, sources) in enumerate(lines)
     }
     measurements = [sources for _, sources in rows] + [sources for _, sources in lines]
-    protocols = {source.fingerprint: source.protocol for sources in measurements for source in sources}
-    cells = [entry.family for entry in agreement.agreements(table)]
     return Section(
-        id, comparison, title, caption(table), answer(table), tables.lecture(table), tables.other_sampler_rows(table),
-        cells, charts, tables.blocks(table), tables.task_blocks(table), panels, terms, galleries(comparison, rows),
-        details, protocols,
+        id, comparison, title, panels, terms, galleries(comparison, rows),
+        caption=caption(table),
+        answer=answer(table),
+        lecture=tables.lecture(table),
+        others=tables.other_sampler_rows(table),
+        cells=[entry.family for entry in agreement.agreements(table)],
+        charts=charts,
+        step_panels=step_panels(table.step_curves),
+        step_grid=steps_grid(table.step_curves),
+        blocks=tables.blocks(table),
+        tasks=tables.task_blocks(table),
+        details=details,
+        protocols={source.fingerprint: source.protocol for sources in measurements for source in sources},
     )  # fmt: skip
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.evaluation.errors import EvaluationError
+from bench.plots.panel import Panel
 from bench.report import curves
 from bench.report.collect import Collection, folders
-from bench.report.curves import Panel
 from bench.report.page import render, render_collection, templates
 from bench.results.records import RecordError
 from bench.results.selection import TableError
@@ -64,7 +64,7 @@ class State:
             sentence = ""
         except OSError as error:
             runs, sentence = [], f"The running trainings cannot be read: {error.strerror}"
-        words = {"runs": runs, "sentence": sentence, "panel_size": (curves.WIDTH, curves.HEIGHT)}
+        words = {"runs": runs, "sentence": sentence}
         html = templates().get_template("running.html.j2").render(words)
         return {"version": fingerprint(self.results), "now": html}
 
@@ -79,7 +79,7 @@ def describe_run(run: Running) -> Now:
     name = str(run.config.get("model", {}).get("name", run.run_id))
     curves_so_far = [("so far", run.curves)] if run.curves.get("images_seen") else []
     run_panels = (
-        curves.panel(name, "", name_of_curve, curves_so_far)
+        curves.learning_panel(name, "", name_of_curve, curves_so_far)
         for name_of_curve in curves.logged_names([run_curves for _, run_curves in curves_so_far])[:1]
     )
     return Now(run.run_id, run.stage, run.done, run.total, run.unit, left, [panel for panel in run_panels if panel])

@@ -1,4 +1,4 @@
-"""Draw the chart of quality against speed as TABLE.png: the page's SVG in light colours, rendered by resvg.
+"""Draw the table's charts as PNG files: the page's SVG in light colours, rendered by resvg.
 
 Its font is the DejaVu Sans that comes with matplotlib, so that the picture does not depend on a machine's fonts.
 """
@@ -7,12 +7,15 @@ import hashlib
 import io
 import re
 from importlib.util import find_spec
+from itertools import groupby
 from pathlib import Path
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from bench.table.build import Table
 from bench.table.chart import chart
+from bench.table.step_chart import step_panels
+from bench.table.step_curves import TITLE
 
 WIDTH, HEIGHT, ZOOM = 860, 470, 2
 FONT, FONT_FILE = "DejaVu Sans", "mpl-data/fonts/ttf/DejaVuSans.ttf"
@@ -35,8 +38,24 @@ def source(templates: Environment, name: str) -> str:
     return templates.loader.get_source(templates, name)[0]
 
 
-def svg(table: Table) -> str:
-    """Draw the chart under a title or the table's stamp, with its style; a sentence where there is nothing to draw."""
+def drawings(table: Table) -> dict[str, str]:
+    """Return the SVG of each picture of the table, by file name."""
+    steps = {"STEPS.png": steps_svg(table)} if table.step_curves else {}
+    return {"TABLE.png": speed_svg(table), **steps}
+
+
+def steps_svg(table: Table) -> str:
+    """Draw quality against steps: a row of panels for each model, above its legend."""
+    templates = environment("bench.table")
+    panels = step_panels(table.step_curves)
+    rows = [list(group) for _, group in groupby(panels, key=lambda panel: panel.model)]
+    return templates.get_template("steps.svg.j2").render(
+        rows=rows, style=light(source(templates, "chart.css")), title=f"{TITLE} on {table.data}"
+    )
+
+
+def speed_svg(table: Table) -> str:
+    """Draw quality against speed under the table's stamp or a title; a sentence where there is nothing to draw."""
     templates = environment("bench.table")
     return templates.get_template("picture.svg.j2").render(
         chart=chart(table, WIDTH, HEIGHT), width=WIDTH, height=HEIGHT, style=light(source(templates, "chart.css")),
@@ -51,8 +70,8 @@ def light(style: str) -> str:
     return re.sub(r"var\(--([\w-]+)\)", lambda match: values[match[1]], re.sub(r"(?s):root \{.*?\}", "", rules))
 
 
-def png(table: Table) -> bytes:
-    """Render the picture; equal tables give equal bytes with equal versions of resvg and Pillow."""
+def png(drawing: str) -> bytes:
+    """Render an SVG; equal drawings give equal bytes with equal versions of resvg and Pillow."""
     import resvg_py
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
@@ -60,7 +79,6 @@ def png(table: Table) -> bytes:
     matplotlib = find_spec("matplotlib")  # not imported: the import takes longer than all else
     assert matplotlib is not None
     assert matplotlib.origin is not None
-    drawing = svg(table)
     font = Path(matplotlib.origin).parent / FONT_FILE
     pixels = resvg_py.svg_to_bytes(
         drawing, zoom=ZOOM, skip_system_fonts=True, font_files=[str(font)], font_family=FONT, sans_serif_family=FONT
@@ -75,12 +93,12 @@ def digest(drawing: str) -> str:
     return hashlib.sha256(drawing.encode()).hexdigest()
 
 
-def is_drawn_from(file: Path, table: Table) -> bool:
-    """Return whether a PNG file was rendered from the table's SVG, by any version of resvg."""
+def is_rendered_from(file: Path, drawing: str) -> bool:
+    """Return whether a PNG file was rendered from an SVG, by any version of resvg."""
     from PIL import Image
 
     try:
         with Image.open(file) as picture:
-            return bool(picture.info.get(DIGEST) == digest(svg(table)))
+            return bool(picture.info.get(DIGEST) == digest(drawing))
     except OSError:  # no picture
         return False

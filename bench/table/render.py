@@ -17,13 +17,14 @@ from bench.table.answer import TITLE as QUESTION
 from bench.table.answer import answer
 from bench.table.build import Table
 from bench.table.columns import COLUMNS
-from bench.table.picture import is_drawn_from, png
+from bench.table.picture import drawings, is_rendered_from, png
 from bench.table.sensitivity import ABOUT as ABOUT_FACTORS
 from bench.table.sensitivity import TITLE as FACTORS
 from bench.table.sensitivity import sensitivity
-from bench.table.text import OTHERS, caption, figures_grids, lecture_grid, others_grid, sections
+from bench.table.step_curves import ABOUT as ABOUT_STEPS
+from bench.table.step_curves import TITLE as STEPS
+from bench.table.text import OTHERS, caption, figures_grids, lecture_grid, others_grid, sections, steps_grid
 
-PICTURE = "TABLE.png"
 LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "×": r"$\times$", "✓": r"$\checkmark$",
          "±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "–": "--", "ε": r"$\varepsilon$",
          "≈": r"$\approx$", "†": r"$\dagger$", "∞": r"$\infty$"}  # fmt: skip
@@ -47,12 +48,17 @@ def markdown(table: Table) -> str:
     )
     task_sections += f"\nMeasured on {table.beside}.\n" if task_sections else ""
     nine = f"**{TITLE}.** {ABOUT}.\n\n{markdown_grid(agreement_grid(table), ':--')}"
+    steps = (
+        f"**{STEPS}.** {ABOUT_STEPS}.\n\n{markdown_grid(steps_grid(table.step_curves), '--:')}\n\n"
+        if table.step_curves
+        else ""
+    )
     figures = "\n\n".join(f"**{title}**\n\n{markdown_grid(grid, '--:')}" for title, grid in figures_grids(table.rows))
     factors = f"**{FACTORS}.** {ABOUT_FACTORS}.\n\n" + "\n\n".join(
         f"{title}\n\n{markdown_grid(grid, ':-:')}" for title, grid in sensitivity(table)
     )
     words = f"{caption(table)}\n\n**{QUESTION}.** {answer(table)}"
-    return f"{stamp}{lecture}\n\n{others}{words}\n\n{nine}\n\n{factors}\n\n{figures}\n{task_sections}"
+    return f"{stamp}{lecture}\n\n{others}{words}\n\n{nine}\n\n{factors}\n\n{steps}{figures}\n{task_sections}"
 
 
 def latex(table: Table) -> str:
@@ -65,6 +71,7 @@ def latex(table: Table) -> str:
     return template.render(
         grids=[("", lecture_grid(table, "; ")), *([(OTHERS, others_grid(table, "; "))] if table.others else []),
                (f"{TITLE}. {ABOUT}.", agreement_grid(table)),
+               *([(f"{STEPS}. {ABOUT_STEPS}.", steps_grid(table.step_curves))] if table.step_curves else []),
                *figures_grids(table.rows),
                *((f"{section.title}. {section.about}.", grid) for section, grid in sections(table.lines))],
         beside=table.beside,
@@ -80,7 +87,7 @@ def csv_text(table: Table) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["row", "family", "sampler", "headline", "seeds", *keys, *ends, "machine", "protocols", "flags",
                      "stamp"])  # fmt: skip
-    for row in table.rows:
+    for row in table.all_rows:
         values = [row.figures[key].value if key in row.figures else "" for key in keys]
         intervals = [(key in row.figures and row.figures[key].interval) or ("", "") for key in keys]
         conditions = (row.machine, " ".join(row.protocols), "; ".join(row.flags), table.stamp)
@@ -121,13 +128,14 @@ def texts(table: Table) -> dict[str, str]:
 
 
 def write(table: Table, folder: Path) -> list[Path]:
-    """Write TABLE.md, .csv, .beside.csv, .json, .tex and .png into `folder`; return the paths."""
-    contents = texts(table)
+    """Write TABLE.md, .csv, .beside.csv, .json, .tex, .png, and STEPS.png if it has curves; return the paths."""
+    contents, pictures = texts(table), drawings(table)
     with exclusive(folder, "table"):
         for name, text in contents.items():
             write_text(folder / name, text)
-        write_bytes(folder / PICTURE, png(table))
-    return [folder / name for name in (*contents, PICTURE)]
+        for name, drawing in pictures.items():
+            write_bytes(folder / name, png(drawing))
+    return [folder / name for name in (*contents, *pictures)]
 
 
 def file_problems(table: Table, folder: Path) -> list[str]:
@@ -139,11 +147,12 @@ def file_problems(table: Table, folder: Path) -> list[str]:
             problems.append(f"{file}: missing")
         elif (content := file.read_text(encoding="utf-8")) != text:
             problems.append(f"{file}, {first_difference(content, text)}")
-    picture = folder / PICTURE
-    if not picture.exists():
-        problems.append(f"{picture}: missing")
-    elif not is_drawn_from(picture, table):
-        problems.append(f"{picture}: not drawn from these records")
+    for name, drawing in drawings(table).items():
+        picture = folder / name
+        if not picture.exists():
+            problems.append(f"{picture}: missing")
+        elif not is_rendered_from(picture, drawing):
+            problems.append(f"{picture}: not drawn from these records")
     return problems
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.evaluation.protocol import GROUPS, ROW_FIELDS, Protocol
+from bench.evaluation.protocol import GROUPS, ROW_FIELDS, Protocol, Setting
 from bench.results.identity import headline, identity
 from bench.results.records import BASELINE_FAMILY, EXTERNAL_FAMILY, Record, Result
 from bench.results.selection import describe
@@ -31,6 +31,8 @@ class Row:
     model: str
     family: str
     sampler: str  # "default" of a model with one way to sample
+    sampler_settings: tuple[tuple[str, Setting], ...]
+    configured: bool  # whether the sampler is one that the run's configuration names
     headline: bool  # whether the sampler represents the model
     figures: Figures  # intervals: over training seeds; for one seed over samples, or over timed calls
     versions: dict[str, int]  # of the figures' metrics
@@ -122,6 +124,8 @@ def merge(group: Group, model: str, name: str, headline: bool) -> Row:
         model=model,
         family=record.family,
         sampler=result.protocol["sampler"],
+        sampler_settings=tuple(sorted(result.protocol["sampler_settings"].items())),
+        configured=result.protocol["sampler"] in record.config.get("samplers", {}),
         headline=headline,
         figures=means,
         versions=versions,

@@ -7,6 +7,8 @@ from bench.table.build import Cell, Table
 from bench.table.columns import BLOCKS, NONE, SECTIONS, Column, Section
 from bench.table.rows import Row
 from bench.table.rules import BASELINES, BEYOND, FAMILIES, UNSURE, Baseline, Fastest, Rule
+from bench.table.step_curves import COLUMNS as STEP_COLUMNS
+from bench.table.step_curves import StepCurve
 from bench.table.tasks import Line
 
 Grid = list[list[str]]
@@ -129,6 +131,16 @@ def figures_grids(rows: Sequence[Row]) -> list[tuple[str, Grid]]:
                 grid.append([row_label(row), *(column.show(row.figures.get(column.key)) for column in nonempty)])
         grids.append((title, grid))
     return grids
+
+
+def steps_grid(curves: Sequence[StepCurve]) -> Grid:
+    """Return the points of all curves as text, a line for each; only headings where there are none."""
+    lines = [
+        [f"{curve.model}, {curve.sampler}", *(column.show(row.figures.get(column.key)) for column in STEP_COLUMNS)]
+        for curve in curves
+        for row in curve.rows
+    ]
+    return [["model, sampler", *map(heading, STEP_COLUMNS)], *lines]
 
 
 def row_label(row: Row) -> str:

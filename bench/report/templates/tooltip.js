@@ -47,7 +47,7 @@ document.addEventListener("pointermove", (event) => {
   if (!svg) return;
   const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
   const nearby = nearest(svg, at.x);
-  const lines = nearby.map(([title, [, , images, value]]) => `${title}: ${value} at ${images.toLocaleString("en")} images`);
+  const lines = nearby.map(([title, [, , place, value]]) => `${title}: ${value} at ${place.toLocaleString("en")} ${svg.dataset.unit}`);
   if (!nearby.length) return;
   const [px, py] = nearby[0][1];
   const pointer = svg.querySelector(".pointer");

@@ -1,0 +1,51 @@
+"""Rows that differ in their number of steps only stand on one curve, and those no configuration names only there."""
+
+from pathlib import Path
+from typing import Any
+
+from bench.table.build import Table, build
+from bench.table.render import csv_text, markdown
+from bench.table.step_curves import LEAST, TITLE
+from bench.table.text import steps_grid
+from tests.bench.records import figures, record
+
+STEPS = (5, 10, 20, 50)
+
+
+def table_of(settings: dict[str, dict[str, Any]]) -> Table:
+    """The table of a model whose configuration names ddim-50, with a row for each sampler."""
+    rows = {
+        name: figures(100 / values["steps"], 0.5, 0.01 * values["steps"], nfe=values["steps"])
+        for name, values in settings.items()
+    }
+    model = record("ddpm", "diffusion", rows=rows)
+    for result in model.results.values():
+        result.protocol["sampler_settings"] = settings[result.protocol["sampler"]]
+    model.config |= {"samplers": {"ddim-50": settings["ddim-50"]}, "headline": "ddim-50"}
+    return build([model], Path("results"))
+
+
+def ddim(*steps: int) -> dict[str, dict[str, Any]]:
+    return {f"ddim-{count}": {"method": "ddim", "steps": count} for count in steps}
+
+
+def test_a_curve_has_its_rows_by_rising_evaluations_and_the_table_those_of_the_configuration() -> None:
+    table = table_of(ddim(50, 5, 20, 10))
+    (curve,) = table.step_curves
+    assert (curve.model, curve.sampler) == ("ddpm", "ddim")
+    assert [row.figures["nfe"].value for row in curve.rows] == list(STEPS)
+    assert [row.name for row in table.rows] == ["ddpm, ddim-50"]
+    assert [line[1] for line in steps_grid(table.step_curves)[1:]] == [str(count) for count in STEPS]
+    assert f"**{TITLE}.**" in markdown(table)
+    assert all(f"ddim-{count}" in csv_text(table) for count in STEPS), "no figure is lost"
+
+
+def test_other_settings_make_another_curve_and_few_points_make_none() -> None:
+    eta = {f"mine-{count}": {"method": "ddim", "eta": 1.0, "steps": count} for count in STEPS}
+    curves = table_of({**ddim(*STEPS), **eta}).step_curves
+    assert sorted(curve.sampler for curve in curves) == ["ddim", "mine"]
+    few = table_of(ddim(*STEPS[1:]))
+    assert len(STEPS[1:]) < LEAST
+    assert few.step_curves == []
+    assert len(few.rows) == len(STEPS[1:])
+    assert TITLE not in markdown(few)
