@@ -21,8 +21,12 @@ from bench.runs.plan import Step, Targets, plan, sentence, without_timings
 from bench.runs.tasks import measure_tasks, probe_baselines, task_protocols
 from bench.runtime import ranks
 from bench.runtime.console import console
-from bench.runtime.files import visible
+from bench.runtime.files import visible, write_bytes
 from bench.runtime.locks import exclusive
+from bench.table.aggregate import names
+from bench.table.picture import png, steps_svg
+from bench.table.rows import gather
+from bench.table.step_curves import step_curves
 from bench.tracking.callback import WandbCallback
 from bench.tracking.identity import open_session, started_by_agent
 from bench.tracking.log import log_record
@@ -119,6 +123,7 @@ def complete(context: RunContext, record: Record | None, goal: Targets, preparin
         if any(step.what in ("metrics", "end") for step in steps):
             draw_pictures(context)  # before the tasks, so that a stop here leaves something missing
         measure_tasks(context, record, [step.name for step in steps if step.what == "ability"])
+        draw_steps(context, record, goal)
         record.evaluate_seconds = round(record.evaluate_seconds + preparing + time.monotonic() - started, 3)
         records.write(record, context.folder.root)
         context.session.tell(lambda run: log_record(run, context.session, record, context.folder.root))
@@ -149,6 +154,16 @@ def references(config: Config, data: ImageDataModule) -> tuple[EvaluationContext
         ranks.on_first(lambda: measure_baselines(config, data, evaluation))
         ranks.on_first(lambda: probe_baselines(config, data))
         return evaluation, time.monotonic() - started
+
+
+def draw_steps(context: RunContext, record: Record, goal: Targets) -> None:
+    """Draw quality against steps where the rows of this configuration make curves."""
+    wanted = {key: record.results[key] for key in goal.rows.values() if key in record.results}
+    rows = record.model_copy(update={"results": wanted})
+    if curves := step_curves(gather([rows], names([rows]))):
+        file = context.folder.pictures(context.run_id) / "steps.png"
+        write_bytes(file, png(steps_svg(curves, context.config.data["name"])))
+        console.print(f"  drawn: {file}")
 
 
 def draw_pictures(context: RunContext) -> None:

@@ -6,6 +6,7 @@ Its font is the DejaVu Sans that comes with matplotlib, so that the picture does
 import hashlib
 import io
 import re
+from collections.abc import Sequence
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
@@ -15,7 +16,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from bench.table.build import Table
 from bench.table.chart import chart
 from bench.table.step_chart import step_panels
-from bench.table.step_curves import TITLE
+from bench.table.step_curves import TITLE, StepCurve
 
 WIDTH, HEIGHT, ZOOM = 860, 470, 2
 FONT, FONT_FILE = "DejaVu Sans", "mpl-data/fonts/ttf/DejaVuSans.ttf"
@@ -40,17 +41,17 @@ def source(templates: Environment, name: str) -> str:
 
 def drawings(table: Table) -> dict[str, str]:
     """Return the SVG of each picture of the table, by file name."""
-    steps = {"STEPS.png": steps_svg(table)} if table.step_curves else {}
+    steps = {"STEPS.png": steps_svg(table.step_curves, table.data)} if table.step_curves else {}
     return {"TABLE.png": speed_svg(table), **steps}
 
 
-def steps_svg(table: Table) -> str:
+def steps_svg(curves: Sequence[StepCurve], data: str) -> str:
     """Draw quality against steps: a row of panels for each model, above its legend."""
     templates = environment("bench.table")
-    panels = step_panels(table.step_curves)
+    panels = step_panels(curves)
     rows = [list(group) for _, group in groupby(panels, key=lambda panel: panel.model)]
     return templates.get_template("steps.svg.j2").render(
-        rows=rows, style=light(source(templates, "chart.css")), title=f"{TITLE} on {table.data}"
+        rows=rows, style=light(source(templates, "chart.css")), title=f"{TITLE} on {data}"
     )
 
 

@@ -1,0 +1,68 @@
+"""`bench steps RUN`: evaluate a run by its samplers in several numbers of steps."""
+
+from collections.abc import Collection, Sequence
+
+from pydantic import Field, PositiveInt
+
+from bench.config.load import names, read, results_folder, sampler, split
+from bench.config.overrides import parse_overrides
+from bench.config.schema import Config, ConfigError, Section, arguments, check, check_name
+from bench.runs.build import build_data, build_model
+from bench.runs.reproduce import recorded_config, reevaluate, trained_as
+from bench.runtime.console import console
+from models import MODELS
+
+
+class Points(Section):
+    """What `bench steps` takes beside the settings of `bench evaluate`. samplers: files of configs/sampler/."""
+
+    samplers: list[str] | None = None  # None: all that fit the model
+    steps: list[PositiveInt] = Field(default=[5, 10, 20, 50, 100])
+
+
+def measure_steps(run: str, overrides: Sequence[str]) -> None:
+    """Evaluate a trained run by each sampler in each number of steps, and extend its record.
+
+    A sampler that cannot take a number of steps is left out at that number, with its reason; ConfigError if all are.
+    """
+    own = [word for word in overrides if word.partition("=")[0] in Points.model_fields]
+    others = [word for word in overrides if word not in own]
+    points: Points = check(Points, parse_overrides(own, Points))
+    results = results_folder(others)
+    changes = split(others, *trained_as(run, results))[1]
+    _, config, _ = recorded_config(run, results, {**changes, "results": str(results)})
+    kinds = kinds_of(config.model["name"])
+    for kind in points.samplers or ():
+        check_name("samplers", kind, kinds)
+    wanted = [f"{kind}-{steps}" for kind in points.samplers or kinds for steps in points.steps]
+    reevaluate(run, [f"samplers=[{','.join(accepted(config, wanted))}]", *others])
+
+
+def kinds_of(model: str) -> list[str]:
+    """Return the files of configs/sampler/ whose settings a model's `sample` takes."""
+    known = arguments(MODELS[model].sample).model_fields
+    kinds = [kind for kind in names("sampler") if is_complete(read("sampler", kind), known)]
+    if not kinds or "steps" not in known:
+        raise ConfigError(f"steps: model={model} has no sampler with a number of steps", key="steps")
+    return kinds
+
+
+def is_complete(settings: dict[str, object], known: Collection[str]) -> bool:
+    """Return whether settings are among the known ones, and name the method where there are several."""
+    return set(settings) <= set(known) and ("method" in settings) == ("method" in known)
+
+
+def accepted(config: Config, wanted: Sequence[str]) -> list[str]:
+    """Return the samplers that the model can draw with; print why it cannot draw with the others."""
+    model = build_model(config, build_data(config).image_shape)
+    reasons: dict[str, str] = {}
+    for name in wanted:
+        try:
+            model.check_sampler(**sampler(name, "samplers"))
+        except ValueError as error:
+            reasons[name] = str(error)
+    for name, reason in reasons.items():
+        console.print(f"  left out: {name}: {reason}", markup=False)
+    if len(reasons) == len(wanted):
+        raise ConfigError(f"steps: {config.model['name']} can draw by none of {', '.join(wanted)}", key="steps")
+    return [name for name in wanted if name not in reasons]
