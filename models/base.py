@@ -64,6 +64,7 @@ class GenerativeModel(L.LightningModule, ABC):
     ema_decay: float | None = None  # of the averaged weights that sample; None: the last weights sample
     learning_rate: float  # the peak
     warmup: int = 0  # batches until the rate is at its peak
+    snapshot: float | None = None  # share of the training after which `models.protocols.Snapshots` keeps weights
 
     def __init__(self, image_shape: ImageShape) -> None:
         super().__init__()

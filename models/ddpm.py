@@ -11,12 +11,14 @@ from torch import Tensor, nn
 from models.base import GenerativeModel, ImageShape, inference, noise, sampling
 from models.diffusion.bound import variational_bound
 from models.diffusion.grids import even
+from models.diffusion.guidance import autoguided
 from models.diffusion.process import Process, cosine_beta, linear_beta
 from models.diffusion.sampler_settings import Grid, Method, SamplerSettings
 from models.diffusion.samplers import ancestral_path
 from models.losses import bits_per_dim
 from models.networks.autoencoder import Architecture
 from models.networks.captured import captured
+from models.networks.frozen import frozen_copy, set_weights, weights_of
 from models.networks.perceptron import ResidualPerceptron
 from models.networks.unet import UNet
 from models.protocols import Bound
@@ -37,7 +39,9 @@ class DDPM(GenerativeModel):
     architecture: "conv", the paper's U-Net, or "linear", a `ResidualPerceptron` (fully connected). channels, patch,
     attention: see `UNet`, unused by "linear". blocks: of the U-Net at each resolution, of the perceptron in all.
     hidden: width of the perceptron, unused by "conv". learning_rate: peak of Adam's rate, reached after `warmup`
-    batches and decayed to zero by a half cosine. ema_decay: of the weights that sample.
+    batches and decayed to zero by a half cosine. ema_decay: of the weights that sample. snapshot: the share of the
+    training after which the averaged weights are kept beside the final ones, as the guide of samplers with `guidance`
+    (None: no snapshot).
     """
 
     family = "diffusion"
@@ -60,6 +64,7 @@ class DDPM(GenerativeModel):
         learning_rate: PositiveFloat = 2e-3,
         warmup: NonNegativeInt = 200,
         ema_decay: Fraction = 0.999,
+        snapshot: Fraction | None = None,
     ) -> None:
         super().__init__(image_shape)
         if architecture == "conv" and channels[0] % 2:
@@ -76,10 +81,19 @@ class DDPM(GenerativeModel):
         self.learning_rate = learning_rate
         self.warmup = warmup
         self.ema_decay = ema_decay
+        self.snapshot = snapshot
+        self.guide = None if snapshot is None else frozen_copy(self.denoiser)
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:
-        return (self.denoiser,)
+        return (self.denoiser,) if self.guide is None else (self.denoiser, self.guide)
+
+    def snapshot_weights(self) -> list[Tensor]:
+        return weights_of(self.denoiser)
+
+    def keep_snapshot(self, weights: list[Tensor]) -> None:
+        assert self.guide is not None
+        set_weights(self.guide, weights)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         x_0, _ = batch
@@ -114,7 +128,13 @@ class DDPM(GenerativeModel):
         return SamplerSettings(**settings).passes(self.process)
 
     def check_sampler(self, **settings: Any) -> None:
-        SamplerSettings(**settings).visited(self.process)
+        sampler = SamplerSettings(**settings)
+        sampler.visited(self.process)
+        if sampler.guidance is not None and self.guide is None:
+            raise ValueError(
+                f"guidance={sampler.guidance:g}: the weights have no snapshot to be guided by; train with "
+                "model.snapshot=0.125, or leave guidance out"
+            )
 
     @sampling
     def sample(
@@ -128,18 +148,23 @@ class DDPM(GenerativeModel):
         eta: NonNegativeFloat | None = None,
         sigma_max: PositiveFloat | None = None,
         sigma_min: PositiveFloat | None = None,
+        guidance: PositiveFloat | None = None,
     ) -> Tensor:
         """Draw images by `steps` steps (None: all T) of a method on a grid of times.
 
         method: Ho et al.'s "ancestral" sampler, "ddim", "dpm-solver" for DPM-Solver++(2M), or "heun", which evaluates
         the network twice a step. grid: times even in "time", in "log-snr", or "karras"; the last two keep to noise
         levels from sigma_max (35) to sigma_min (0.03). eta: share of noise of ddim and dpm-solver, 0 where it is not
-        given.
+        given. guidance: weight of the final weights' prediction against the snapshot's, see `autoguided`.
         """
-        sampler = SamplerSettings(method, steps, grid, eta, sigma_max, sigma_min)
+        sampler = SamplerSettings(method, steps, grid, eta, sigma_max, sigma_min, guidance)
         x_T = noise((n, *self.image_shape), generator, self.device)
         t_T = torch.full((n,), self.process.T, device=self.device)
         denoiser = captured(self.denoiser, x_T, t_T, sampler.passes(self.process))
+        if guidance is not None:
+            assert self.guide is not None
+            guide = captured(self.guide, x_T, t_T, sampler.passes(self.process))
+            denoiser = autoguided(denoiser, guide, guidance)
         return sampler.draw(denoiser, self.process, x_T, generator)
 
     @inference

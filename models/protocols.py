@@ -76,6 +76,17 @@ class Diffuses(Protocol):
 
 
 @runtime_checkable
+class Snapshots(Protocol):
+    """A model that keeps weights of an earlier time of its training; not an ability, the trainer serves it."""
+
+    def snapshot_weights(self) -> list[Tensor]:
+        """Return copies of the weights to be kept, while the model has its averaged ones."""
+
+    def keep_snapshot(self, weights: list[Tensor]) -> None:
+        """Keep these weights beside the final ones, in buffers."""
+
+
+@runtime_checkable
 class Quantises(Protocol):
     codebook_size: int
 

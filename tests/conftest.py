@@ -24,7 +24,7 @@ TINY = {  # overrides that make a model cheap
     "ae": ["model.width=4", "model.hidden=16"],
     "dae": ["model.width=4", "model.hidden=16", "samplers=[chain-20]"],
     "gan": ["model.width=4"],
-    "ddpm": ["model.channels=[8,8]", "model.T=20", "samplers=[ddim-10]"],
+    "ddpm": ["model.channels=[8,8]", "model.T=20", "model.snapshot=0.4", "samplers=[ddim-10]"],
 }
 
 

@@ -61,8 +61,9 @@ def accepted(config: Config, wanted: Sequence[str]) -> list[str]:
             model.check_sampler(**sampler(name, "samplers"))
         except ValueError as error:
             reasons[name] = str(error)
-    for name, reason in reasons.items():
-        console.print(f"  left out: {name}: {reason}", markup=False)
+    for reason in dict.fromkeys(reasons.values()):
+        refused = ", ".join(name for name in reasons if reasons[name] == reason)
+        console.print(f"  left out: {refused}: {reason}", markup=False)
     if len(reasons) == len(wanted):
         raise ConfigError(f"steps: {config.model['name']} can draw by none of {', '.join(wanted)}", key="steps")
     return [name for name in wanted if name not in reasons]

@@ -48,6 +48,20 @@ def averages_in_place(trainer: L.Trainer, model: L.LightningModule) -> Iterator[
             one.on_validation_epoch_end(trainer, model)
 
 
+class Snapshot(L.Callback):
+    """Let a model keep its averaged weights once `images` have been seen."""
+
+    def __init__(self, images: int) -> None:
+        self.images = images
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        before = pl_module.images_seen - len(batch[0]) * trainer.world_size
+        if before < self.images <= pl_module.images_seen:
+            with averages_in_place(trainer, pl_module):
+                weights = pl_module.snapshot_weights()
+            pl_module.keep_snapshot(weights)
+
+
 Callback = TypeVar("Callback", bound=L.Callback)
 
 

@@ -22,7 +22,16 @@ from bench.runtime import ranks
 from bench.runtime.console import console
 from bench.runtime.provenance import library_versions
 from bench.runtime.signals import status
-from bench.training.callbacks import Curves, Diverged, ImagesSeen, RandomState, Untimed, averaged_weights, callback
+from bench.training.callbacks import (
+    Curves,
+    Diverged,
+    ImagesSeen,
+    RandomState,
+    Snapshot,
+    Untimed,
+    averaged_weights,
+    callback,
+)
 from bench.training.checkpoints import Checkpoints, WholeFiles, newest_intact, remove_older, save
 from bench.training.launch import cluster
 from bench.training.resume import Origin, announce, check_origin, take_up_threads
@@ -163,6 +172,8 @@ def build_trainer(
     callbacks: list[L.Callback] = [RandomState(config.seed)]
     if model.ema_decay:
         callbacks.append(averaged_weights(model.ema_decay))
+    if model.snapshot:
+        callbacks.append(Snapshot(round(model.snapshot * budget(config))))
     curves = Curves()
     callbacks += [*first, curves, Timer(), ImagesSeen(f"train {config.model['name']}", budget(config), curves), *extra]
     return L.Trainer(

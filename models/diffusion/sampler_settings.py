@@ -20,7 +20,8 @@ class SamplerSettings:
     """A method, its number of steps (None: all T), and the grid of times that it visits.
 
     eta: the share of the process's noise that ddim and dpm-solver draw (None: 0). sigma_max, sigma_min: the noise
-    levels that the grids log-snr and karras keep to (None: those of models/diffusion/grids.py).
+    levels that the grids log-snr and karras keep to (None: those of models/diffusion/grids.py). guidance: of a
+    denoiser by an earlier one, which takes two evaluations where there was one (None: no guidance).
     """
 
     method: Method = "ancestral"
@@ -29,6 +30,7 @@ class SamplerSettings:
     eta: float | None = None
     sigma_max: float | None = None
     sigma_min: float | None = None
+    guidance: float | None = None
 
     def __post_init__(self) -> None:
         """Raise ValueError about a setting that the method or the grid has no use for."""
@@ -52,7 +54,8 @@ class SamplerSettings:
     def passes(self, process: Process) -> int:
         """Return the number of the denoiser's evaluations."""
         steps = process.T if self.steps is None else self.steps
-        return 2 * steps - 1 if self.method == "heun" else steps
+        evaluations = 2 * steps - 1 if self.method == "heun" else steps
+        return evaluations if self.guidance is None else 2 * evaluations
 
     def draw(self, denoiser: Denoiser, process: Process, x: Tensor, generator: torch.Generator) -> Tensor:
         """Return x_0 from x_T, N x C x H x W."""

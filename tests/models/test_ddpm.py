@@ -366,3 +366,26 @@ def test_a_trajectory_of_steps_that_the_process_does_not_have_is_refused_at_once
 def test_it_has_the_abilities_of_a_diffusion_model() -> None:
     assert isinstance(small(), Diffuses)
     assert isinstance(small(), BoundsLikelihood)
+
+
+def test_a_snapshot_guides_and_counts_twice() -> None:
+    model = small(snapshot=0.5)
+    for number, network in enumerate(model.networks):
+        generator = torch.Generator().manual_seed(number)
+        for weight in network.state_dict().values():
+            weight.copy_(0.1 * torch.randn(weight.shape, generator=generator))
+    settings: dict[str, Any] = {"method": "ddim", "steps": 4}
+    assert (model.passes(**settings), model.passes(**settings, guidance=2.0)) == (4, 8)
+    plain, alone, guided = (
+        model.sample(2, torch.Generator().manual_seed(3), **settings, guidance=weight) for weight in (None, 1.0, 2.0)
+    )
+    torch.testing.assert_close(alone, plain)
+    assert not torch.allclose(guided, plain)
+    model.keep_snapshot(model.snapshot_weights())
+    same = model.sample(2, torch.Generator().manual_seed(3), **settings, guidance=2.0)
+    torch.testing.assert_close(same, plain)
+
+
+def test_guidance_without_a_snapshot_is_refused() -> None:
+    with pytest.raises(ValueError, match="guidance=2: the weights have no snapshot"):
+        small().check_sampler(method="ddim", steps=4, guidance=2.0)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from bench.training.callbacks import averaged_weights, averages_in_place, ema
+from bench.training.callbacks import Snapshot, averaged_weights, averages_in_place, ema
 
 
 def test_ema_follows_its_recursion_and_ends_where_weights_rest() -> None:
@@ -68,3 +68,43 @@ def test_the_averages_are_the_models_weights_in_the_context_and_its_own_come_bac
     torch.testing.assert_close(look.before, list(kept["current_model_state"].values()), rtol=0, atol=0)
     torch.testing.assert_close(look.after, look.before, rtol=0, atol=0)
     assert not torch.equal(look.inside[0], look.before[0])
+
+
+class Keeper(Regression):
+    """Keeps its layer's weight in a buffer, counts images, and records its averages at every batch."""
+
+    kept: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("kept", torch.zeros(1, 3))
+        self.images_seen = 0
+        self.averages: dict[int, Tensor] = {}
+
+    def on_train_batch_start(self, batch: list[Tensor], batch_idx: int) -> None:
+        self.images_seen += len(batch[0])
+
+    def snapshot_weights(self) -> list[Tensor]:
+        return [self.layer.weight.detach().clone()]
+
+    def keep_snapshot(self, weights: list[Tensor]) -> None:
+        self.kept.copy_(weights[0])
+
+
+class Averages(L.Callback):
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, *_: Any) -> None:
+        with averages_in_place(trainer, pl_module):
+            pl_module.averages[pl_module.images_seen] = pl_module.layer.weight.detach().clone()
+
+
+def test_a_snapshot_is_the_averages_when_its_images_have_been_seen_and_stays(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = Keeper()
+    trainer = L.Trainer(
+        accelerator="cpu", max_epochs=1, callbacks=[averaged_weights(0.9), Snapshot(6), Averages()], logger=False,
+        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+    )  # fmt: skip
+    trainer.fit(model, DataLoader(TensorDataset(torch.randn(16, 3)), batch_size=4))
+    assert torch.equal(model.kept, model.averages[8])
+    assert not torch.equal(model.kept, model.averages[4])
+    assert not torch.equal(model.kept, model.averages[16])
