@@ -1,8 +1,8 @@
 """Print the table of recorded runs and write it as TABLE.* files.
 
 TABLE.md, .csv, .beside.csv, .json, .tex and .png are written to the results
-folder. A table holds one preset, one data set and one protocol; where the
-records hold several, the keys choose among them.
+folder. A table holds one data set and one protocol; where the records hold
+several, the keys choose among them. Presets may stand in one table.
 """
 
 import argparse

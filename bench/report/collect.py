@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.evaluation.protocol import Protocol
 from bench.results.records import Failure, Record, Result, failures, read_all
-from bench.results.selection import REFERENCES, TableError, ability_protocols, comparable, narrowed
+from bench.results.selection import REFERENCES, TableError, ability_protocols, comparable, narrowed, presets, stamp
 from bench.table.aggregate import names
 from bench.table.build import Table, build
 
@@ -17,7 +17,7 @@ OTHERS = {"runs", "pictures", "records", "failures", "locks"}  # folders without
 
 @dataclass(frozen=True)
 class Comparison:
-    """Records of one folder, data set, preset and evaluation setting, with their table."""
+    """Records of one folder, data set, stamp and evaluation setting, with their table."""
 
     folder: Path
     place: str  # the folder relative to the page's; "" for the same
@@ -76,14 +76,14 @@ def comparisons_in(folder: Path, place: str, records: Sequence[Record]) -> list[
     groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in records:
         if record.family not in REFERENCES and record.results:
-            groups[data_of(record), record.preset].append(record)
+            groups[data_of(record), stamp(record)].append(record)
     references = [record for record in records if record.family in REFERENCES]
     lonely = {data_of(record) for record in references} - {data for data, _ in groups}
     for data in sorted(lonely):
         groups[data, ""] = []
     return [
-        with_table(folder, place, data, preset, part + [record for record in references if data_of(record) == data])
-        for (data, preset), runs in groups.items()
+        with_table(folder, place, data, part, [record for record in references if data_of(record) == data])
+        for (data, _), runs in groups.items()
         for part in split(runs) or [[]]
     ]
 
@@ -93,7 +93,7 @@ def data_of(item: Record | Failure) -> str:
 
 
 def split(runs: Sequence[Record]) -> list[list[Record]]:
-    """Split runs of one preset and data into parts that share an evaluation setting."""
+    """Split runs of one stamp and data into parts that share an evaluation setting."""
     settings = {
         protocol.setting(): protocol for run in runs for protocol in map(protocol_of, run.results.values())
     }  # in the order of the records
@@ -117,14 +117,16 @@ def has_several_settings(runs: Sequence[Record]) -> bool:
     return len({protocol.setting() for protocol in protocols}) > len({protocol.ability for protocol in protocols})
 
 
-def with_table(folder: Path, place: str, data: str, preset: str, records: list[Record]) -> Comparison:
+def with_table(folder: Path, place: str, data: str, runs: Sequence[Record], references: Sequence[Record]) -> Comparison:
     """Return the comparison with its table, or with the reason why there is none."""
-    failed = [item for item in failures(folder) if item.config["preset"] == preset and data_of(item) == data]
+    records, preset = [*runs, *references], presets(runs)
+    own_presets = {run.preset for run in runs}
+    failed = [item for item in failures(folder) if item.config["preset"] in own_presets and data_of(item) == data]
     try:
         table = build(records, folder)
     except TableError as error:
         trouble = str(error).replace(str(folder), place or "results")
         return Comparison(folder, place, data, preset, records, names(records), failed, None, trouble)
-    runs, references, _ = comparable(records, folder)
-    table_records = [*runs, *references]
+    selected_runs, selected_references, _ = comparable(records, folder)
+    table_records = [*selected_runs, *selected_references]
     return Comparison(folder, place, data, preset, table_records, names(table_records), failed, table)

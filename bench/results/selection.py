@@ -80,7 +80,8 @@ def comparable(records: Sequence[Record], folder: Path) -> tuple[list[Record], l
     runs = [record for record in records if record.family not in REFERENCES and record.results]
     if not runs:
         raise TableError(f"{folder}/records: no evaluated runs of this preset and data set; run `bench train` first")
-    same("preset", [record.preset for record in runs], "preset={}")
+    if len({stamp(record) for record in runs}) > 1:  # a stamp says what its figures are worth
+        same("preset", [record.preset for record in runs], "preset={}")
     same("data", [record.config["data"]["name"] for record in runs], "data={}")
     once_each(runs, folder)
     one_headline(runs, folder)
@@ -99,6 +100,16 @@ def comparable(records: Sequence[Record], folder: Path) -> tuple[list[Record], l
         if record.family == EXTERNAL_FAMILY and not rest.results
     ]
     return runs, candidates, left_out
+
+
+def stamp(record: Record) -> str:
+    """Return the words that stand over a table of the record's preset; "" for most presets."""
+    return str(record.config.get("stamp", ""))
+
+
+def presets(runs: Sequence[Record]) -> str:
+    """Return the names of the runs' presets, joined."""
+    return "+".join(sorted({run.preset for run in runs}))
 
 
 def once_each(runs: Sequence[Record], folder: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.results.records import RecordError, find, read_all
-from bench.results.selection import TableError, select
+from bench.results.selection import REFERENCES, TableError, select
 from bench.runtime.console import console
 from bench.sweep.cells import PlannedCell
 from bench.sweep.display import show_failure
@@ -54,17 +54,15 @@ def show_result(cells: Sequence[PlannedCell], failures: Sequence[Outcome], resul
 
 
 def show_table(cells: Sequence[PlannedCell], results: Path) -> None:
-    """Print `bench table` of the sweep's preset and data, if it has one of each."""
-    selection = {
-        "preset": sorted({cell.config.preset for cell in cells}),
-        "data": sorted({cell.config.data["name"] for cell in cells}),
-    }
-    if ambiguous := {key: values for key, values in selection.items() if len(values) > 1}:
-        choices = " ".join(f"{key}={'|'.join(values)}" for key, values in ambiguous.items())
-        console.print(f"  a table covers one preset and one data set: bench table {choices} results={results}")
+    """Print `bench table` of the sweep's presets and data, if it has one data set."""
+    datasets = sorted({cell.config.data["name"] for cell in cells})
+    if len(datasets) > 1:
+        console.print(f"  a table covers one data set: bench table data={'|'.join(datasets)} results={results}")
         return
+    own_presets = {cell.config.preset for cell in cells}
     try:
-        records = select(read_all(results), {key: values[0] for key, values in selection.items()})
+        of_data = select(read_all(results), {"data": datasets[0]})
+        records = [record for record in of_data if record.family in REFERENCES or record.preset in own_presets]
         table = build(records, results)
     except (TableError, RecordError) as error:
         console.print(f"[yellow]  no table: {error}[/]")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.results.records import BASELINE_FAMILY, Record, failures
-from bench.results.selection import ability_protocols, comparable, protocols
+from bench.results.selection import ability_protocols, comparable, presets, protocols, stamp
 from bench.table.aggregate import names
 from bench.table.columns import NONE
 from bench.table.rows import Row, gather
@@ -67,7 +67,7 @@ class Table:
 
 
 def build(records: Sequence[Record], folder: Path) -> Table:
-    """Build one table from records of one preset, one data set and one evaluation setting."""
+    """Build one table from records of one data set, one stamp and one evaluation setting."""
     runs, references, left_out = comparable(records, folder)
     labels = names([*runs, *references])
     table_protocols = protocols(runs)
@@ -88,7 +88,7 @@ def build(records: Sequence[Record], folder: Path) -> Table:
     bars = {rule.title: bar_row(rule, rows, machine) for rule in rules}
     return Table(
         data=runs[0].config["data"]["name"],
-        preset=runs[0].preset,
+        preset=presets(runs),
         contenders=contenders,
         others={name: row.family for name, row in others.items()},
         rules=rules,
@@ -107,18 +107,19 @@ def build(records: Sequence[Record], folder: Path) -> Table:
         beside="; ".join(dict.fromkeys(protocol.line() for protocol in ability_protocols(runs))),
         machine=machine,
         hardware=f"{machine or 'no machine'}, {' or '.join(sorted({p.precision for p in table_protocols}))}",
-        stamp=runs[0].config.get("stamp", ""),
+        stamp=stamp(runs[0]),
         left_out=left_out,
-        failed=diverged_runs(runs[0], folder),
+        failed=diverged_runs(runs, folder),
     )
 
 
-def diverged_runs(like: Record, folder: Path) -> list[str]:
-    """Return the failed runs of a record's preset and data: a mean over the other seeds must not hide them."""
+def diverged_runs(runs: Sequence[Record], folder: Path) -> list[str]:
+    """Return the failed runs of the runs' presets and data: a mean over the other seeds must not hide them."""
+    groups = {(run.preset, run.config["data"]["name"]) for run in runs}
     return [
         f"{failure.run_id} ({failure.cause})"
         for failure in failures(folder)
-        if failure.config["preset"] == like.preset and failure.config["data"]["name"] == like.config["data"]["name"]
+        if (failure.config["preset"], failure.config["data"]["name"]) in groups
     ]
 
 

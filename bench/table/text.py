@@ -44,7 +44,7 @@ def rule_text(table: Table, rule: Rule) -> str:
     headings = " and ".join(column.heading for column in rule.columns)
     if isinstance(rule.bar, Baseline) and bar is None:
         name = BASELINES[rule.bar.name]
-        command = f"bench train preset={table.preset} data={table.data}"
+        command = f"bench train preset={table.preset.partition('+')[0]} data={table.data}"
         return f"{title}: {NONE}, because its bar, {headings} of {name}, is not recorded (`{command}` measures it)"
     bar_name = f"that of {bar.name}" if bar and isinstance(rule.bar, Baseline) else "the fastest model's"
     relation = "at least" if rule.columns[0].better == "higher" else "at most"

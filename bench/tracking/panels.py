@@ -13,12 +13,13 @@ from bench.tracking.log import SAMPLES, TABLE
 def blocks(table: Table, entity: str, project: str, group: tuple[str, str], pictures: Sequence[str]) -> list[Any]:
     """Return the table as text; panels of its figures, averaged over seeds; curves; and each run's pictures.
 
-    group: data set and preset, by which the project's runs are filtered. pictures: names of the runs' pictures.
+    group: data set and presets, joined by +, which filter the project's runs. pictures: names of the runs' pictures.
     """
     data, preset = group
 
     def runs(name: str, job: str, grouped: bool) -> Any:
-        filters = f"Config('dataset') = '{data}' and Config('preset') = '{preset}' and JobType = '{job}'"
+        names = ", ".join(f"'{name}'" for name in preset.split("+"))
+        filters = f"Config('dataset') = '{data}' and Config('preset') in [{names}] and JobType = '{job}'"
         group_by = ["config.family", "config.model.name"] if grouped else []
         return wr.Runset(entity=entity, project=project, name=name, filters=filters, groupby=group_by)
 

@@ -153,7 +153,7 @@ def push_table(
     Returns the cause of a failure, "" if there is none.
     """
     runs, references, _ = comparable(records, results)
-    data, preset = runs[0].config["data"]["name"], runs[0].preset
+    data, preset = table.data, table.preset
     name = table_name(table, preset, data)
     settings = {"preset": preset, "dataset": data, "protocol": table.protocol, "hardware": table.hardware}
     identity = Identity(name, name, project, settings, job_type="table", tags=(data, preset))

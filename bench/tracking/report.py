@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bench.config.schema import ConfigError
 from bench.results.layout import ResultsFolder
 from bench.results.records import read_all
-from bench.results.selection import comparable, select
+from bench.results.selection import select
 from bench.runtime.console import console
 from bench.runtime.files import visible, write_text
 from bench.table.build import Table, build
@@ -33,8 +33,7 @@ def publish(overrides: Sequence[str]) -> int:
         raise ConfigError("`bench wandb report` needs an account: `wandb login`, and wandb.mode=online")
     records = select(read_all(results), filters)
     table = build(records, results)
-    runs, _, _ = comparable(records, results)
-    data, preset = runs[0].config["data"]["name"], runs[0].preset
+    data, preset = table.data, table.preset
     id_file = ResultsFolder(results).run(table_name(table, preset, data)) / "wandb-report.json"
     pictures = {
         file.stem for record in records for file in visible(ResultsFolder(results).pictures(record.run_id), "*.png")

@@ -30,8 +30,8 @@ def elsewhere(record: dict[str, Any]) -> None:
         result["hardware"]["cpu"] = "Another CPU"
 
 
-def preset(record: dict[str, Any]) -> None:
-    record["config"]["preset"] = "long"
+def stamp(record: dict[str, Any]) -> None:
+    record["config"] |= {"preset": "smoke", "stamp": "too short"}
 
 
 def setting(record: dict[str, Any]) -> None:
@@ -39,7 +39,7 @@ def setting(record: dict[str, Any]) -> None:
         result["protocol"]["extractor_digest"] = "other"
 
 
-@pytest.mark.parametrize("edit", [preset, setting])
+@pytest.mark.parametrize("edit", [stamp, setting])
 def test_what_cannot_share_a_table_gets_one_of_its_own_with_the_references(
     edit: Callable[[dict[str, Any]], None], results: Path, change: Callable[..., str]
 ) -> None:

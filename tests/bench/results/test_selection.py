@@ -50,9 +50,17 @@ def test_results_of_two_protocols_are_refused(change: dict[str, Any], said: str)
         build([lecture()[0], other], HERE)
 
 
-def test_presets_are_never_mixed() -> None:
+def test_presets_of_one_protocol_share_a_table() -> None:
     vae, gan, *_ = lecture()
-    gan.config["preset"] = "smoke"
+    gan.config["preset"] = "beyond"
+    table = build([vae, gan], HERE)
+    assert table.preset == "beyond+quick"
+    assert {row.name for row in table.rows} == {"vae", "gan"}
+
+
+def test_a_stamped_preset_is_never_mixed_with_others() -> None:
+    vae, gan, *_ = lecture()
+    gan.config |= {"preset": "smoke", "stamp": "too short to mean anything"}
     with pytest.raises(TableError, match="preset=quick or preset=smoke"):
         build([vae, gan], HERE)
     assert [row.name for row in build(select([vae, gan], {"preset": "quick"}), HERE).rows] == ["vae"]
