@@ -80,7 +80,7 @@ class FlowMap(GenerativeModel):
             channels=channels, blocks=blocks, patch=patch, attention=attention, hidden=hidden, times=2,
         )  # fmt: skip
         self.objective = objective
-        self.ratio = ratio or DATA_RATIO
+        self.ratio = 0.5 if objective == "shortcut" else ratio or DATA_RATIO
         self.flow_first = flow_first
         self.flow_share = flow_share
         self.times = times
@@ -139,7 +139,7 @@ class FlowMap(GenerativeModel):
         start, end = draw_pairs(n, like.device)
         if self.objective == "consistency":
             end = none
-        ratio = {"split-meanflow": u[:, 1], "shortcut": 0.5}.get(self.objective, self.ratio)
+        ratio = u[:, 1] if self.objective == "split-meanflow" else none + self.ratio
         mapped = torch.stack([start, start - ratio * (start - end), end, none + 1], 1)
         # spread over the batch, so that ranks have nearly equally many
         share = torch.arange(n + 1, device=like.device) * (1 - self.flow_share)

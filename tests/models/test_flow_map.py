@@ -21,7 +21,8 @@ every_objective = pytest.mark.parametrize("objective", OBJECTIVES)
 
 
 def small(**changes: Any) -> FlowMap:
-    return FlowMap(SHAPE, **({"channels": [16], "warmup": 1, "flow_first": 0} | changes))
+    settings: dict[str, Any] = {"channels": [16], "warmup": 1, "flow_first": 0}
+    return FlowMap(SHAPE, **(settings | changes))
 
 
 class Exact(nn.Module):

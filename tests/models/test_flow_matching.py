@@ -21,7 +21,8 @@ METHODS: list[Method] = ["euler", "heun"]
 
 
 def small(**changes: Any) -> FlowMatching:
-    return FlowMatching(SHAPE, **({"channels": [16], "warmup": 1} | changes))
+    settings: dict[str, Any] = {"channels": [16], "warmup": 1}
+    return FlowMatching(SHAPE, **(settings | changes))
 
 
 class Exact(nn.Module):
