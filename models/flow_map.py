@@ -30,16 +30,18 @@ class FlowMap(GenerativeModel):
     Trained without derivatives of the network: F must equal lambda w + (1 - lambda) F(z_l, l, s), where the solution
     goes by w from t to l = t - lambda (t - s). The objective says what w and lambda are:
 
-    "split-meanflow": w = F(z_t, t, l), lambda uniform (Guo et al. 2025, SplitMeanFlow, arXiv:2507.16884); "shortcut":
-    the same with lambda = 1/2 (Frans et al. 2024, One Step Diffusion via Shortcut Models, arXiv:2410.12557); "soflow":
-    w = eps - x of the data, lambda = `ratio` (SoFlow, arXiv:2512.15657); "consistency": the same with
-    s = 0 only (Song et al. 2023, Consistency Models, arXiv:2303.01469). Targets carry no gradient. The exact flow is a
-    solution of the first two at every lambda, of the last two as lambda goes to 0; each generation of targets carries
-    what is known at s on by the share lambda of the way.
+    - "split-meanflow": w = F(z_t, t, l), lambda uniform (Guo et al. 2025, SplitMeanFlow, arXiv:2507.16884);
+    - "shortcut": the same, lambda = 1/2 (Frans et al. 2024, One Step Diffusion via Shortcut Models, arXiv:2410.12557);
+    - "soflow": w = eps - x of the data, lambda = `ratio` (SoFlow, arXiv:2512.15657);
+    - "consistency": the same with s = 0 only (Song et al. 2023, Consistency Models, arXiv:2303.01469).
 
-    Departures from the papers: straight paths with t = 1 as noise in all; flow matching alone at first (a good
-    velocity is the condition of a good map, arXiv:2511.19065); the targets' network is the one that
-    learns, not its average; shortcuts between any times, not on a dyadic grid.
+    Targets carry no gradient. The exact flow is a solution of the first two at every lambda, of the last two as lambda
+    goes to 0. A target knows of the data what the network knew at l, so that the knowledge spreads from s to t by the
+    share lambda of the way with each generation of targets: a small one needs a long training.
+
+    Departures from the papers: straight paths with noise at t = 1 in all; flow matching alone at first, since a good
+    velocity is the condition of a good map (arXiv:2511.19065); flow matching beside the map in all; targets from the
+    network that learns, not from its average; shortcuts between any times, not on a dyadic grid.
 
     ratio: lambda of "soflow" and "consistency" (None: 0.1). flow_first: share of the training that is flow matching
     alone. flow_share: share of flow matching in each later batch. times: of flow matching, see `draw_times`; the map's

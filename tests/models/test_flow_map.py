@@ -187,6 +187,21 @@ def test_jumps_that_consistency_does_not_learn_are_refused() -> None:
     small().check_sampler(method="map", steps=4)
 
 
+def test_a_training_learns_the_velocity_first_and_then_the_map_too(fit: Callable[..., L.Trainer]) -> None:
+    """By the share of its batches that is done, over all epochs."""
+    model, seen = small(flow_first=0.5), list[tuple[float, float]]()
+    draw = model.draw_rows
+
+    def spied(n: int, done: float, like: Tensor) -> Tensor:
+        rows = draw(n, done, like)
+        seen.append((done, rows[:, 3].mean().item()))
+        return rows
+
+    model.draw_rows = spied
+    fit(model, [(torch.rand(4, *SHAPE), torch.zeros(4))] * 4, max_epochs=2)
+    assert seen == [(i / 8, 0.0 if i < 4 else 0.5) for i in range(8)]
+
+
 @pytest.mark.parametrize(("objective", "near"), [("split-meanflow", 0.5), ("soflow", 0.2)])
 def test_one_step_tells_two_points_of_the_plane_apart(
     objective: Objective, near: float, fit: Callable[..., L.Trainer]
