@@ -4,10 +4,11 @@ import functools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
+from typing import Annotated, Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 import lightning as L
 import torch
+from annotated_types import Gt, Lt
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
@@ -15,6 +16,7 @@ from models.ranks import average
 
 P = ParamSpec("P")
 ImageShape = tuple[int, int, int]  # channels, height, width
+Fraction = Annotated[float, Gt(0), Lt(1)]
 LOG_EVERY = 50  # batches between two points of a curve
 R = TypeVar("R")
 
@@ -108,12 +110,16 @@ class GenerativeModel(L.LightningModule, ABC):
         """Return a rate that rises linearly over `warmup` batches and falls to zero by a half cosine at the end."""
 
         def factor(batch: int) -> float:
-            # evaluated late: estimated_stepping_batches would load the data before a resumed run restores its place
-            total = self.trainer.num_training_batches * (self.trainer.max_epochs or 1) if batch else 1
             rise = min(1.0, (batch + 1) / max(1, warmup))
-            return rise * 0.5 * (1 + math.cos(math.pi * min(1.0, batch / total)))
+            return rise * 0.5 * (1 + math.cos(math.pi * self.share_of_training(batch)))
 
         return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+
+    def share_of_training(self, batch: int) -> float:
+        """Return which share of all batches lies before the batch of this index, from 0 to 1."""
+        # evaluated late: estimated_stepping_batches would load the data before a resumed run restores its place
+        total = self.trainer.num_training_batches * (self.trainer.max_epochs or 1) if batch else 1
+        return min(1.0, batch / total)
 
     def on_train_batch_start(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         # at the batch's start, since callbacks (checkpoints) see its end before the module does

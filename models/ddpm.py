@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 import torch
-from annotated_types import Ge, Gt, Lt, MinLen
+from annotated_types import Ge, MinLen
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from models.base import GenerativeModel, ImageShape, inference, noise, sampling
+from models.base import Fraction, GenerativeModel, ImageShape, inference, noise, sampling
 from models.diffusion.bound import variational_bound
 from models.diffusion.grids import even
 from models.diffusion.guidance import autoguided
@@ -19,12 +19,11 @@ from models.losses import bits_per_dim
 from models.networks.autoencoder import Architecture
 from models.networks.captured import captured
 from models.networks.frozen import frozen_copy, set_weights, weights_of
-from models.networks.perceptron import ResidualPerceptron
-from models.networks.unet import UNet
+from models.networks.time_network import time_network
 from models.protocols import Bound
 from models.ranks import own_share
+from models.stratified import stratified
 
-Fraction = Annotated[float, Gt(0), Lt(1)]
 TIMES = 20  # noise levels, besides the first, at which the bound is estimated for an image: each costs a pass
 
 
@@ -67,16 +66,11 @@ class DDPM(GenerativeModel):
         snapshot: Fraction | None = None,
     ) -> None:
         super().__init__(image_shape)
-        if architecture == "conv" and channels[0] % 2:
-            raise ValueError(f"channels={channels}: the first entry must be even, for sines and cosines of the time")
         self.process = Process(linear_beta(T, beta_1, beta_T) if schedule == "linear" else cosine_beta(T))
-        self.denoiser: nn.Module
-        if architecture == "conv":
-            self.denoiser = UNet(image_shape[0], channels, blocks, patch, attention).to(
-                memory_format=torch.channels_last
-            )
-        else:
-            self.denoiser = ResidualPerceptron(image_shape, hidden, blocks)
+        self.denoiser = time_network(
+            architecture, image_shape,
+            channels=channels, blocks=blocks, patch=patch, attention=attention, hidden=hidden,
+        )  # fmt: skip
         self.snr_gamma = snr_gamma
         self.learning_rate = learning_rate
         self.warmup = warmup
@@ -117,12 +111,8 @@ class DDPM(GenerativeModel):
         return (self.snr_gamma / self.process.snr(t)).clamp(max=1)
 
     def spread_times(self, n: int, device: torch.device) -> Tensor:
-        """n times, each uniform on 1 ... T, but spread evenly over them together, so that the loss varies less.
-
-        Kingma et al. 2021, Variational Diffusion Models (arXiv:2107.00630), Appendix I.1.
-        """
-        u = (torch.rand((), device=device) + torch.arange(n, device=device) / n) % 1
-        return (u * self.process.T).long() + 1
+        """n times, each uniform on 1 ... T, but spread evenly over them together, so that the loss varies less."""
+        return (stratified(n, device) * self.process.T).long() + 1
 
     def passes(self, **settings: Any) -> int:
         return SamplerSettings(**settings).passes(self.process)

@@ -53,19 +53,22 @@ class ResidualLayer(nn.Module):
 
 
 class ResidualPerceptron(nn.Module):
-    """x_t (N x C x H x W), t (N) -> eps (N x C x H x W, float32), by `blocks` residual layers of width `hidden`."""
+    """x_t (N x C x H x W), t (N, or N x times) -> eps (N x C x H x W, float32).
 
-    def __init__(self, image_shape: ImageShape, hidden: int, blocks: int) -> None:
+    By `blocks` residual layers of width `hidden`.
+    """
+
+    def __init__(self, image_shape: ImageShape, hidden: int, blocks: int, times: int = 1) -> None:
         super().__init__()
         values = math.prod(image_shape)
-        self.embed = nn.Sequential(nn.Linear(TIME, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
+        self.embed = nn.Sequential(nn.Linear(times * TIME, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
         self.stem = nn.Linear(values * (1 + 2 * OCTAVES), hidden)
         self.layers = nn.ModuleList(ResidualLayer(hidden) for _ in range(blocks))
         self.norm = nn.LayerNorm(hidden)
         self.out = zeroed(nn.Linear(hidden, values))
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        embedding = self.embed(sinusoidal(t, TIME))
+        embedding = self.embed(sinusoidal(t.flatten(), TIME).view(len(t), -1))
         h = self.stem(octaves(x))
         for layer in self.layers:
             h = layer(h, embedding)

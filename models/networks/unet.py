@@ -49,7 +49,7 @@ class SelfAttention(nn.Module):
 
 
 class UNet(nn.Module):
-    """x_t (N x C x H x W), t (N) -> eps (N x C x H x W, float32).
+    """x_t (N x C x H x W), t (N, or N x times) -> eps (N x C x H x W, float32).
 
     `patch` x `patch` pixels become channels on the way in and pixels again on the way out (space to depth), which
     cuts the cost of the first and dearest level by its square. A stage for each entry of `channels`, with `blocks`
@@ -57,13 +57,17 @@ class UNet(nn.Module):
     that do not divide are padded on the way in and cropped on the way out. Attention stands at the lowest resolution.
     """
 
-    def __init__(self, image_channels: int, channels: Sequence[int], blocks: int, patch: int, attention: bool) -> None:
+    def __init__(
+        self, image_channels: int, channels: Sequence[int], blocks: int, patch: int, attention: bool, times: int = 1
+    ) -> None:
         super().__init__()
         self.patch = patch
         self.multiple = patch * 2 ** (len(channels) - 1)
         width, embedding = channels[0], 4 * channels[0]
         self.width = width
-        self.embed = nn.Sequential(nn.Linear(width, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU())
+        self.embed = nn.Sequential(
+            nn.Linear(times * width, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU()
+        )
         self.stem = nn.Conv2d(image_channels * patch**2, width, 3, padding=1)
 
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
@@ -91,7 +95,7 @@ class UNet(nn.Module):
         height, width = x.shape[-2:]
         x = F.pad(x, (0, -width % self.multiple, 0, -height % self.multiple))
         x = F.pixel_unshuffle(x, self.patch).contiguous(memory_format=torch.channels_last)
-        embedding = self.embed(sinusoidal(t, self.width))
+        embedding = self.embed(sinusoidal(t.flatten(), self.width).view(len(t), -1))
         h = self.stem(x)
         skips = [h]
         for layer in self.down:

@@ -21,6 +21,8 @@ class Case:
 
 
 TINY_DDPM = {"T": 20, "channels": [16, 32], "warmup": 3, "learning_rate": 0.01}
+TINY_FLOW = {"channels": [16, 32], "warmup": 3, "learning_rate": 0.01}
+LINEAR = {"architecture": "linear", "hidden": 32, "blocks": 2}
 CASES = {
     "vae": Case("vae", {"latent_dim": 3, "width": 4, "hidden": 16}),
     "vae-linear": Case("vae", {"latent_dim": 3, "hidden": 16, "architecture": "linear"}),
@@ -47,6 +49,20 @@ CASES = {
     "ddpm-attention": Case("ddpm", TINY_DDPM | {"attention": True, "patch": 1}, {"steps": 2}, passes=2, warmup=3),
     "ddpm-linear": Case(
         "ddpm", TINY_DDPM | {"architecture": "linear", "hidden": 32, "blocks": 2}, {"steps": 3}, passes=3, warmup=3
+    ),
+    "flow_matching": Case("flow_matching", TINY_FLOW, {"steps": 3}, passes=3, warmup=3),
+    "flow_matching-linear": Case("flow_matching", TINY_FLOW | LINEAR, {"steps": 2, "method": "heun"}, 3, warmup=3),
+    "flow_map": Case("flow_map", TINY_FLOW | {"flow_first": 0.4}, {"steps": 2}, passes=2, warmup=3),
+    "flow_map-soflow": Case("flow_map", TINY_FLOW | {"objective": "soflow", "flow_first": 0}, warmup=3),
+    "flow_map-consistency": Case(
+        "flow_map",
+        TINY_FLOW | {"objective": "consistency", "flow_first": 0},
+        {"steps": 2, "method": "consistency"},
+        passes=2,
+        warmup=3,
+    ),
+    "flow_map-linear": Case(
+        "flow_map", TINY_FLOW | LINEAR | {"objective": "shortcut"}, {"steps": 2, "method": "heun"}, 3, warmup=3
     ),
     "ddpm-ddim": Case("ddpm", TINY_DDPM, {"steps": 4, "method": "ddim"}, passes=4, warmup=3),
 }
