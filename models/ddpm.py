@@ -14,11 +14,11 @@ from models.diffusion.grids import even
 from models.diffusion.process import Process, cosine_beta, linear_beta
 from models.diffusion.sampler_settings import Grid, Method, SamplerSettings
 from models.diffusion.samplers import ancestral_path
+from models.diffusion.times import spread_times
 from models.losses import bits_per_dim
 from models.networks.autoencoder import Architecture
 from models.networks.captured import captured
-from models.networks.perceptron import ResidualPerceptron
-from models.networks.unet import UNet
+from models.networks.timed import timed_network
 from models.protocols import Bound
 from models.ranks import own_share
 
@@ -62,16 +62,10 @@ class DDPM(GenerativeModel):
         ema_decay: Fraction = 0.999,
     ) -> None:
         super().__init__(image_shape)
-        if architecture == "conv" and channels[0] % 2:
-            raise ValueError(f"channels={channels}: the first entry must be even, for sines and cosines of the time")
         self.process = Process(linear_beta(T, beta_1, beta_T) if schedule == "linear" else cosine_beta(T))
-        self.denoiser: nn.Module
-        if architecture == "conv":
-            self.denoiser = UNet(image_shape[0], channels, blocks, patch, attention).to(
-                memory_format=torch.channels_last
-            )
-        else:
-            self.denoiser = ResidualPerceptron(image_shape, hidden, blocks)
+        self.denoiser = timed_network(
+            image_shape, architecture, channels=channels, blocks=blocks, patch=patch, attention=attention, hidden=hidden
+        )
         self.snr_gamma = snr_gamma
         self.learning_rate = learning_rate
         self.warmup = warmup
@@ -103,12 +97,8 @@ class DDPM(GenerativeModel):
         return (self.snr_gamma / self.process.snr(t)).clamp(max=1)
 
     def spread_times(self, n: int, device: torch.device) -> Tensor:
-        """n times, each uniform on 1 ... T, but spread evenly over them together, so that the loss varies less.
-
-        Kingma et al. 2021, Variational Diffusion Models (arXiv:2107.00630), Appendix I.1.
-        """
-        u = (torch.rand((), device=device) + torch.arange(n, device=device) / n) % 1
-        return (u * self.process.T).long() + 1
+        """n times of the loss, each uniform on 1 ... T."""
+        return spread_times(self.process.T, n, device)
 
     def passes(self, **settings: Any) -> int:
         return SamplerSettings(**settings).passes(self.process)

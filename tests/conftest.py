@@ -25,6 +25,7 @@ TINY = {  # overrides that make a model cheap
     "dae": ["model.width=4", "model.hidden=16", "samplers=[chain-20]"],
     "gan": ["model.width=4"],
     "ddpm": ["model.channels=[8,8]", "model.T=20", "samplers=[ddim-10]"],
+    "ncsn": ["model.channels=[8,8]", "model.levels=10", "samplers=[langevin-3]"],
 }
 
 

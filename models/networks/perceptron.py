@@ -53,20 +53,24 @@ class ResidualLayer(nn.Module):
 
 
 class ResidualPerceptron(nn.Module):
-    """x_t (N x C x H x W), t (N) -> eps (N x C x H x W, float32), by `blocks` residual layers of width `hidden`."""
+    """x_t (N x C x H x W), t (N) -> eps (N x C x H x W, float32), by `blocks` residual layers of width `hidden`.
 
-    def __init__(self, image_shape: ImageShape, hidden: int, blocks: int) -> None:
+    outputs: channels of the prediction; None: those of the image.
+    """
+
+    def __init__(self, image_shape: ImageShape, hidden: int, blocks: int, outputs: int | None = None) -> None:
         super().__init__()
         values = math.prod(image_shape)
+        self.outputs = outputs or image_shape[0]
         self.embed = nn.Sequential(nn.Linear(TIME, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
         self.stem = nn.Linear(values * (1 + 2 * OCTAVES), hidden)
         self.layers = nn.ModuleList(ResidualLayer(hidden) for _ in range(blocks))
         self.norm = nn.LayerNorm(hidden)
-        self.out = zeroed(nn.Linear(hidden, values))
+        self.out = zeroed(nn.Linear(hidden, self.outputs * math.prod(image_shape[1:])))
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         embedding = self.embed(sinusoidal(t, TIME))
         h = self.stem(octaves(x))
         for layer in self.layers:
             h = layer(h, embedding)
-        return self.out(F.silu(self.norm(h))).float().view(x.shape)
+        return self.out(F.silu(self.norm(h))).float().view(len(x), self.outputs, *x.shape[2:])

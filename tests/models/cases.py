@@ -21,6 +21,7 @@ class Case:
 
 
 TINY_DDPM = {"T": 20, "channels": [16, 32], "warmup": 3, "learning_rate": 0.01}
+TINY_NCSN = {"sigma_max": 10.0, "levels": 6, "channels": [16, 32], "warmup": 3, "learning_rate": 0.01}
 CASES = {
     "vae": Case("vae", {"latent_dim": 3, "width": 4, "hidden": 16}),
     "vae-linear": Case("vae", {"latent_dim": 3, "hidden": 16, "architecture": "linear"}),
@@ -48,9 +49,16 @@ CASES = {
     "ddpm-linear": Case(
         "ddpm", TINY_DDPM | {"architecture": "linear", "hidden": 32, "blocks": 2}, {"steps": 3}, passes=3, warmup=3
     ),
+    "ncsn": Case("ncsn", TINY_NCSN, {"steps_per_level": 2}, passes=13, warmup=3),
+    "ncsn-solver": Case("ncsn", TINY_NCSN, {"method": "dpm-solver", "steps": 4, "grid": "karras"}, passes=4, warmup=3),
+    "ncsn-linear": Case(
+        "ncsn", TINY_NCSN | {"architecture": "linear", "hidden": 32, "blocks": 2}, {"steps_per_level": 1}, 7, warmup=3
+    ),
     "ddpm-ddim": Case("ddpm", TINY_DDPM, {"steps": 4, "method": "ddim"}, passes=4, warmup=3),
 }
-TRAINED = {name: case for name, case in CASES.items() if name != "ddpm-ddim"}  # which trains as "ddpm" does
+TRAINED = {  # without those that train as "ddpm" and "ncsn" do
+    name: case for name, case in CASES.items() if name not in ("ddpm-ddim", "ncsn-solver")
+}
 SHAPES = [(1, 28, 28), (3, 32, 32), (1, 29, 27)]
 ODD = (1, 13, 11)  # small, and divided by nothing: for what trains
 POINT = (2, 1, 1)  # a vector of the plane as an image
