@@ -32,4 +32,5 @@ MODELS = Models(
     gan="models.gan:GAN",
     ddpm="models.ddpm:DDPM",
     ncsn="models.ncsn:NCSN",
+    sohl_dickstein="models.sohl_dickstein:SohlDickstein",
 )

@@ -26,6 +26,7 @@ TINY = {  # overrides that make a model cheap
     "gan": ["model.width=4"],
     "ddpm": ["model.channels=[8,8]", "model.T=20", "samplers=[ddim-10]"],
     "ncsn": ["model.channels=[8,8]", "model.levels=10", "samplers=[langevin-3]"],
+    "sohl_dickstein": ["model.channels=[8,8]", "model.T=10"],
 }
 
 
