@@ -1,6 +1,7 @@
 """Noise-conditional score network."""
 
 import math
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import torch
@@ -13,9 +14,10 @@ from models.diffusion.langevin import annealed_langevin
 from models.diffusion.noise_levels import FEWEST, geometric, langevin_step_size, level_count
 from models.diffusion.process import Process, sigma_beta
 from models.diffusion.sampler_settings import Grid, Method, SamplerSettings
+from models.diffusion.samplers import Denoiser
 from models.diffusion.times import spread_times
 from models.networks.autoencoder import Architecture
-from models.networks.captured import captured
+from models.networks.captured import Pass, captured
 from models.networks.timed import timed_network
 from models.ranks import own_share
 
@@ -65,7 +67,7 @@ class NCSN(GenerativeModel):
         super().__init__(image_shape)
         sigmas = noise_levels(sigma_max, sigma_min, levels, math.prod(image_shape))
         self.process = Process(sigma_beta(sigmas))
-        self.denoiser = timed_network(
+        self.network = timed_network(
             image_shape, architecture, channels=channels, blocks=blocks, patch=patch, attention=attention, hidden=hidden
         )
         self.sigma_min, self.ratio = sigma_min, (sigmas[1] / sigmas[0]).item()
@@ -75,7 +77,7 @@ class NCSN(GenerativeModel):
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:
-        return (self.denoiser,)
+        return (self.network,)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         x_0, _ = batch
@@ -83,9 +85,23 @@ class NCSN(GenerativeModel):
         eps = own_share(lambda m: torch.randn(m, *self.image_shape, device=x_0.device), len(x_0))
         # Song and Ermon 2019, Eq. 6 with lambda(sigma) = sigma^2, twice and a value instead of an image:
         # sigma^2 |s(y, sigma) + (y - x_0) / sigma^2|^2 = |eps - the predicted eps|^2
-        loss = (self.denoiser(self.process.q_sample(x_0, t, eps), t) - eps).square().mean()
+        loss = (self.predicted_eps(self.network, self.process.q_sample(x_0, t, eps), t) - eps).square().mean()
         self.log_losses(loss=loss)
         return loss
+
+    def predicted_eps(self, network: Pass, x_t: Tensor, t: Tensor) -> Tensor:
+        """eps = -sigma s, of x_t = y / sqrt(1 + sigma^2), from the velocity that a network predicts of it.
+
+        v = sqrt(alpha_bar) eps - sqrt(1 - alpha_bar) x_0 (Salimans and Ho 2022, arXiv:2202.00512, Appendix D): at much
+        noise, where all but a little of eps stands in x_t, the network has to find the little only.
+        """
+        signal, deviation = (table[t].view(-1, 1, 1, 1) for table in (self.process.signal, self.process.deviation))
+        return signal * network(x_t, t) + deviation * x_t
+
+    def denoiser(self, x: Tensor, passes: int) -> Denoiser:
+        """`predicted_eps` for images like x, by a network that is recorded where so many passes are worth it."""
+        t = torch.full((len(x),), self.process.T, device=self.device)
+        return partial(self.predicted_eps, captured(self.network, x, t, passes))
 
     def passes(self, **settings: Any) -> int:
         solver = solver_settings(**settings)
@@ -127,15 +143,13 @@ class NCSN(GenerativeModel):
         solver = solver_settings(method, steps_per_level, step_size, steps=steps, grid=grid, eta=eta,
                                  sigma_max=sigma_max, sigma_min=sigma_min)  # fmt: skip
         shape = (n, *self.image_shape)
-        t_T = torch.full((n,), self.process.T, device=self.device)
         if solver is not None:
             x_T = noise(shape, generator, self.device)
-            denoiser = captured(self.denoiser, x_T, t_T, solver.passes(self.process))
-            return solver.draw(denoiser, self.process, x_T, generator)
+            return solver.draw(self.denoiser(x_T, solver.passes(self.process)), self.process, x_T, generator)
         per_level = steps_per_level or STEPS
         epsilon = step_size or langevin_step_size(self.sigma_min, self.ratio, per_level)
         y = 2 * torch.rand(shape, generator=generator, device=generator.device).to(self.device) - 1
-        denoiser = captured(self.denoiser, y, t_T, self.passes(steps_per_level=per_level))
+        denoiser = self.denoiser(y, self.passes(steps_per_level=per_level))
         return annealed_langevin(denoiser, self.process, y, per_level, epsilon, generator)
 
 

@@ -5,8 +5,9 @@ beta_1, ..., 1 - beta_t is 1 - t / T, and at t = T nothing of the image is left.
 x (outputs C) x H x W, is what a network says of x_t. Times `t` are N integers from 1 to T.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -15,40 +16,43 @@ from torch import Tensor
 from models.diffusion.bound import discretized_gaussian_log_likelihood
 
 
-class Kernel(Protocol):
-    """A diffusion of images and the reverse steps that a network parametrises."""
+class Kernel(ABC):
+    """A diffusion of images in T steps, and the reverse steps that a network parametrises."""
 
-    T: int
     outputs: ClassVar[int]  # numbers that the network predicts for each value of an image
     levels: ClassVar[int]  # that a value of the images can have, whose likelihood the divergences bound
     draw: ClassVar[Callable[..., Tensor]]  # torch's function of a shape that gives `noise`
 
+    def __init__(self, T: int) -> None:
+        self.T = T
+
+    @abstractmethod
     def states(self, x: Tensor) -> Tensor:
         """The images as x_0."""
 
+    @abstractmethod
     def diffuse(self, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """x_t of q(x_t | x_0). For t = T it does not depend on x_0."""
 
+    @abstractmethod
     def divergence(self, x_0: Tensor, x_t: Tensor, t: Tensor, output: Tensor) -> Tensor:
         """KL(q(x_t-1 | x_t, x_0) || p(x_t-1 | x_t)), which for t = 1 is -log p(x_0 | x_1), in nats: N values."""
 
+    @abstractmethod
     def reverse(self, x_t: Tensor, t: Tensor, output: Tensor, noise: Tensor) -> Tensor:
         """A draw of p(x_t-1 | x_t)."""
 
 
-class GaussianKernel:
+class GaussianKernel(Kernel):
     """q(x_t | x_t-1) = N(sqrt(1 - beta_t) x_t-1, beta_t), with p(x_t-1 | x_t) = N(mu, Sigma), Sigma diagonal.
 
     The first half of an output's channels gives mu, the other Sigma, both as changes of the forward step. Images are at
     8-bit levels, and the last step's Gaussian is integrated over each.
     """
 
-    outputs: ClassVar[int] = 2
-    levels: ClassVar[int] = 256
+    outputs = 2
+    levels = 256
     draw = staticmethod(torch.randn)
-
-    def __init__(self, T: int) -> None:
-        self.T = T
 
     def states(self, x: Tensor) -> Tensor:
         return x
@@ -98,18 +102,15 @@ class GaussianKernel:
         return mean + (like(t, x_t) > 1) * (log_variance / 2).exp() * noise
 
 
-class BinomialKernel:
+class BinomialKernel(Kernel):
     """Values -1 and 1 for the paper's bits 0 and 1: q(x_t | x_t-1) gives a fair coin's with the probability beta_t.
 
     Then x_t has the mean (1 - t / T) x_0. p(x_t-1 = 1 | x_t) is a sigmoid of the forward step's logit and the output.
     """
 
-    outputs: ClassVar[int] = 1
-    levels: ClassVar[int] = 2
+    outputs = 1
+    levels = 2
     draw = staticmethod(torch.rand)
-
-    def __init__(self, T: int) -> None:
-        self.T = T
 
     def states(self, x: Tensor) -> Tensor:
         return torch.where(x > 0, 1.0, -1.0).to(x)
@@ -141,10 +142,7 @@ class BinomialKernel:
         return coins((self.forward_logit(x_t, t) + output.to(x_t.dtype)).sigmoid(), noise)
 
 
-KERNELS: dict[str, type[GaussianKernel] | type[BinomialKernel]] = {
-    "gaussian": GaussianKernel,
-    "binomial": BinomialKernel,
-}
+KERNELS: dict[str, type[Kernel]] = {"gaussian": GaussianKernel, "binomial": BinomialKernel}
 
 
 def like(t: Tensor, x: Tensor) -> Tensor:

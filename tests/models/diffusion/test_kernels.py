@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
 from models.diffusion.bound import discretized_gaussian_log_likelihood
-from models.diffusion.kernels import KERNELS, BinomialKernel, GaussianKernel
+from models.diffusion.kernels import KERNELS, BinomialKernel, GaussianKernel, Kernel
 
 T = 5
 GAUSSIAN, BINOMIAL = GaussianKernel(T), BinomialKernel(T)
@@ -60,7 +60,7 @@ def test_bits_have_the_means_of_the_chain(t: int) -> None:
 
 
 @pytest.mark.parametrize("kernel", [GAUSSIAN, BINOMIAL])
-def test_at_time_0_is_the_image_and_at_T_nothing_of_it(kernel: GaussianKernel | BinomialKernel) -> None:
+def test_at_time_0_is_the_image_and_at_T_nothing_of_it(kernel: Kernel) -> None:
     x_0, noise = bits(3), kernel.draw(8, 1, 1, 3, dtype=torch.float64)
     assert torch.equal(kernel.diffuse(x_0, times(0, 8), noise), x_0)
     assert torch.equal(kernel.diffuse(x_0, times(T, 8), noise), kernel.diffuse(-x_0, times(T, 8), noise))
