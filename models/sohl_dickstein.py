@@ -84,7 +84,7 @@ class SohlDickstein(GenerativeModel):
         return self.kernel.T
 
     def random(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Noise of the kernel's kind for n images."""
+        """Noise of the kernel's kind for n images; without a generator, this rank's share."""
         return random_numbers(self.kernel.draw, (n, *self.image_shape), generator, self.device)
 
     def divergence(self, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
@@ -95,7 +95,7 @@ class SohlDickstein(GenerativeModel):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         x, _ = batch
         t = own_share(lambda m: spread_times(self.kernel.T, m, x.device), len(x))
-        noise = own_share(self.random, len(x))
+        noise = self.random(len(x))
         # Eq. 14: a sum over T steps, of which each image has one; its entropies and cross entropies of x_T are zero
         loss = bits_per_dim(self.kernel.T * self.divergence(self.kernel.states(x), t, noise).mean(), x[0].numel())
         name = "bits_per_dim" if self.kernel.levels == 256 else "binary_bits_per_dim"
