@@ -16,6 +16,8 @@ POINTS = {
     "vae": [],
     "gan": [],
     "ddpm": ["model.T=20", "samplers=[ancestral-20]"],
+    "ncsn": ["model.levels=10"],
+    "sohl_dickstein": ["model.T=10"],
 }
 
 
