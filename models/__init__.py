@@ -33,4 +33,6 @@ MODELS = Models(
     ddpm="models.ddpm:DDPM",
     flow_matching="models.flow_matching:FlowMatching",
     flow_map="models.flow_map:FlowMap",
+    ncsn="models.ncsn:NCSN",
+    sohl_dickstein="models.sohl_dickstein:SohlDickstein",
 )

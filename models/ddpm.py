@@ -15,6 +15,7 @@ from models.diffusion.guidance import autoguided
 from models.diffusion.process import Process, cosine_beta, linear_beta
 from models.diffusion.sampler_settings import Grid, Method, SamplerSettings
 from models.diffusion.samplers import ancestral_path
+from models.diffusion.times import spread_times
 from models.losses import bits_per_dim
 from models.networks.autoencoder import Architecture
 from models.networks.captured import captured
@@ -22,7 +23,6 @@ from models.networks.frozen import frozen_copy, set_weights, weights_of
 from models.networks.time_network import time_network
 from models.protocols import Bound
 from models.ranks import own_share
-from models.stratified import stratified
 
 TIMES = 20  # noise levels, besides the first, at which the bound is estimated for an image: each costs a pass
 
@@ -111,8 +111,8 @@ class DDPM(GenerativeModel):
         return (self.snr_gamma / self.process.snr(t)).clamp(max=1)
 
     def spread_times(self, n: int, device: torch.device) -> Tensor:
-        """n times, each uniform on 1 ... T, but spread evenly over them together, so that the loss varies less."""
-        return (stratified(n, device) * self.process.T).long() + 1
+        """n times of the loss, each uniform on 1 ... T."""
+        return spread_times(self.process.T, n, device)
 
     def passes(self, **settings: Any) -> int:
         return SamplerSettings(**settings).passes(self.process)

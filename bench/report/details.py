@@ -1,6 +1,6 @@
 """The details of each figure of a table: its runs, protocols and intervals, as plain values for JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,12 +80,13 @@ def sources_of_line(line: Line, comparison: Comparison) -> list[Source]:
     return sources
 
 
-def columns() -> dict[str, Facts]:
-    """Describe every column, by its key (for tasks: section.key)."""
+def columns(shown: Collection[str]) -> dict[str, Facts]:
+    """Describe every column, by its key (for tasks: section.key, of the sections that are shown)."""
     facts_of_columns = {column.key: column_facts(column, column.about) for column in COLUMNS}
     return facts_of_columns | {
         f"{section.key}.{column.key}": column_facts(column, f"{section.title}. {section.about}")
         for section in SECTIONS
+        if section.key in shown
         for column in section.columns
     }
 

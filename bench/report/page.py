@@ -180,8 +180,9 @@ def section(id: str, title: str, comparison: Comparison) -> Section:
 
 def data(sections: Sequence[Section]) -> dict[str, Any]:
     """Return the data of the details, each run and each protocol once."""
+    shown_tables = [section.comparison.table for section in sections if section.comparison.table]
     return {
-        "columns": columns(),
+        "columns": columns({line.section for table in shown_tables for line in table.lines}),
         "details": {key: value for section in sections for key, value in section.details.items()},
         "protocols": {key: value for section in sections for key, value in section.protocols.items()},
         "runs": {

@@ -23,6 +23,16 @@ def cosine_beta(T: int, offset: float = 0.008, most: float = 0.999) -> Tensor:
     return (1 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=most)
 
 
+def sigma_beta(sigmas: Tensor) -> Tensor:
+    """Variances whose process has these rising noise levels sigma_t beside an image of unit scale; float64, T values.
+
+    The variance-exploding process y_t = x_0 + sigma_t eps of Song and Ermon 2019 (arXiv:1907.05600) is the process of
+    these variances in other units: x_t = y_t / sqrt(1 + sigma_t^2), so that alpha_bar_t = 1 / (1 + sigma_t^2).
+    """
+    precision = 1 + torch.cat([torch.zeros(1, dtype=torch.float64), sigmas.double()]).square()
+    return 1 - precision[:-1] / precision[1:]
+
+
 class Process(nn.Module):
     """q(x_1, ..., x_T | x_0) for given variances.
 

@@ -20,13 +20,15 @@ def time_network(
     attention: bool,
     hidden: int,
     times: int = 1,
+    outputs: int | None = None,
 ) -> nn.Module:
-    """x (N x C x H x W), t (N, or N x times) -> N x C x H x W: a U-Net ("conv") or a `ResidualPerceptron` ("linear").
+    """Return a U-Net ("conv") or a `ResidualPerceptron` ("linear") of images N x C x H x W and times N, or N x times.
 
-    Raises ValueError for channels that the U-Net cannot have.
+    outputs: channels of the prediction; None: C. Raises ValueError for channels that the U-Net cannot have.
     """
     if architecture == "linear":
-        return ResidualPerceptron(image_shape, hidden, blocks, times)
+        return ResidualPerceptron(image_shape, hidden, blocks, times=times, outputs=outputs)
     if channels[0] % 2:
         raise ValueError(f"channels={list(channels)}: the first entry must be even, for sines and cosines of the time")
-    return UNet(image_shape[0], channels, blocks, patch, attention, times).to(memory_format=torch.channels_last)
+    unet = UNet(image_shape[0], channels, blocks, patch, attention, times=times, outputs=outputs)
+    return unet.to(memory_format=torch.channels_last)

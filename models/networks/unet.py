@@ -49,7 +49,7 @@ class SelfAttention(nn.Module):
 
 
 class UNet(nn.Module):
-    """x_t (N x C x H x W), t (N, or N x times) -> eps (N x C x H x W, float32).
+    """x_t (N x C x H x W), t (N, or N x times) -> eps (N x C x H x W, float32), or N x `outputs` x H x W.
 
     `patch` x `patch` pixels become channels on the way in and pixels again on the way out (space to depth), which
     cuts the cost of the first and dearest level by its square. A stage for each entry of `channels`, with `blocks`
@@ -58,7 +58,15 @@ class UNet(nn.Module):
     """
 
     def __init__(
-        self, image_channels: int, channels: Sequence[int], blocks: int, patch: int, attention: bool, times: int = 1
+        self,
+        image_channels: int,
+        channels: Sequence[int],
+        blocks: int,
+        patch: int,
+        attention: bool,
+        *,
+        times: int = 1,
+        outputs: int | None = None,  # channels of the prediction; None: those of the image
     ) -> None:
         super().__init__()
         self.patch = patch
@@ -72,24 +80,24 @@ class UNet(nn.Module):
 
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         skips = [width]
-        for stage, outputs in enumerate(channels):
+        for stage, size in enumerate(channels):
             for _ in range(blocks):
-                self.down.append(ResidualBlock(width, outputs, embedding))
-                skips.append(width := outputs)
+                self.down.append(ResidualBlock(width, size, embedding))
+                skips.append(width := size)
             if stage < len(channels) - 1:
                 self.down.append(nn.Conv2d(width, width, 3, stride=2, padding=1))
                 skips.append(width)
         self.middle_1 = ResidualBlock(width, width, embedding)
         self.attention = SelfAttention(width) if attention else nn.Identity()
         self.middle_2 = ResidualBlock(width, width, embedding)
-        for stage, outputs in reversed(list(enumerate(channels))):
+        for stage, size in reversed(list(enumerate(channels))):
             for _ in range(blocks + 1):
-                self.up.append(ResidualBlock(width + skips.pop(), outputs, embedding))
-                width = outputs
+                self.up.append(ResidualBlock(width + skips.pop(), size, embedding))
+                width = size
             if stage > 0:
                 self.up.append(nn.Upsample(scale_factor=2))
         self.norm = GroupNorm(width)
-        self.out = zeroed(nn.Conv2d(width, image_channels * patch**2, 3, padding=1))
+        self.out = zeroed(nn.Conv2d(width, (outputs or image_channels) * patch**2, 3, padding=1))
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         height, width = x.shape[-2:]

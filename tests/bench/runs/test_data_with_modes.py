@@ -18,6 +18,8 @@ POINTS = {
     "ddpm": ["model.T=20", "samplers=[ancestral-20]"],
     "flow_matching": ["samplers=[euler-20]"],
     "flow_map": ["samplers=[flow-2]"],
+    "ncsn": ["model.levels=10"],
+    "sohl_dickstein": ["model.T=10"],
 }
 
 

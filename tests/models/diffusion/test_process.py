@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.diffusion.process import Process, cosine_beta, linear_beta
+from models.diffusion.process import Process, cosine_beta, linear_beta, sigma_beta
 
 T = 1000
 STEPS = [(1, 0), (2, 1), (10, 3), (500, 499), (500, 0), (1000, 999), (1000, 400), (1000, 0)]
@@ -177,3 +177,20 @@ def test_single_steps_are_diffusers_ddpm(process: Process, monkeypatch: pytest.M
         noise[0] = 1.0
         deviation = scheduler.step(eps, index, x_t).prev_sample - theirs
         torch.testing.assert_close(torch.full_like(deviation, variance**0.5), deviation, rtol=1e-6, atol=1e-9)
+
+
+def test_a_process_of_noise_levels_is_the_variance_exploding_one_in_other_units() -> None:
+    """x_t = y_t / sqrt(1 + sigma_t^2), y_t = x_0 + sigma_t eps, at each of the levels."""
+    sigmas = torch.linspace(0.01, 60, 40, dtype=torch.float64)
+    process = Process(sigma_beta(sigmas))
+    torch.testing.assert_close((-process.half_log_snr[1:]).exp(), sigmas, rtol=1e-11, atol=0)
+    x_0, eps = torch.randn(2, 40, 1, 2, 2)
+    sigma = sigmas.float().view(-1, 1, 1, 1)
+    expected = (x_0 + sigma * eps) / (1 + sigma.square()).sqrt()
+    torch.testing.assert_close(process.q_sample(x_0, torch.arange(1, 41), eps), expected)
+
+
+def test_the_noise_levels_of_a_process_give_its_variances_again() -> None:
+    beta = cosine_beta(50)
+    sigmas = (-Process(beta).half_log_snr[1:]).exp()
+    torch.testing.assert_close(sigma_beta(sigmas), beta, rtol=1e-9, atol=1e-12)

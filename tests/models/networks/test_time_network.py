@@ -28,3 +28,14 @@ def test_an_odd_first_width_is_refused_where_it_is_used() -> None:
     with pytest.raises(ValueError, match=r"channels=\[7\]: the first entry must be even"):
         time_network("conv", SHAPE, **odd)
     assert isinstance(time_network("linear", SHAPE, **odd), ResidualPerceptron)
+
+
+@pytest.mark.parametrize(("architecture", "kind"), BOTH)
+@torch.no_grad()
+def test_every_channel_of_the_prediction_is_its_own(architecture: Architecture, kind: type) -> None:
+    network = time_network(architecture, (3, 5, 7), **SETTINGS, outputs=6)
+    torch.nn.init.normal_(network.get_parameter("out.weight"))
+    predicted = network(torch.randn(2, 3, 5, 7), torch.tensor([1, 9]))
+    assert predicted.shape == (2, 6, 5, 7)
+    assert predicted.dtype == torch.float32
+    assert predicted.std((0, 2, 3)).min() > 0
