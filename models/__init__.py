@@ -31,4 +31,5 @@ MODELS = Models(
     pixel_ar="models.pixel_ar:PixelAR",
     gan="models.gan:GAN",
     ddpm="models.ddpm:DDPM",
+    ddgan="models.ddgan:DenoisingDiffusionGAN",
 )

@@ -25,6 +25,7 @@ TINY = {  # overrides that make a model cheap
     "dae": ["model.width=4", "model.hidden=16", "samplers=[chain-20]"],
     "gan": ["model.width=4"],
     "ddpm": ["model.channels=[8,8]", "model.T=20", "samplers=[ddim-10]"],
+    "ddgan": ["model.channels=[8,8]", "model.width=4", "model.T=2"],
 }
 
 

@@ -58,6 +58,7 @@ class ResidualPerceptron(nn.Module):
     def __init__(self, image_shape: ImageShape, hidden: int, blocks: int) -> None:
         super().__init__()
         values = math.prod(image_shape)
+        self.embedding = hidden
         self.embed = nn.Sequential(nn.Linear(TIME, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
         self.stem = nn.Linear(values * (1 + 2 * OCTAVES), hidden)
         self.layers = nn.ModuleList(ResidualLayer(hidden) for _ in range(blocks))
@@ -65,7 +66,14 @@ class ResidualPerceptron(nn.Module):
         self.out = zeroed(nn.Linear(hidden, values))
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        embedding = self.embed(sinusoidal(t, TIME))
+        return self.predict(x, self.time_embedding(t))
+
+    def time_embedding(self, t: Tensor) -> Tensor:
+        """Times N -> N x `self.embedding`, by which every layer is modulated."""
+        return self.embed(sinusoidal(t, TIME))
+
+    def predict(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """The output for inputs x and an embedding, N x `self.embedding`."""
         h = self.stem(octaves(x))
         for layer in self.layers:
             h = layer(h, embedding)
