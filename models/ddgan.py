@@ -134,4 +134,6 @@ def posterior_coefficients(process: Process) -> Tensor:
     steps = [(t, t - 1) for t in range(1, process.T + 1)]
     of_x_0, variance = zip(*(process.posterior(zero, unit, t, s) for t, s in steps), strict=True)
     of_x_t, _ = zip(*(process.posterior(unit, zero, t, s) for t, s in steps), strict=True)
-    return torch.stack([torch.stack(of_x_0), torch.stack(of_x_t), torch.tensor(variance, dtype=torch.float64).sqrt()], 1)
+    return torch.stack(
+        [torch.stack(of_x_0), torch.stack(of_x_t), torch.tensor(variance, dtype=torch.float64).sqrt()], 1
+    )

@@ -12,11 +12,13 @@ class LatentDenoiser(nn.Module):
 
     A mapping network's image of z is added to the embedding of t, so that both scale and shift the normalised features
     (Xiao, Kreis and Vahdat 2022, arXiv:2112.07804, Appendix C, after StyleGAN). latent_dim = 0: x_0 follows from x_t.
+    The network's last layer does not start at zero, from which all images would be one and stay together.
     """
 
     def __init__(self, network: UNet | ResidualPerceptron, latent_dim: int) -> None:
         super().__init__()
         self.network = network
+        network.out.reset_parameters()
         width = network.embedding
         self.mapping = (
             nn.Sequential(nn.Linear(latent_dim, width), nn.SiLU(), nn.Linear(width, width)) if latent_dim else None

@@ -1,5 +1,6 @@
 """Discriminators of a denoising step: is x_s what the process may have been before x_t?"""
 
+import itertools
 import math
 
 import torch
@@ -16,7 +17,8 @@ class PairDiscriminator(nn.Module):
     """x_s, x_t (N x C x H x W each), t (N) -> logits (N), by DCGAN's discriminator of both images.
 
     The embedding of t shifts the features of each strided convolution (Xiao, Kreis and Vahdat 2022, arXiv:2112.07804,
-    Appendix C). No normalisation, which the gradient penalty of single images does not allow.
+    Appendix C). No normalisation, which the gradient penalty of single images does not allow; the initial weights keep
+    the signal's size instead, since a faint discriminator learns later than the generator.
     """
 
     def __init__(self, image_shape: ImageShape, width: int) -> None:
@@ -25,11 +27,11 @@ class PairDiscriminator(nn.Module):
         widths = [2 * channels, width, 2 * width, 4 * width]
         self.embed = nn.Sequential(nn.Linear(TIME, 4 * width), nn.SiLU())
         self.convolutions = nn.ModuleList(
-            nn.Conv2d(inputs, outputs, 3, stride=2, padding=1)
-            for inputs, outputs in zip(widths[:-1], widths[1:], strict=True)
+            nn.Conv2d(inputs, outputs, 3, stride=2, padding=1) for inputs, outputs in itertools.pairwise(widths)
         )
         self.shifts = nn.ModuleList(nn.Linear(4 * width, outputs) for outputs in widths[1:])
         self.out = nn.Linear(4 * width * halvings(height, 3)[-1] * halvings(width_px, 3)[-1], 1)
+        self.apply(keep_variance)
 
     def forward(self, x_s: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
         embedding = self.embed(sinusoidal(t, TIME))

@@ -161,7 +161,7 @@ def test_the_relativistic_loss_depends_on_the_differences_of_pairs_only() -> Non
 
 
 def test_the_relativistic_gradient_is_the_share_of_doubt_of_each_pair() -> None:
-    """-sigmoid(other - preferred) / N, and its negative for the other: 0 where the pair is in order, 1 where it is not."""
+    """-sigmoid(other - preferred) / N, and its negative for the other: none where the pair is in order."""
     real, fake = (30 * torch.randn(2, 16, dtype=torch.float64)).requires_grad_().unbind()
     of_real, of_fake = torch.autograd.grad(relativistic(real, fake), (real, fake))
     torch.testing.assert_close(of_real, -torch.sigmoid(fake - real) / 16)
