@@ -35,4 +35,5 @@ MODELS = Models(
     flow_map="models.flow_map:FlowMap",
     ncsn="models.ncsn:NCSN",
     sohl_dickstein="models.sohl_dickstein:SohlDickstein",
+    ddgan="models.ddgan:DenoisingDiffusionGAN",
 )

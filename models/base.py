@@ -61,7 +61,8 @@ class GenerativeModel(L.LightningModule, ABC):
     counts without gradients, are by `models.ranks`, so that several ranks train as one does.
     """
 
-    # the column of the lecture's table: "autoregressive-vae", "gan" or "diffusion"; "autoencoder" stands in none
+    # the column of the lecture's table: "autoregressive-vae", "gan" or "diffusion"; "diffusion-gan" and "autoencoder"
+    # stand in none
     family: ClassVar[str]
     ema_decay: float | None = None  # of the averaged weights that sample; None: the last weights sample
     learning_rate: float  # the peak

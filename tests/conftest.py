@@ -29,6 +29,7 @@ TINY = {  # overrides that make a model cheap
     "flow_map": ["model.channels=[8,8]", "model.flow_first=0.3", "samplers=[flow-1]"],
     "ncsn": ["model.channels=[8,8]", "model.levels=10", "samplers=[langevin-3]"],
     "sohl_dickstein": ["model.channels=[8,8]", "model.T=10"],
+    "ddgan": ["model.channels=[8,8]", "model.width=4", "model.T=2"],
 }
 
 

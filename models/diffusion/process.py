@@ -33,6 +33,18 @@ def sigma_beta(sigmas: Tensor) -> Tensor:
     return 1 - precision[:-1] / precision[1:]
 
 
+def vp_beta(T: int, beta_min: float = 0.1, beta_max: float = 20.0, start: float = 1e-3) -> Tensor:
+    """Variances of T equal steps through the variance-preserving SDE from time `start` to 1; float64, T values.
+
+    Song et al. 2021 (arXiv:2011.13456), Appendix C, at the few times of Xiao, Kreis and Vahdat 2022 (arXiv:2112.07804):
+    the end of the process is the same for every T, and few steps are long ones.
+    """
+    time = start + (1 - start) * torch.arange(T + 1, dtype=torch.float64) / T
+    # the logarithm of the share of the signal's variance that is left at each time
+    log_alpha_bar = -0.5 * time.square() * (beta_max - beta_min) - time * beta_min
+    return -torch.expm1(log_alpha_bar[1:] - log_alpha_bar[:-1])
+
+
 class Process(nn.Module):
     """q(x_1, ..., x_T | x_0) for given variances.
 

@@ -64,6 +64,7 @@ class ResidualPerceptron(nn.Module):
         super().__init__()
         values = math.prod(image_shape)
         self.outputs = outputs or image_shape[0]
+        self.embedding = hidden
         self.embed = nn.Sequential(nn.Linear(times * TIME, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
         self.stem = nn.Linear(values * (1 + 2 * OCTAVES), hidden)
         self.layers = nn.ModuleList(ResidualLayer(hidden) for _ in range(blocks))
@@ -71,7 +72,14 @@ class ResidualPerceptron(nn.Module):
         self.out = zeroed(nn.Linear(hidden, self.outputs * math.prod(image_shape[1:])))
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        embedding = self.embed(sinusoidal(t.flatten(), TIME).view(len(t), -1))
+        return self.predict(x, self.time_embedding(t))
+
+    def time_embedding(self, t: Tensor) -> Tensor:
+        """Times N, or N x times -> N x `self.embedding`, by which every layer is modulated."""
+        return self.embed(sinusoidal(t.flatten(), TIME).view(len(t), -1))
+
+    def predict(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """The output for inputs x and an embedding, N x `self.embedding`."""
         h = self.stem(octaves(x))
         for layer in self.layers:
             h = layer(h, embedding)

@@ -72,7 +72,7 @@ class UNet(nn.Module):
         self.patch = patch
         self.multiple = patch * 2 ** (len(channels) - 1)
         width, embedding = channels[0], 4 * channels[0]
-        self.width = width
+        self.width, self.embedding = width, embedding
         self.embed = nn.Sequential(
             nn.Linear(times * width, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU()
         )
@@ -100,10 +100,17 @@ class UNet(nn.Module):
         self.out = zeroed(nn.Conv2d(width, (outputs or image_channels) * patch**2, 3, padding=1))
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        return self.predict(x, self.time_embedding(t))
+
+    def time_embedding(self, t: Tensor) -> Tensor:
+        """Times N, or N x times -> N x `self.embedding`, by which every residual block is modulated."""
+        return self.embed(sinusoidal(t.flatten(), self.width).view(len(t), -1))
+
+    def predict(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """The output for inputs x and an embedding, N x `self.embedding`."""
         height, width = x.shape[-2:]
         x = F.pad(x, (0, -width % self.multiple, 0, -height % self.multiple))
         x = F.pixel_unshuffle(x, self.patch).contiguous(memory_format=torch.channels_last)
-        embedding = self.embed(sinusoidal(t.flatten(), self.width).view(len(t), -1))
         h = self.stem(x)
         skips = [h]
         for layer in self.down:

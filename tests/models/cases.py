@@ -29,6 +29,7 @@ TINY_FLOW = {"channels": [16, 32], "warmup": 3, "learning_rate": 0.01}
 LINEAR = {"architecture": "linear", "hidden": 32, "blocks": 2}
 TINY_NCSN = {"sigma_max": 10.0, "levels": 6, "channels": [16, 32], "warmup": 3, "learning_rate": 0.01}
 TINY_FIRST = {"T": 5, "channels": [16, 32], "warmup": 3, "learning_rate": 0.01}
+TINY_DDGAN = {"T": 2, "latent_dim": 3, "channels": [16, 32], "width": 8, "learning_rate": 0.01}
 CASES = {
     "vae": Case("vae", {"latent_dim": 3, "width": 4, "hidden": 16}),
     "vae-linear": Case("vae", {"latent_dim": 3, "hidden": 16, "architecture": "linear"}),
@@ -51,6 +52,10 @@ CASES = {
     ),
     "gan": Case("gan", {"latent_dim": 5, "width": 16}),
     "gan-linear": Case("gan", {"latent_dim": 5, "hidden": 16, "architecture": "linear"}),
+    "gan-relativistic": Case("gan", {"latent_dim": 5, "width": 16, "loss": "relativistic", "penalty": "r1+r2"}),
+    "gan-relativistic-linear": Case(
+        "gan", {"latent_dim": 5, "hidden": 16, "architecture": "linear", "loss": "relativistic"}
+    ),
     "ddpm": Case("ddpm", TINY_DDPM, {"steps": 3}, passes=3, warmup=3),
     "ddpm-attention": Case("ddpm", TINY_DDPM | {"attention": True, "patch": 1}, {"steps": 2}, passes=2, warmup=3),
     "ddpm-linear": Case(
@@ -83,6 +88,10 @@ CASES = {
         "sohl_dickstein", TINY_FIRST | {"architecture": "linear", "hidden": 32, "blocks": 2}, passes=5, warmup=3
     ),
     "ddpm-ddim": Case("ddpm", TINY_DDPM, {"steps": 4, "method": "ddim"}, passes=4, warmup=3),
+    "ddgan": Case("ddgan", TINY_DDGAN, passes=2),
+    "ddgan-one-step": Case("ddgan", TINY_DDGAN | {"T": 1}),
+    "ddgan-without-z": Case("ddgan", TINY_DDGAN | {"T": 4, "latent_dim": 0}, passes=4),
+    "ddgan-linear": Case("ddgan", TINY_DDGAN | {"architecture": "linear", "hidden": 32, "blocks": 2}, passes=2),
 }
 TRAINED = {  # without those that train as "ddpm" and "ncsn" do
     name: case for name, case in CASES.items() if name not in ("ddpm-ddim", "ncsn-solver")
