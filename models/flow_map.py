@@ -60,7 +60,7 @@ class FlowMap(GenerativeModel):
         objective: Objective = "split-meanflow",
         ratio: Fraction | None = None,
         flow_first: Annotated[float, Ge(0), Lt(1)] = 0.6,
-        flow_share: Fraction = 0.5,
+        flow_share: Fraction = 0.75,
         times: Times = "logit-normal",
         architecture: Architecture = "conv",
         channels: Annotated[list[PositiveInt], MinLen(1)] = [32, 64],  # noqa: B006, never changed

@@ -63,7 +63,7 @@ CASES = {
     ),
     "flow_matching": Case("flow_matching", TINY_FLOW, {"steps": 3}, passes=3, warmup=3),
     "flow_matching-linear": Case("flow_matching", TINY_FLOW | LINEAR, {"steps": 2, "method": "heun"}, 3, warmup=3),
-    "flow_map": Case("flow_map", TINY_FLOW | {"flow_first": 0.4}, {"steps": 2}, passes=2, warmup=3),
+    "flow_map": Case("flow_map", TINY_FLOW | {"flow_first": 0.4, "flow_share": 0.5}, {"steps": 2}, passes=2, warmup=3),
     "flow_map-soflow": Case("flow_map", TINY_FLOW | {"objective": "soflow", "flow_first": 0}, warmup=3),
     "flow_map-consistency": Case(
         "flow_map",

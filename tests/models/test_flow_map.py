@@ -94,7 +94,7 @@ def test_rows_without_a_gap_are_flow_matching(objective: Objective) -> None:
 @every_objective
 def test_at_first_all_rows_regress_the_velocity_at_any_end(objective: Objective) -> None:
     model = small(objective=objective, flow_first=0.5)
-    for done, share in ((0.0, 0.0), (0.499, 0.0), (0.5, 0.5), (1.0, 0.5)):
+    for done, share in ((0.0, 0.0), (0.499, 0.0), (0.5, 0.25), (1.0, 0.25)):
         t, middle, s, mapped = model.draw_rows(1000, done, LIKE).unbind(1)
         assert mapped.mean().item() == share
         assert (s <= middle).all()
@@ -199,7 +199,7 @@ def test_a_training_learns_the_velocity_first_and_then_the_map_too(fit: Callable
 
     model.draw_rows = spied
     fit(model, [(torch.rand(4, *SHAPE), torch.zeros(4))] * 4, max_epochs=2)
-    assert seen == [(i / 8, 0.0 if i < 4 else 0.5) for i in range(8)]
+    assert seen == [(i / 8, 0.0 if i < 4 else 0.25) for i in range(8)]
 
 
 @pytest.mark.parametrize(("objective", "near"), [("split-meanflow", 0.5), ("soflow", 0.2)])
@@ -208,7 +208,7 @@ def test_one_step_tells_two_points_of_the_plane_apart(
 ) -> None:
     """Which the velocity cannot: one Euler step leads to their middle. Half at each; five standard errors."""
     network = {"architecture": "linear", "hidden": 64, "blocks": 2, "learning_rate": 5e-3, "warmup": 10}
-    model = FlowMap((2, 1, 1), objective=objective, flow_first=0.4, **network)  # type: ignore[arg-type]
+    model = FlowMap((2, 1, 1), objective=objective, flow_first=0.4, flow_share=0.5, **network)  # type: ignore[arg-type]
     points = torch.tensor([[-0.6, 0.2], [0.6, -0.2]]).view(2, 2, 1, 1)
     fit(model, [(points[torch.randint(2, (128,))], torch.zeros(128)) for _ in range(600)])
 
