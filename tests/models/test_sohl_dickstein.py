@@ -50,6 +50,14 @@ def test_a_silent_network_starts_at_fair_coins_for_the_whole_bound() -> None:
     assert bound.bits.mean().item() == pytest.approx(1, abs=0.02)
 
 
+@pytest.mark.parametrize(("kernel", "name"), [("gaussian", "bits_per_dim"), ("binomial", "binary_bits_per_dim")])
+def test_bits_of_binary_images_are_logged_by_a_name_of_their_own(kernel: str, name: str) -> None:
+    model, logged = small(kernel=kernel), dict[str, Tensor]()
+    model.log_losses = logged.update  # type: ignore[method-assign]
+    loss = model.training_step((levels(4), torch.zeros(4)), 0)
+    assert logged == {"loss": loss, name: loss}
+
+
 @both
 def test_the_loss_is_the_mean_of_the_bound(kernel: str) -> None:
     """Over many draws, in five standard errors; all terms are visited by the bound, one an image by the loss."""
