@@ -56,7 +56,7 @@ class DenoisingDiffusionGAN(AdversarialModel):
         attention: bool = False,
         width: PositiveInt = 32,
         hidden: PositiveInt = 256,
-        r1_gamma: NonNegativeFloat = 0.05,
+        r1_gamma: NonNegativeFloat = 0.02,
         learning_rate: PositiveFloat = 5e-4,
         beta_1: Annotated[float, Ge(0), Lt(1)] = 0.5,
         beta_2: Annotated[float, Ge(0), Lt(1)] = 0.9,
