@@ -1,15 +1,20 @@
 """What adversarial models share: two players that move in turn, and a gradient penalty on one batch in sixteen."""
 
+from abc import abstractmethod
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
 
 from models.base import GenerativeModel, ImageShape
 from models.losses import gradient_penalty
 from models.ranks import average
+
+Seen = tuple[Tensor, ...]  # what both players see of a batch: images, generated images, and what belongs to them
 
 
 class AdversarialModel(GenerativeModel):
@@ -31,6 +36,35 @@ class AdversarialModel(GenerativeModel):
     @property
     def networks(self) -> tuple[nn.Module, ...]:
         return (self.generator,)
+
+    @abstractmethod
+    def draw(self, x: Tensor) -> Seen:
+        """Generate what the real images x (N x C x H x W) are compared with; gradients reach the generator."""
+
+    @abstractmethod
+    def discriminator_loss(self, seen: Seen) -> Tensor:
+        """The discriminator's loss, without gradients of the generator."""
+
+    @abstractmethod
+    def penalties(self, seen: Seen) -> Tensor:
+        """The gradient penalties that are added to it on one batch in `PENALTY_EVERY`."""
+
+    @abstractmethod
+    def generator_loss(self, seen: Seen) -> Tensor:
+        """The generator's loss, against the discriminator as it is after its step."""
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        optimizer_d, optimizer_g = cast(list[LightningOptimizer], self.optimizers())
+        seen = self.draw(batch[0])
+        with optimizer_d.toggle_model(sync_grad=False):
+            loss_d = self.discriminator_loss(seen)
+            self.move(optimizer_d, loss_d + self.penalties(seen) if batch_idx % self.PENALTY_EVERY == 0 else loss_d)
+        with optimizer_g.toggle_model(sync_grad=False):
+            loss_g = self.generator_loss(seen)
+            self.move(optimizer_g, loss_g)
+        for scheduler in cast(list[LambdaLR], self.lr_schedulers()):
+            scheduler.step()
+        self.log_losses(loss=loss_g, discriminator=loss_d)
 
     def move(self, optimizer: LightningOptimizer, loss: Tensor) -> None:
         """One player's step along its gradient over all ranks' images.

@@ -1,15 +1,13 @@
 """Denoising diffusion generative adversarial network."""
 
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import torch
 from annotated_types import Ge, Gt, Lt, MinLen
-from lightning.pytorch.core.optimizer import LightningOptimizer
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
-from torch.optim.lr_scheduler import LambdaLR
 
-from models.adversarial import AdversarialModel
+from models.adversarial import AdversarialModel, Seen
 from models.base import ImageShape, noise, sampling
 from models.diffusion.process import Process, vp_beta
 from models.losses import discriminator_non_saturating, generator_non_saturating
@@ -56,7 +54,7 @@ class DenoisingDiffusionGAN(AdversarialModel):
         attention: bool = False,
         width: PositiveInt = 32,
         hidden: PositiveInt = 256,
-        r1_gamma: NonNegativeFloat = 0.05,
+        r1_gamma: NonNegativeFloat = 0.02,
         learning_rate: PositiveFloat = 5e-4,
         beta_1: Annotated[float, Ge(0), Lt(1)] = 0.5,
         beta_2: Annotated[float, Ge(0), Lt(1)] = 0.9,
@@ -80,27 +78,28 @@ class DenoisingDiffusionGAN(AdversarialModel):
         self.betas = (beta_1, beta_2)
         self.ema_decay = ema_decay
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        x_0, _ = batch
-        optimizer_d, optimizer_g = cast(list[LightningOptimizer], self.optimizers())
-        t = own_share(lambda m: torch.randint(1, self.process.T + 1, (m,), device=x_0.device), len(x_0))
-        z = own_share(lambda m: torch.randn(m, self.latent_dim, device=x_0.device), len(x_0))
-        x_t = self.process.q_sample(x_0, t, self.shared_noise(x_0))
-        real = self.step_back(x_t, x_0, t, self.shared_noise(x_0))
-        fake = self.step_back(x_t, self.generator(x_t, t, z), t, self.shared_noise(x_0))
+    def draw(self, x: Tensor) -> Seen:
+        """x_{t-1} of the process and of the generator, both before the same x_t, with x_t and t."""
+        t = own_share(lambda m: torch.randint(1, self.process.T + 1, (m,), device=x.device), len(x))
+        z = own_share(lambda m: torch.randn(m, self.latent_dim, device=x.device), len(x))
+        x_t = self.process.q_sample(x, t, self.shared_noise(x))
+        real = self.step_back(x_t, x, t, self.shared_noise(x))
+        fake = self.step_back(x_t, self.generator(x_t, t, z), t, self.shared_noise(x))
+        return real, fake, x_t, t
 
-        with optimizer_d.toggle_model(sync_grad=False):
-            logits = self.discriminator(torch.cat([real, fake.detach()]), torch.cat([x_t, x_t]), torch.cat([t, t]))
-            loss_d = discriminator_non_saturating(*logits.float().chunk(2))
-            lazy = batch_idx % self.PENALTY_EVERY == 0
-            self.move(optimizer_d, loss_d + self.lazy_r1(real, x_t, t) if lazy else loss_d)
-        with optimizer_g.toggle_model(sync_grad=False):
-            loss_g = generator_non_saturating(self.discriminator(fake, x_t, t).float())
-            self.move(optimizer_g, loss_g)
+    def discriminator_loss(self, seen: Seen) -> Tensor:
+        real, fake, x_t, t = seen
+        logits = self.discriminator(torch.cat([real, fake.detach()]), torch.cat([x_t, x_t]), torch.cat([t, t]))
+        return discriminator_non_saturating(*logits.float().chunk(2))
 
-        for scheduler in cast(list[LambdaLR], self.lr_schedulers()):
-            scheduler.step()
-        self.log_losses(loss=loss_g, discriminator=loss_d)
+    def penalties(self, seen: Seen) -> Tensor:
+        """R1: of the discriminator's gradient by the process's own x_{t-1} alone, not by x_t."""
+        real, _, x_t, t = seen
+        return self.lazy_penalty(lambda x: self.discriminator(x, x_t, t), real, self.r1_gamma)
+
+    def generator_loss(self, seen: Seen) -> Tensor:
+        _, fake, x_t, t = seen
+        return generator_non_saturating(self.discriminator(fake, x_t, t).float())
 
     def shared_noise(self, x: Tensor) -> Tensor:
         """This rank's share of standard normal noise like x."""
@@ -110,10 +109,6 @@ class DenoisingDiffusionGAN(AdversarialModel):
         """x_{t-1} of q(x_{t-1} | x_t, x_0) for times t (N) and standard normal `eps`."""
         of_x_0, of_x_t, of_eps = self.coefficients[t - 1].view(-1, 3, 1, 1, 1).unbind(1)
         return of_x_0 * x_0 + of_x_t * x_t + of_eps * eps
-
-    def lazy_r1(self, x_s: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
-        """The lazy penalty of the discriminator's gradient by the process's own x_{t-1} alone, not by x_t."""
-        return self.lazy_penalty(lambda x: self.discriminator(x, x_t, t), x_s, self.r1_gamma)
 
     def passes(self, **settings: Any) -> int:
         return self.process.T

@@ -1,15 +1,13 @@
 """Generative adversarial network."""
 
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 import torch
 from annotated_types import Ge, Gt, Lt
-from lightning.pytorch.core.optimizer import LightningOptimizer
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR
 
-from models.adversarial import AdversarialModel
+from models.adversarial import AdversarialModel, Seen
 from models.base import ImageShape, noise, sampling
 from models.losses import discriminator_non_saturating, generator_non_saturating, relativistic
 from models.networks.autoencoder import Architecture, LinearDecoder
@@ -77,40 +75,30 @@ class GAN(AdversarialModel):
         self.betas = (0.0, beta_2)
         self.ema_decay = ema_decay
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        x, _ = batch
-        optimizer_d, optimizer_g = cast(list[LightningOptimizer], self.optimizers())
-        fake = self.generator(own_share(lambda m: torch.randn(m, self.latent_dim, device=x.device), len(x)))
+    def draw(self, x: Tensor) -> Seen:
+        return x, self.generator(own_share(lambda m: torch.randn(m, self.latent_dim, device=x.device), len(x)))
 
-        with optimizer_d.toggle_model(sync_grad=False):
-            logits = self.discriminator(torch.cat([x, fake.detach()]))
-            loss_d = self.discriminator_loss(*logits.float().chunk(2))
-            self.move(optimizer_d, loss_d + self.penalties(x, fake) if batch_idx % self.PENALTY_EVERY == 0 else loss_d)
-        with optimizer_g.toggle_model(sync_grad=False):
-            loss_g = self.generator_loss(x, fake)
-            self.move(optimizer_g, loss_g)
+    def discriminator_loss(self, seen: Seen) -> Tensor:
+        x, fake = seen
+        real_logits, fake_logits = self.discriminator(torch.cat([x, fake.detach()])).float().chunk(2)
+        if self.loss == "relativistic":
+            return relativistic(real_logits, fake_logits)
+        return discriminator_non_saturating(real_logits, fake_logits)
 
-        for scheduler in cast(list[LambdaLR], self.lr_schedulers()):
-            scheduler.step()
-        self.log_losses(loss=loss_g, discriminator=loss_d)
-
-    def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
-        """The loss of the discriminator's logits on real and generated images."""
-        return relativistic(real, fake) if self.loss == "relativistic" else discriminator_non_saturating(real, fake)
-
-    def generator_loss(self, x: Tensor, fake: Tensor) -> Tensor:
-        """The loss of generated images against the discriminator, beside the real ones if it is relativistic."""
-        logits = self.discriminator(fake).float()
-        if self.loss == "non-saturating":
-            return generator_non_saturating(logits)
-        with torch.no_grad():
-            real = self.discriminator(x).float()
-        return relativistic(logits, real)
-
-    def penalties(self, x: Tensor, fake: Tensor) -> Tensor:
+    def penalties(self, seen: Seen) -> Tensor:
         """R1 on the real images and, if set, R2 on the generated ones."""
+        x, fake = seen
         r1 = self.lazy_penalty(self.discriminator, x, self.r1_gamma)
         return r1 + self.lazy_penalty(self.discriminator, fake, self.r1_gamma) if self.penalty == "r1+r2" else r1
+
+    def generator_loss(self, seen: Seen) -> Tensor:
+        x, fake = seen
+        fake_logits = self.discriminator(fake).float()
+        if self.loss == "non-saturating":
+            return generator_non_saturating(fake_logits)
+        with torch.no_grad():
+            real_logits = self.discriminator(x).float()
+        return relativistic(fake_logits, real_logits)
 
     @sampling
     def sample(self, n: int, generator: torch.Generator) -> Tensor:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.adversarial import AdversarialModel
+from models.adversarial import AdversarialModel, Seen
 
 
 class Pair(AdversarialModel):
@@ -17,6 +17,11 @@ class Pair(AdversarialModel):
     def __init__(self) -> None:
         super().__init__((1, 2, 3))
         self.generator, self.discriminator = nn.Linear(6, 6), nn.Linear(6, 1)
+
+    def draw(self, x: Tensor) -> Seen:
+        raise NotImplementedError
+
+    discriminator_loss = penalties = generator_loss = draw  # type: ignore[assignment]
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         raise NotImplementedError

@@ -166,7 +166,7 @@ def test_r1_is_of_the_earlier_image_alone() -> None:
     model = small(r1_gamma=0.3)
     model.discriminator = linear = Linear()
     x_s, x_t = torch.randn(2, 5, *SHAPE)
-    penalty = model.lazy_r1(x_s, x_t, torch.ones(5))
+    penalty = model.penalties((x_s, torch.randn_like(x_s), x_t, torch.ones(5)))
     torch.testing.assert_close(penalty, 16 * 0.15 * linear.w.square().sum())
     of_w, of_v = torch.autograd.grad(penalty, [linear.w, linear.v], allow_unused=True)
     torch.testing.assert_close(of_w, 16 * 0.3 * linear.w)

@@ -149,9 +149,9 @@ def test_r2_is_r1_of_the_generated_images() -> None:
     both_penalties.load_state_dict(alone.state_dict())
     x, fake = torch.randn(2, 4, *SHAPE)
     torch.testing.assert_close(
-        both_penalties.penalties(x, fake), alone.penalties(x, fake) + alone.penalties(fake, x), rtol=1e-6, atol=0
+        both_penalties.penalties((x, fake)), alone.penalties((x, fake)) + alone.penalties((fake, x)), rtol=1e-6, atol=0
     )
-    assert torch.equal(alone.penalties(x, fake), alone.penalties(x, x)), "R1 is of the real images alone"
+    assert torch.equal(alone.penalties((x, fake)), alone.penalties((x, x))), "R1 is of the real images alone"
 
 
 def test_r2_without_weight_is_refused() -> None:
@@ -202,9 +202,9 @@ def test_penalties_are_computed_in_float32_under_autocast(architecture: str) -> 
     """Also those of generated images, which autocast gives in bfloat16."""
     model, x = small(architecture=architecture, penalty="r1+r2"), torch.randn(4, *SHAPE)
     fake = x.bfloat16()
-    plain = model.penalties(x, fake)
+    plain = model.penalties((x, fake))
     with torch.autocast("cpu", torch.bfloat16):
-        mixed = model.penalties(x, fake)
+        mixed = model.penalties((x, fake))
     assert mixed.dtype == torch.float32
     assert torch.equal(plain, mixed)
 
