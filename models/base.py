@@ -4,7 +4,7 @@ import functools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Concatenate, ParamSpec, TypeVar
+from typing import Annotated, Any, ClassVar, Concatenate, Literal, ParamSpec, TypeVar
 
 import lightning as L
 import torch
@@ -12,10 +12,12 @@ from annotated_types import Gt, Lt
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
+from models.muon import Muon
 from models.ranks import average
 
 P = ParamSpec("P")
 ImageShape = tuple[int, int, int]  # channels, height, width
+Optimizer = Literal["adam", "muon"]
 Fraction = Annotated[float, Gt(0), Lt(1)]
 LOG_EVERY = 50  # batches between two points of a curve
 R = TypeVar("R")
@@ -67,6 +69,7 @@ class GenerativeModel(L.LightningModule, ABC):
     ema_decay: float | None = None  # of the averaged weights that sample; None: the last weights sample
     learning_rate: float  # the peak
     warmup: int = 0  # batches until the rate is at its peak
+    optimizer_name: Optimizer = "adam"
     snapshot: float | None = None  # share of the training after which `models.protocols.Snapshots` keeps weights
 
     def __init__(self, image_shape: ImageShape) -> None:
@@ -102,8 +105,15 @@ class GenerativeModel(L.LightningModule, ABC):
             self.log_dict(scalars | {"images_seen": torch.tensor(self.images_seen, dtype=torch.float64)})
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return Adam (Kingma and Ba 2015, arXiv:1412.6980) with PyTorch's other defaults; a family may override it."""
-        optimizer = torch.optim.Adam(self.parameters(), lr=self.learning_rate, fused=True)
+        """Return Adam (Kingma and Ba 2015, arXiv:1412.6980) with PyTorch's other defaults, or Muon; with its schedule.
+
+        A family may override it.
+        """
+        optimizer: torch.optim.Optimizer
+        if self.optimizer_name == "muon":
+            optimizer = Muon(self, self.learning_rate)
+        else:
+            optimizer = torch.optim.Adam(self.parameters(), lr=self.learning_rate, fused=True)
         schedule = self.cosine_to_zero(optimizer, self.warmup)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

@@ -8,7 +8,7 @@ from annotated_types import Ge, MinLen
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from models.base import Fraction, GenerativeModel, ImageShape, inference, noise, sampling
+from models.base import Fraction, GenerativeModel, ImageShape, Optimizer, inference, noise, sampling
 from models.diffusion.bound import variational_bound
 from models.diffusion.grids import even
 from models.diffusion.guidance import autoguided
@@ -40,7 +40,7 @@ class DDPM(GenerativeModel):
     hidden: width of the perceptron, unused by "conv". learning_rate: peak of Adam's rate, reached after `warmup`
     batches and decayed to zero by a half cosine. ema_decay: of the weights that sample. snapshot: the share of the
     training after which the averaged weights are kept beside the final ones, as the guide of samplers with `guidance`
-    (None: no snapshot).
+    (None: no snapshot). optimizer: "adam", or "muon" for the hidden weights, at ten times the rate, see `Muon`.
     """
 
     family = "diffusion"
@@ -64,6 +64,7 @@ class DDPM(GenerativeModel):
         warmup: NonNegativeInt = 200,
         ema_decay: Fraction = 0.999,
         snapshot: Fraction | None = None,
+        optimizer: Optimizer = "adam",
     ) -> None:
         super().__init__(image_shape)
         self.process = Process(linear_beta(T, beta_1, beta_T) if schedule == "linear" else cosine_beta(T))
@@ -76,6 +77,7 @@ class DDPM(GenerativeModel):
         self.warmup = warmup
         self.ema_decay = ema_decay
         self.snapshot = snapshot
+        self.optimizer_name = optimizer
         self.guide = None if snapshot is None else frozen_copy(self.denoiser)
 
     @property

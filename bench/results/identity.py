@@ -14,7 +14,7 @@ PLACES = {"data": ("root",)}  # settings in them that name places, not contents
 # is the recorded one: its run_id omits the setting.
 LATER: dict[str, dict[str, Any]] = {
     "gan": {"loss": "non-saturating", "penalty": "r1"},
-    "ddpm": {"snapshot": None},
+    "ddpm": {"snapshot": None, "optimizer": "adam"},
 }
 
 

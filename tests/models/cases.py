@@ -57,6 +57,9 @@ CASES = {
         "gan", {"latent_dim": 5, "hidden": 16, "architecture": "linear", "loss": "relativistic"}
     ),
     "ddpm": Case("ddpm", TINY_DDPM, {"steps": 3}, passes=3, warmup=3),
+    "ddpm-muon": Case(
+        "ddpm", TINY_DDPM | {"optimizer": "muon", "learning_rate": 0.003}, {"steps": 3}, passes=3, warmup=3
+    ),
     "ddpm-attention": Case("ddpm", TINY_DDPM | {"attention": True, "patch": 1}, {"steps": 2}, passes=2, warmup=3),
     "ddpm-linear": Case(
         "ddpm", TINY_DDPM | {"architecture": "linear", "hidden": 32, "blocks": 2}, {"steps": 3}, passes=3, warmup=3
