@@ -18,7 +18,7 @@ Seen = tuple[Tensor, ...]  # what both players see of a batch: images, generated
 
 
 class AdversarialModel(GenerativeModel):
-    """A generator that samples and a discriminator, trained by Adams of one rate that falls to zero by a half cosine.
+    """A generator that samples and a discriminator, trained by Adams whose rates fall to zero by half cosines.
 
     Gradient penalties are applied every `PENALTY_EVERY`-th batch with as many times the weight (Karras et al. 2020,
     arXiv:1912.04958, Section 3.1), so that their double backward costs little.
@@ -28,6 +28,7 @@ class AdversarialModel(GenerativeModel):
     generator: nn.Module
     discriminator: nn.Module
     betas: tuple[float, float]  # of both Adams
+    generator_rate: float | None = None  # the generator's peak; None: `learning_rate`, which is the discriminator's
 
     def __init__(self, image_shape: ImageShape) -> None:
         super().__init__(image_shape)
@@ -85,8 +86,9 @@ class AdversarialModel(GenerativeModel):
             return 0.5 * gamma * self.PENALTY_EVERY * gradient_penalty(logits(x), x)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
+        rates = {self.discriminator: self.learning_rate, self.generator: self.generator_rate or self.learning_rate}
         optimizers = [
-            torch.optim.Adam(network.parameters(), lr=self.learning_rate, betas=self.betas, fused=True)
-            for network in (self.discriminator, self.generator)
+            torch.optim.Adam(network.parameters(), lr=rate, betas=self.betas, fused=True)
+            for network, rate in rates.items()
         ]
         return optimizers, [self.cosine_to_zero(optimizer) for optimizer in optimizers]

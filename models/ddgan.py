@@ -28,14 +28,16 @@ class DenoisingDiffusionGAN(AdversarialModel):
     passes of the averaged weights.
 
     Departures from the authors' code: both players learn from one batch and its x_t; R1 on every 16th batch has 16
-    times the weight; both rates are equal and decay to zero; times and latent both modulate the suite's own U-Net.
+    times the weight; the generator's rate is a tenth of the discriminator's, which it outran at equal rates, and both
+    decay to zero; times and latent both modulate the suite's own U-Net.
 
     T: steps; the paper's choice is 4, and 1 is a GAN. latent_dim: dimension of z (0: none, and x_0 is a function of
     x_t, as in the paper's ablation). architecture: "conv" or "linear" (fully connected). channels, patch, attention: of
     the U-Net, see `UNet`, unused by "linear". blocks: of the U-Net at each resolution, of the perceptron in all. width:
     channels after the discriminator's first convolution, unused by "linear". hidden: width of the fully connected
-    layers, unused by "conv". r1_gamma: weight of the gradient penalty at real x_{t-1} (0: none). learning_rate: of both
-    Adams, decayed to zero by a half cosine. beta_1, beta_2: of both Adams. ema_decay: of the weights that sample.
+    layers, unused by "conv". r1_gamma: weight of the gradient penalty at real x_{t-1} (0: none). learning_rate,
+    generator_rate: of the discriminator's and of the generator's Adam, decayed to zero by a half cosine. beta_1,
+    beta_2: of both Adams. ema_decay: of the weights that sample.
     """
 
     family = "diffusion-gan"
@@ -54,10 +56,11 @@ class DenoisingDiffusionGAN(AdversarialModel):
         attention: bool = False,
         width: PositiveInt = 32,
         hidden: PositiveInt = 256,
-        r1_gamma: NonNegativeFloat = 0.02,
-        learning_rate: PositiveFloat = 5e-4,
-        beta_1: Annotated[float, Ge(0), Lt(1)] = 0.5,
-        beta_2: Annotated[float, Ge(0), Lt(1)] = 0.9,
+        r1_gamma: NonNegativeFloat = 0.05,
+        learning_rate: PositiveFloat = 1e-3,
+        generator_rate: PositiveFloat = 1e-4,
+        beta_1: Annotated[float, Ge(0), Lt(1)] = 0.0,
+        beta_2: Annotated[float, Ge(0), Lt(1)] = 0.99,
         ema_decay: Annotated[float, Gt(0), Lt(1)] = 0.999,
     ) -> None:
         super().__init__(image_shape)
@@ -75,6 +78,7 @@ class DenoisingDiffusionGAN(AdversarialModel):
         self.latent_dim = latent_dim
         self.r1_gamma = r1_gamma
         self.learning_rate = learning_rate
+        self.generator_rate = generator_rate
         self.betas = (beta_1, beta_2)
         self.ema_decay = ema_decay
 

@@ -29,7 +29,7 @@ TINY_FLOW = {"channels": [16, 32], "warmup": 3, "learning_rate": 0.01}
 LINEAR = {"architecture": "linear", "hidden": 32, "blocks": 2}
 TINY_NCSN = {"sigma_max": 10.0, "levels": 6, "channels": [16, 32], "warmup": 3, "learning_rate": 0.01}
 TINY_FIRST = {"T": 5, "channels": [16, 32], "warmup": 3, "learning_rate": 0.01}
-TINY_DDGAN = {"T": 2, "latent_dim": 3, "channels": [16, 32], "width": 8, "learning_rate": 0.01}
+TINY_DDGAN = {"T": 2, "latent_dim": 3, "channels": [16, 32], "width": 8, "learning_rate": 0.01, "generator_rate": 0.01}
 CASES = {
     "vae": Case("vae", {"latent_dim": 3, "width": 4, "hidden": 16}),
     "vae-linear": Case("vae", {"latent_dim": 3, "hidden": 16, "architecture": "linear"}),
