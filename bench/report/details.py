@@ -1,6 +1,6 @@
 """The details of each figure of a table: its runs, protocols and intervals, as plain values for JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from bench.report.collect import Comparison, protocol_of
 from bench.results.identity import identity
 from bench.results.records import Record, Result
 from bench.results.selection import describe
-from bench.table.columns import COLUMNS, SECTIONS, Column
+from bench.table.columns import SECTIONS, Column, columns_of
 from bench.table.figure import Figure, Figures
 from bench.table.rows import Row, gather
 from bench.table.tasks import Line, entries
@@ -80,9 +80,9 @@ def sources_of_line(line: Line, comparison: Comparison) -> list[Source]:
     return sources
 
 
-def columns() -> dict[str, Facts]:
-    """Describe every column, by its key (for tasks: section.key)."""
-    facts_of_columns = {column.key: column_facts(column, column.about) for column in COLUMNS}
+def columns(keys: Collection[str]) -> dict[str, Facts]:
+    """Describe every column of rows with the figures `keys`, by its key, and those of tasks, by section.key."""
+    facts_of_columns = {column.key: column_facts(column, column.about) for column in columns_of(keys)}
     return facts_of_columns | {
         f"{section.key}.{column.key}": column_facts(column, f"{section.title}. {section.about}")
         for section in SECTIONS

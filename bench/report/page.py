@@ -180,9 +180,10 @@ def section(id: str, title: str, comparison: Comparison) -> Section:
 
 def data(sections: Sequence[Section]) -> dict[str, Any]:
     """Return the data of the details, each run and each protocol once."""
+    details = {key: value for section in sections for key, value in section.details.items()}
     return {
-        "columns": columns(),
-        "details": {key: value for section in sections for key, value in section.details.items()},
+        "columns": columns({key for value in details.values() for key in value["figures"]}),
+        "details": details,
         "protocols": {key: value for section in sections for key, value in section.protocols.items()},
         "runs": {
             run_key(section.comparison.place, record): list(facts(record).items())
