@@ -36,7 +36,8 @@ class Likelihoods(NamedTuple):
 def fld(sets: FeatureSets) -> Estimate | None:
     """Return 100 / D times the held-out images' mean log likelihood that is missing to that of real samples.
 
-    0 for samples as good as training images, more for worse ones, also for copies: their Gaussians become narrow.
+    0 for samples as good as other training images, more for worse ones, and more where all samples are copies of the
+    fitted images, because their Gaussians become narrow.
     """
     if sets.held_out is None:
         return None
@@ -84,9 +85,10 @@ def fitted_log_variances(points: Tensor, centres: Tensor) -> Tensor:
     adam = torch.optim.Adam([log_variances], lr=RATE)
     for _ in range(STEPS):
         weights, moments = torch.zeros_like(log_weights), torch.zeros_like(log_weights)
-        for squares, parts in _responsibilities(squared, log_variances, log_weights, d):
-            weights += parts.sum(0)
-            moments += parts.mul_(squares).sum(0)
+        for squares, densities in _densities(squared, log_variances, log_weights, d):
+            rows = 1 / densities.sum(1)  # r_ij is the density of j at i over that of all
+            weights += rows @ densities
+            moments += rows @ densities.mul_(squares)
         # d/d log v_j of -1 / (N D) sum_i log p(x_i) = (D sum_i r_ij - sum_i r_ij |x_i - y_j|^2 / v_j) / (2 N D)
         log_variances.grad = (d * weights - moments * (-log_variances).exp()) / (2 * d * n)
         adam.step()
@@ -109,16 +111,13 @@ def _squared(a: Tensor, b: Tensor) -> Tensor:
     return torch.cdist(a, b).square_()
 
 
-def _responsibilities(
-    squared: Tensor, log_variances: Tensor, log_weights: Tensor, d: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield blocks of rows of `squared`, and the share of each row's likelihood that each Gaussian has."""
+def _densities(squared: Tensor, log_variances: Tensor, log_weights: Tensor, d: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield blocks of rows of `squared`, and the weighted densities there, over the largest of the row."""
     scales, constants = -0.5 * (-log_variances).exp(), log_weights - d / 2 * (log_variances + math.log(2 * math.pi))
     room = squared.new_empty(ROWS, squared.shape[1])
     for squares in squared.split(ROWS):
         terms = torch.addcmul(constants, squares, scales, out=room[: len(squares)])
-        terms.sub_(terms.amax(1, keepdim=True)).clamp_(min=NEGLIGIBLE).exp_()
-        yield squares, terms.div_(terms.sum(1, keepdim=True))
+        yield squares, terms.sub_(terms.amax(1, keepdim=True)).clamp_(min=NEGLIGIBLE).exp_()
 
 
 @lru_cache(maxsize=1)  # for `fld` and `fld_gap`
