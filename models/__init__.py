@@ -31,4 +31,9 @@ MODELS = Models(
     pixel_ar="models.pixel_ar:PixelAR",
     gan="models.gan:GAN",
     ddpm="models.ddpm:DDPM",
+    flow_matching="models.flow_matching:FlowMatching",
+    flow_map="models.flow_map:FlowMap",
+    ncsn="models.ncsn:NCSN",
+    sohl_dickstein="models.sohl_dickstein:SohlDickstein",
+    ddgan="models.ddgan:DenoisingDiffusionGAN",
 )

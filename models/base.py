@@ -4,17 +4,21 @@ import functools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
+from typing import Annotated, Any, ClassVar, Concatenate, Literal, ParamSpec, TypeVar
 
 import lightning as L
 import torch
+from annotated_types import Gt, Lt
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
+from models.muon import Muon
 from models.ranks import average
 
 P = ParamSpec("P")
 ImageShape = tuple[int, int, int]  # channels, height, width
+Optimizer = Literal["adam", "muon"]
+Fraction = Annotated[float, Gt(0), Lt(1)]
 LOG_EVERY = 50  # batches between two points of a curve
 R = TypeVar("R")
 
@@ -59,11 +63,13 @@ class GenerativeModel(L.LightningModule, ABC):
     counts without gradients, are by `models.ranks`, so that several ranks train as one does.
     """
 
-    # the column of the lecture's table: "autoregressive-vae", "gan" or "diffusion"; "autoencoder" stands in none
+    # the column of the lecture's table: "autoregressive-vae", "gan" or "diffusion"; "diffusion-gan" and "autoencoder"
+    # stand in none
     family: ClassVar[str]
     ema_decay: float | None = None  # of the averaged weights that sample; None: the last weights sample
     learning_rate: float  # the peak
     warmup: int = 0  # batches until the rate is at its peak
+    optimizer_name: Optimizer = "adam"
     snapshot: float | None = None  # share of the training after which `models.protocols.Snapshots` keeps weights
 
     def __init__(self, image_shape: ImageShape) -> None:
@@ -99,8 +105,15 @@ class GenerativeModel(L.LightningModule, ABC):
             self.log_dict(scalars | {"images_seen": torch.tensor(self.images_seen, dtype=torch.float64)})
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return Adam (Kingma and Ba 2015, arXiv:1412.6980) with PyTorch's other defaults; a family may override it."""
-        optimizer = torch.optim.Adam(self.parameters(), lr=self.learning_rate, fused=True)
+        """Return Adam (Kingma and Ba 2015, arXiv:1412.6980) with PyTorch's other defaults, or Muon; with its schedule.
+
+        A family may override it.
+        """
+        optimizer: torch.optim.Optimizer
+        if self.optimizer_name == "muon":
+            optimizer = Muon(self, self.learning_rate)
+        else:
+            optimizer = torch.optim.Adam(self.parameters(), lr=self.learning_rate, fused=True)
         schedule = self.cosine_to_zero(optimizer, self.warmup)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -108,12 +121,16 @@ class GenerativeModel(L.LightningModule, ABC):
         """Return a rate that rises linearly over `warmup` batches and falls to zero by a half cosine at the end."""
 
         def factor(batch: int) -> float:
-            # evaluated late: estimated_stepping_batches would load the data before a resumed run restores its place
-            total = self.trainer.num_training_batches * (self.trainer.max_epochs or 1) if batch else 1
             rise = min(1.0, (batch + 1) / max(1, warmup))
-            return rise * 0.5 * (1 + math.cos(math.pi * min(1.0, batch / total)))
+            return rise * 0.5 * (1 + math.cos(math.pi * self.share_of_training(batch)))
 
         return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+
+    def share_of_training(self, batch: int) -> float:
+        """Return which share of all batches lies before the batch of this index, from 0 to 1."""
+        # evaluated late: estimated_stepping_batches would load the data before a resumed run restores its place
+        total = self.trainer.num_training_batches * (self.trainer.max_epochs or 1) if batch else 1
+        return min(1.0, batch / total)
 
     def on_train_batch_start(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         # at the batch's start, since callbacks (checkpoints) see its end before the module does

@@ -4,27 +4,26 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 import torch
-from annotated_types import Ge, Gt, Lt, MinLen
+from annotated_types import Ge, MinLen
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from models.base import GenerativeModel, ImageShape, inference, noise, sampling
+from models.base import Fraction, GenerativeModel, ImageShape, Optimizer, inference, noise, sampling
 from models.diffusion.bound import variational_bound
 from models.diffusion.grids import even
 from models.diffusion.guidance import autoguided
 from models.diffusion.process import Process, cosine_beta, linear_beta
 from models.diffusion.sampler_settings import Grid, Method, SamplerSettings
 from models.diffusion.samplers import ancestral_path
+from models.diffusion.times import spread_times
 from models.losses import bits_per_dim
 from models.networks.autoencoder import Architecture
 from models.networks.captured import captured
 from models.networks.frozen import frozen_copy, set_weights, weights_of
-from models.networks.perceptron import ResidualPerceptron
-from models.networks.unet import UNet
+from models.networks.time_network import time_network
 from models.protocols import Bound
 from models.ranks import own_share
 
-Fraction = Annotated[float, Gt(0), Lt(1)]
 TIMES = 20  # noise levels, besides the first, at which the bound is estimated for an image: each costs a pass
 
 
@@ -41,7 +40,7 @@ class DDPM(GenerativeModel):
     hidden: width of the perceptron, unused by "conv". learning_rate: peak of Adam's rate, reached after `warmup`
     batches and decayed to zero by a half cosine. ema_decay: of the weights that sample. snapshot: the share of the
     training after which the averaged weights are kept beside the final ones, as the guide of samplers with `guidance`
-    (None: no snapshot).
+    (None: no snapshot). optimizer: "adam", or "muon" for the hidden weights, at ten times the rate, see `Muon`.
     """
 
     family = "diffusion"
@@ -65,23 +64,20 @@ class DDPM(GenerativeModel):
         warmup: NonNegativeInt = 200,
         ema_decay: Fraction = 0.999,
         snapshot: Fraction | None = None,
+        optimizer: Optimizer = "adam",
     ) -> None:
         super().__init__(image_shape)
-        if architecture == "conv" and channels[0] % 2:
-            raise ValueError(f"channels={channels}: the first entry must be even, for sines and cosines of the time")
         self.process = Process(linear_beta(T, beta_1, beta_T) if schedule == "linear" else cosine_beta(T))
-        self.denoiser: nn.Module
-        if architecture == "conv":
-            self.denoiser = UNet(image_shape[0], channels, blocks, patch, attention).to(
-                memory_format=torch.channels_last
-            )
-        else:
-            self.denoiser = ResidualPerceptron(image_shape, hidden, blocks)
+        self.denoiser = time_network(
+            architecture, image_shape,
+            channels=channels, blocks=blocks, patch=patch, attention=attention, hidden=hidden,
+        )  # fmt: skip
         self.snr_gamma = snr_gamma
         self.learning_rate = learning_rate
         self.warmup = warmup
         self.ema_decay = ema_decay
         self.snapshot = snapshot
+        self.optimizer_name = optimizer
         self.guide = None if snapshot is None else frozen_copy(self.denoiser)
 
     @property
@@ -117,12 +113,8 @@ class DDPM(GenerativeModel):
         return (self.snr_gamma / self.process.snr(t)).clamp(max=1)
 
     def spread_times(self, n: int, device: torch.device) -> Tensor:
-        """n times, each uniform on 1 ... T, but spread evenly over them together, so that the loss varies less.
-
-        Kingma et al. 2021, Variational Diffusion Models (arXiv:2107.00630), Appendix I.1.
-        """
-        u = (torch.rand((), device=device) + torch.arange(n, device=device) / n) % 1
-        return (u * self.process.T).long() + 1
+        """n times of the loss, each uniform on 1 ... T."""
+        return spread_times(self.process.T, n, device)
 
     def passes(self, **settings: Any) -> int:
         return SamplerSettings(**settings).passes(self.process)

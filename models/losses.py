@@ -48,10 +48,19 @@ def generator_non_saturating(fake: Tensor) -> Tensor:
     return F.softplus(-fake).mean()
 
 
-def r1_penalty(logits: Tensor, x: Tensor) -> Tensor:
-    """E ||grad_x D(x)||^2 on real images that require a gradient, without its gamma / 2.
+def relativistic(preferred: Tensor, other: Tensor) -> Tensor:
+    """The loss of a player who wants the first of each pair of logits above the second: N and N -> their mean.
 
-    Mescheder, Geiger and Nowozin 2018 (arXiv:1801.04406), Eq. 9.
+    Jolicoeur-Martineau 2019 (arXiv:1807.00734), with f(t) = -softplus(-t) as in Huang et al. 2025 (arXiv:2501.05441),
+    Eq. 2. The discriminator prefers the real image of a pair, the generator its own.
+    """
+    return F.softplus(other - preferred).mean()
+
+
+def gradient_penalty(logits: Tensor, x: Tensor) -> Tensor:
+    """E ||grad_x D(x)||^2 on images that require a gradient, without its gamma / 2: R1 on real ones, R2 on generated.
+
+    Mescheder, Geiger and Nowozin 2018 (arXiv:1801.04406), Eqs. 9 and 10.
     """
     (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
     return gradient.square().flatten(1).sum(1).mean()

@@ -14,14 +14,16 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Bound:
-    """An upper bound on -log2 p(x) / (C H W) of 8-bit images, one value an image.
+    """An upper bound on -log2 p(x) / (C H W) of images, one value an image.
 
-    `terms` add up to `bits` where the bound has parts that mean something by themselves.
+    `terms` add up to `bits` where the bound has parts that mean something by themselves. Bounds of images with other
+    numbers of `levels` do not compare.
     """
 
     name: str  # "exact", "ELBO", ...
     bits: Tensor  # N
     terms: dict[str, Tensor] = field(default_factory=dict)  # N each
+    levels: int = 256  # that a value of an image can have: 8 bits, or 2 where the images were made binary
 
 
 @runtime_checkable

@@ -25,6 +25,11 @@ TINY = {  # overrides that make a model cheap
     "dae": ["model.width=4", "model.hidden=16", "samplers=[chain-20]"],
     "gan": ["model.width=4"],
     "ddpm": ["model.channels=[8,8]", "model.T=20", "model.snapshot=0.4", "samplers=[ddim-10]"],
+    "flow_matching": ["model.channels=[8,8]", "samplers=[euler-20]"],
+    "flow_map": ["model.channels=[8,8]", "model.flow_first=0.3", "samplers=[flow-1]"],
+    "ncsn": ["model.channels=[8,8]", "model.levels=10", "samplers=[langevin-3]"],
+    "sohl_dickstein": ["model.channels=[8,8]", "model.T=10"],
+    "ddgan": ["model.channels=[8,8]", "model.width=4", "model.T=2"],
 }
 
 

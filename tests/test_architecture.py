@@ -33,6 +33,7 @@ FORBIDDEN = {
     "bench/runtime": {"models", "datamodules", "lightning"},
     "models/networks": {"lightning", "models.losses", "models.base"},
     "models/diffusion": {"lightning", "models.losses", "models.base", "models.networks"},
+    "models/flows": {"lightning", "models.losses", "models.base", "models.networks"},
 }
 
 EXTRACTORS = {  # networks whose features samples are compared in, here and elsewhere

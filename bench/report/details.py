@@ -80,12 +80,16 @@ def sources_of_line(line: Line, comparison: Comparison) -> list[Source]:
     return sources
 
 
-def columns(keys: Collection[str]) -> dict[str, Facts]:
-    """Describe every column of rows with the figures `keys`, by its key, and those of tasks, by section.key."""
-    facts_of_columns = {column.key: column_facts(column, column.about) for column in columns_of(keys)}
+def columns(figures: Collection[str], shown: Collection[str]) -> dict[str, Facts]:
+    """Describe every column, by its key (for tasks: section.key, of the sections that are shown).
+
+    figures: keys of the rows' figures, without which optional columns are left out.
+    """
+    facts_of_columns = {column.key: column_facts(column, column.about) for column in columns_of(figures)}
     return facts_of_columns | {
         f"{section.key}.{column.key}": column_facts(column, f"{section.title}. {section.about}")
         for section in SECTIONS
+        if section.key in shown
         for column in section.columns
     }
 

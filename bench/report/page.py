@@ -180,10 +180,13 @@ def section(id: str, title: str, comparison: Comparison) -> Section:
 
 def data(sections: Sequence[Section]) -> dict[str, Any]:
     """Return the data of the details, each run and each protocol once."""
-    details = {key: value for section in sections for key, value in section.details.items()}
+    shown_tables = [section.comparison.table for section in sections if section.comparison.table]
     return {
-        "columns": columns({key for value in details.values() for key in value["figures"]}),
-        "details": details,
+        "columns": columns(
+            {key for table in shown_tables for row in table.rows for key in row.figures},
+            {line.section for table in shown_tables for line in table.lines},
+        ),
+        "details": {key: value for section in sections for key, value in section.details.items()},
         "protocols": {key: value for section in sections for key, value in section.protocols.items()},
         "runs": {
             run_key(section.comparison.place, record): list(facts(record).items())

@@ -10,19 +10,28 @@ from bench.results.records import Record
 
 SECTIONS = ("model", "data", "train")  # sections of a configuration that determine the trained weights
 PLACES = {"data": ("root",)}  # settings in them that name places, not contents
+# Settings that models got after runs of them were recorded, with the value that those runs had. A run with this value
+# is the recorded one: its run_id omits the setting.
+LATER: dict[str, dict[str, Any]] = {
+    "gan": {"loss": "non-saturating", "penalty": "r1"},
+    "ddpm": {"snapshot": None, "optimizer": "adam"},
+}
 
 
 def described(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the SECTIONS of a configuration without its PLACES."""
-    return {
+    """Return the SECTIONS of a configuration without its PLACES, and with the LATER settings that it lacks."""
+    values = {
         section: {key: value for key, value in config.get(section, {}).items() if key not in PLACES.get(section, ())}
         for section in SECTIONS
     }
+    return values | {"model": {**LATER.get(values["model"].get("name", ""), {}), **values["model"]}}
 
 
 def run_id(config: Config) -> str:
     """Return model-data-seed-hash; the hash omits paths, devices, loggers, evaluation and samplers."""
     values = described(config.model_dump()) | {"preset": config.preset, "seed": config.seed}
+    later = LATER.get(config.model["name"], {}).items()
+    values["model"] = {key: value for key, value in values["model"].items() if (key, value) not in later}
     values["trainer"] = {"precision": config.trainer.precision}
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
     return f"{config.model['name']}-{config.data['name']}-{config.seed}-{digest}"

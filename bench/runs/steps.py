@@ -1,8 +1,8 @@
 """`bench steps RUN`: evaluate a run by its samplers in several numbers of steps."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
-from pydantic import Field, PositiveInt
+from pydantic import BaseModel, Field, PositiveInt, ValidationError
 
 from bench.config.load import names, read, results_folder, sampler, split
 from bench.config.overrides import parse_overrides
@@ -40,16 +40,20 @@ def measure_steps(run: str, overrides: Sequence[str]) -> None:
 
 def kinds_of(model: str) -> list[str]:
     """Return the files of configs/sampler/ whose settings a model's `sample` takes."""
-    known = arguments(MODELS[model].sample).model_fields
-    kinds = [kind for kind in names("sampler") if is_complete(read("sampler", kind), known)]
-    if not kinds or "steps" not in known:
+    schema = arguments(MODELS[model].sample)
+    kinds = [kind for kind in names("sampler") if fits(read("sampler", kind), schema)]
+    if not kinds or "steps" not in schema.model_fields:
         raise ConfigError(f"steps: model={model} has no sampler with a number of steps", key="steps")
     return kinds
 
 
-def is_complete(settings: dict[str, object], known: Collection[str]) -> bool:
-    """Return whether settings are among the known ones, and name the method where there are several."""
-    return set(settings) <= set(known) and ("method" in settings) == ("method" in known)
+def fits(settings: dict[str, object], schema: type[BaseModel]) -> bool:
+    """Return whether a schema takes settings, and these name the method where there are several."""
+    try:
+        schema(**settings)
+    except ValidationError:
+        return False
+    return ("method" in settings) == ("method" in schema.model_fields)
 
 
 def accepted(config: Config, wanted: Sequence[str]) -> list[str]:

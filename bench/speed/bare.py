@@ -9,9 +9,8 @@ from torch.optim.swa_utils import AveragedModel
 
 from bench.training.callbacks import ema
 from datamodules.stream import BatchStream
+from models.adversarial import AdversarialModel
 from models.base import LOG_EVERY, GenerativeModel
-from models.gan import GAN
-from models.losses import discriminator_non_saturating, generator_non_saturating
 
 
 class BareLoop:
@@ -75,19 +74,18 @@ class BareLoop:
         optimizer.step()
 
     def adversarial_step(self, batch: tuple[Tensor, Tensor]) -> None:
-        """`GAN.training_step` without Lightning's manual optimization."""
+        """`AdversarialModel.training_step` without Lightning's manual optimization."""
         model, (optimizer_d, optimizer_g) = self.model, self.optimizers
-        assert isinstance(model, GAN)
-        x, _ = batch
+        assert isinstance(model, AdversarialModel)
         with self.autocast:
-            fake = model.generator(torch.randn(len(x), model.latent_dim, device=x.device))
-            loss_d = discriminator_non_saturating(*model.discriminator(torch.cat([x, fake.detach()])).float().chunk(2))
-            penalized = loss_d + model.lazy_r1(x) if self.done % model.R1_EVERY == 0 else loss_d
+            seen = model.draw(batch[0])
+            loss_d = model.discriminator_loss(seen)
+            penalized = loss_d + model.penalties(seen) if self.done % model.PENALTY_EVERY == 0 else loss_d
             optimizer_d.zero_grad()
             penalized.backward()
             optimizer_d.step()
             model.discriminator.requires_grad_(False)
-            loss_g = generator_non_saturating(model.discriminator(fake).float())
+            loss_g = model.generator_loss(seen)
             optimizer_g.zero_grad()
             loss_g.backward()
             optimizer_g.step()

@@ -150,6 +150,10 @@ class Section:
     about: str
 
 
+LIKELIHOOD = (
+    Column("bits_per_dim", "bits/dim", ".3f", "lower", POSITIVE),
+    Column("standard_error", "standard error", ".3f", "", POSITIVE, varies=False),
+)
 SECTIONS = (
     Section(
         "compression", "Reconstruction and features", "model",
@@ -165,12 +169,13 @@ SECTIONS = (
         "nearest training images on the model's frozen features, for held-out images",
     ),
     Section(
-        "likelihood", "Bits/dim", "model: bound",
-        (
-            Column("bits_per_dim", "bits/dim", ".3f", "lower", POSITIVE),
-            Column("standard_error", "standard error", ".3f", "", POSITIVE, varies=False),
-        ),
+        "likelihood", "Bits/dim", "model: bound", LIKELIHOOD,
         "Upper bounds on -log2 p(x) per dimension of held-out 8-bit images; an exact likelihood is its own bound",
+    ),
+    Section(
+        "binary_likelihood", "Bits/dim of binary images", "model: bound", LIKELIHOOD,
+        "Upper bounds on -log2 p(x) per dimension of held-out images whose values are 1 above the middle level and -1 "
+        "below it: they do not compare with bounds of 8-bit images",
     ),
     Section(
         "denoising", "Denoising", "model: noise",

@@ -48,7 +48,11 @@ def entries(name: str, model: Mapping[str, str], ability: Ability) -> Iterator[t
     """
     entry = ABILITIES[check_name("ability", ability.protocol["ability"], ABILITIES)]
     for line, figures in entry.lines(name, model, ability.figures):
-        yield entry.section, line, {key: in_units(key, Figure(value)).value for key, value in figures.items()}
+        yield (
+            entry.section_of(ability.figures) or entry.section,
+            line,
+            {key: in_units(key, Figure(value)).value for key, value in figures.items()},
+        )
 
 
 def check_section(name: str, entry: AbilityEntry) -> None:

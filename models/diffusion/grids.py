@@ -37,6 +37,12 @@ def karras(process: Process, steps: int, sigma_max: float = SIGMA_MAX, sigma_min
     return bounded(process, steps, RHO * roots.log(), sigma_max, sigma_min)
 
 
+def sigma_range(process: Process) -> tuple[float, float]:
+    """Return the lowest and the highest noise level that a grid may stop at between T and 0: of t = 1 and t = T - 1."""
+    lowest, highest = (-process.half_log_snr[[1, process.T - 1]]).exp().tolist()
+    return lowest, highest
+
+
 def bounded(process: Process, steps: int, logarithms: Tensor, sigma_max: float, sigma_min: float) -> list[int]:
     """Return T, the times of the process nearest to these descending logarithms of sigma, and 0.
 
@@ -44,7 +50,7 @@ def bounded(process: Process, steps: int, logarithms: Tensor, sigma_max: float, 
     """
     even(process.T, steps)
     table = -process.half_log_snr[1:]  # of t = 1 ... T, ascending
-    lowest, highest = table[0].exp().item(), table[-2].exp().item()
+    lowest, highest = sigma_range(process)
     if not lowest <= sigma_min < sigma_max <= highest:
         raise ValueError(
             f"sigma_max={sigma_max:g}, sigma_min={sigma_min:g}: choose {lowest:.3g} <= sigma_min < sigma_max <= "

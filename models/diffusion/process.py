@@ -23,6 +23,28 @@ def cosine_beta(T: int, offset: float = 0.008, most: float = 0.999) -> Tensor:
     return (1 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=most)
 
 
+def sigma_beta(sigmas: Tensor) -> Tensor:
+    """Variances whose process has these rising noise levels sigma_t beside an image of unit scale; float64, T values.
+
+    The variance-exploding process y_t = x_0 + sigma_t eps of Song and Ermon 2019 (arXiv:1907.05600) is the process of
+    these variances in other units: x_t = y_t / sqrt(1 + sigma_t^2), so that alpha_bar_t = 1 / (1 + sigma_t^2).
+    """
+    precision = 1 + torch.cat([torch.zeros(1, dtype=torch.float64), sigmas.double()]).square()
+    return 1 - precision[:-1] / precision[1:]
+
+
+def vp_beta(T: int, beta_min: float = 0.1, beta_max: float = 20.0, start: float = 1e-3) -> Tensor:
+    """Variances of T equal steps through the variance-preserving SDE from time `start` to 1; float64, T values.
+
+    Song et al. 2021 (arXiv:2011.13456), Appendix C, at the few times of Xiao, Kreis and Vahdat 2022 (arXiv:2112.07804):
+    the end of the process is the same for every T, and few steps are long ones.
+    """
+    time = start + (1 - start) * torch.arange(T + 1, dtype=torch.float64) / T
+    # the logarithm of the share of the signal's variance that is left at each time
+    log_alpha_bar = -0.5 * time.square() * (beta_max - beta_min) - time * beta_min
+    return -torch.expm1(log_alpha_bar[1:] - log_alpha_bar[:-1])
+
+
 class Process(nn.Module):
     """q(x_1, ..., x_T | x_0) for given variances.
 

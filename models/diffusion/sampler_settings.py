@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from models.diffusion.grids import SIGMA_MAX, SIGMA_MIN, even, karras, log_snr
+from models.diffusion.grids import SIGMA_MAX, SIGMA_MIN, even, karras, log_snr, sigma_range
 from models.diffusion.process import Process
 from models.diffusion.samplers import Denoiser, ancestral, ddim
 from models.diffusion.solvers import dpm_solver_2m, heun
@@ -20,8 +20,9 @@ class SamplerSettings:
     """A method, its number of steps (None: all T), and the grid of times that it visits.
 
     eta: the share of the process's noise that ddim and dpm-solver draw (None: 0). sigma_max, sigma_min: the noise
-    levels that the grids log-snr and karras keep to (None: those of models/diffusion/grids.py). guidance: of a
-    denoiser by an earlier one, which takes two evaluations where there was one (None: no guidance).
+    levels that the grids log-snr and karras keep to (None: those of models/diffusion/grids.py, or the ends of a
+    process that does not reach so far). guidance: of a denoiser by an earlier one, which takes two evaluations where
+    there was one (None: no guidance).
     """
 
     method: Method = "ancestral"
@@ -49,7 +50,9 @@ class SamplerSettings:
         if self.grid == "time":
             return even(process.T, steps)
         spaced = {"log-snr": log_snr, "karras": karras}[self.grid]
-        return spaced(process, steps, self.sigma_max or SIGMA_MAX, self.sigma_min or SIGMA_MIN)
+        lowest, highest = sigma_range(process)
+        sigma_max, sigma_min = self.sigma_max or min(SIGMA_MAX, highest), self.sigma_min or max(SIGMA_MIN, lowest)
+        return spaced(process, steps, sigma_max, sigma_min)
 
     def passes(self, process: Process) -> int:
         """Return the number of the denoiser's evaluations."""

@@ -53,20 +53,34 @@ class ResidualLayer(nn.Module):
 
 
 class ResidualPerceptron(nn.Module):
-    """x_t (N x C x H x W), t (N) -> eps (N x C x H x W, float32), by `blocks` residual layers of width `hidden`."""
+    """x_t (N x C x H x W), t (N, or N x times) -> eps (N x C x H x W, float32), by `blocks` layers of width `hidden`.
 
-    def __init__(self, image_shape: ImageShape, hidden: int, blocks: int) -> None:
+    outputs: channels of the prediction; None: those of the image.
+    """
+
+    def __init__(
+        self, image_shape: ImageShape, hidden: int, blocks: int, *, times: int = 1, outputs: int | None = None
+    ) -> None:
         super().__init__()
         values = math.prod(image_shape)
-        self.embed = nn.Sequential(nn.Linear(TIME, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
+        self.outputs = outputs or image_shape[0]
+        self.embedding = hidden
+        self.embed = nn.Sequential(nn.Linear(times * TIME, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
         self.stem = nn.Linear(values * (1 + 2 * OCTAVES), hidden)
         self.layers = nn.ModuleList(ResidualLayer(hidden) for _ in range(blocks))
         self.norm = nn.LayerNorm(hidden)
-        self.out = zeroed(nn.Linear(hidden, values))
+        self.out = zeroed(nn.Linear(hidden, self.outputs * math.prod(image_shape[1:])))
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        embedding = self.embed(sinusoidal(t, TIME))
+        return self.predict(x, self.time_embedding(t))
+
+    def time_embedding(self, t: Tensor) -> Tensor:
+        """Times N, or N x times -> N x `self.embedding`, by which every layer is modulated."""
+        return self.embed(sinusoidal(t.flatten(), TIME).view(len(t), -1))
+
+    def predict(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """The output for inputs x and an embedding, N x `self.embedding`."""
         h = self.stem(octaves(x))
         for layer in self.layers:
             h = layer(h, embedding)
-        return self.out(F.silu(self.norm(h))).float().view(x.shape)
+        return self.out(F.silu(self.norm(h))).float().view(len(x), self.outputs, *x.shape[2:])

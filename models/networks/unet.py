@@ -49,7 +49,7 @@ class SelfAttention(nn.Module):
 
 
 class UNet(nn.Module):
-    """x_t (N x C x H x W), t (N) -> eps (N x C x H x W, float32).
+    """x_t (N x C x H x W), t (N, or N x times) -> eps (N x C x H x W, float32), or N x `outputs` x H x W.
 
     `patch` x `patch` pixels become channels on the way in and pixels again on the way out (space to depth), which
     cuts the cost of the first and dearest level by its square. A stage for each entry of `channels`, with `blocks`
@@ -57,41 +57,60 @@ class UNet(nn.Module):
     that do not divide are padded on the way in and cropped on the way out. Attention stands at the lowest resolution.
     """
 
-    def __init__(self, image_channels: int, channels: Sequence[int], blocks: int, patch: int, attention: bool) -> None:
+    def __init__(
+        self,
+        image_channels: int,
+        channels: Sequence[int],
+        blocks: int,
+        patch: int,
+        attention: bool,
+        *,
+        times: int = 1,
+        outputs: int | None = None,  # channels of the prediction; None: those of the image
+    ) -> None:
         super().__init__()
         self.patch = patch
         self.multiple = patch * 2 ** (len(channels) - 1)
         width, embedding = channels[0], 4 * channels[0]
-        self.width = width
-        self.embed = nn.Sequential(nn.Linear(width, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU())
+        self.width, self.embedding = width, embedding
+        self.embed = nn.Sequential(
+            nn.Linear(times * width, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU()
+        )
         self.stem = nn.Conv2d(image_channels * patch**2, width, 3, padding=1)
 
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         skips = [width]
-        for stage, outputs in enumerate(channels):
+        for stage, size in enumerate(channels):
             for _ in range(blocks):
-                self.down.append(ResidualBlock(width, outputs, embedding))
-                skips.append(width := outputs)
+                self.down.append(ResidualBlock(width, size, embedding))
+                skips.append(width := size)
             if stage < len(channels) - 1:
                 self.down.append(nn.Conv2d(width, width, 3, stride=2, padding=1))
                 skips.append(width)
         self.middle_1 = ResidualBlock(width, width, embedding)
         self.attention = SelfAttention(width) if attention else nn.Identity()
         self.middle_2 = ResidualBlock(width, width, embedding)
-        for stage, outputs in reversed(list(enumerate(channels))):
+        for stage, size in reversed(list(enumerate(channels))):
             for _ in range(blocks + 1):
-                self.up.append(ResidualBlock(width + skips.pop(), outputs, embedding))
-                width = outputs
+                self.up.append(ResidualBlock(width + skips.pop(), size, embedding))
+                width = size
             if stage > 0:
                 self.up.append(nn.Upsample(scale_factor=2))
         self.norm = GroupNorm(width)
-        self.out = zeroed(nn.Conv2d(width, image_channels * patch**2, 3, padding=1))
+        self.out = zeroed(nn.Conv2d(width, (outputs or image_channels) * patch**2, 3, padding=1))
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        return self.predict(x, self.time_embedding(t))
+
+    def time_embedding(self, t: Tensor) -> Tensor:
+        """Times N, or N x times -> N x `self.embedding`, by which every residual block is modulated."""
+        return self.embed(sinusoidal(t.flatten(), self.width).view(len(t), -1))
+
+    def predict(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """The output for inputs x and an embedding, N x `self.embedding`."""
         height, width = x.shape[-2:]
         x = F.pad(x, (0, -width % self.multiple, 0, -height % self.multiple))
         x = F.pixel_unshuffle(x, self.patch).contiguous(memory_format=torch.channels_last)
-        embedding = self.embed(sinusoidal(t, self.width))
         h = self.stem(x)
         skips = [h]
         for layer in self.down:

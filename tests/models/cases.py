@@ -11,16 +11,25 @@ from models.base import GenerativeModel, ImageShape
 
 @dataclass(frozen=True)
 class Case:
-    """A small member of a family: constructor arguments, arguments of `sample`, and the passes a sample takes."""
+    """A small member of a family: constructor arguments, arguments of `sample`, and the passes a sample takes.
+
+    points: whether it can be trained on points of the plane.
+    """
 
     model: str
     arguments: dict[str, Any]
     sampler: dict[str, Any] = field(default_factory=dict)
     passes: int | Callable[[ImageShape], int] = 1
     warmup: int = 0
+    points: bool = True
 
 
 TINY_DDPM = {"T": 20, "channels": [16, 32], "warmup": 3, "learning_rate": 0.01}
+TINY_FLOW = {"channels": [16, 32], "warmup": 3, "learning_rate": 0.01}
+LINEAR = {"architecture": "linear", "hidden": 32, "blocks": 2}
+TINY_NCSN = {"sigma_max": 10.0, "levels": 6, "channels": [16, 32], "warmup": 3, "learning_rate": 0.01}
+TINY_FIRST = {"T": 5, "channels": [16, 32], "warmup": 3, "learning_rate": 0.01}
+TINY_DDGAN = {"T": 2, "latent_dim": 3, "channels": [16, 32], "width": 8, "learning_rate": 0.01}
 CASES = {
     "vae": Case("vae", {"latent_dim": 3, "width": 4, "hidden": 16}),
     "vae-linear": Case("vae", {"latent_dim": 3, "hidden": 16, "architecture": "linear"}),
@@ -43,15 +52,54 @@ CASES = {
     ),
     "gan": Case("gan", {"latent_dim": 5, "width": 16}),
     "gan-linear": Case("gan", {"latent_dim": 5, "hidden": 16, "architecture": "linear"}),
+    "gan-relativistic": Case("gan", {"latent_dim": 5, "width": 16, "loss": "relativistic", "penalty": "r1+r2"}),
+    "gan-relativistic-linear": Case(
+        "gan", {"latent_dim": 5, "hidden": 16, "architecture": "linear", "loss": "relativistic"}
+    ),
     "ddpm": Case("ddpm", TINY_DDPM, {"steps": 3}, passes=3, warmup=3),
+    "ddpm-muon": Case(
+        "ddpm", TINY_DDPM | {"optimizer": "muon", "learning_rate": 0.003}, {"steps": 3}, passes=3, warmup=3
+    ),
     "ddpm-attention": Case("ddpm", TINY_DDPM | {"attention": True, "patch": 1}, {"steps": 2}, passes=2, warmup=3),
     "ddpm-linear": Case(
         "ddpm", TINY_DDPM | {"architecture": "linear", "hidden": 32, "blocks": 2}, {"steps": 3}, passes=3, warmup=3
     ),
+    "flow_matching": Case("flow_matching", TINY_FLOW, {"steps": 3}, passes=3, warmup=3),
+    "flow_matching-linear": Case("flow_matching", TINY_FLOW | LINEAR, {"steps": 2, "method": "heun"}, 3, warmup=3),
+    "flow_map": Case("flow_map", TINY_FLOW | {"flow_first": 0.4, "flow_share": 0.5}, {"steps": 2}, passes=2, warmup=3),
+    "flow_map-soflow": Case("flow_map", TINY_FLOW | {"objective": "soflow", "flow_first": 0}, warmup=3),
+    "flow_map-consistency": Case(
+        "flow_map",
+        TINY_FLOW | {"objective": "consistency", "flow_first": 0},
+        {"steps": 2, "method": "consistency"},
+        passes=2,
+        warmup=3,
+    ),
+    "flow_map-linear": Case(
+        "flow_map", TINY_FLOW | LINEAR | {"objective": "shortcut"}, {"steps": 2, "method": "heun"}, 3, warmup=3
+    ),
+    "ncsn": Case("ncsn", TINY_NCSN, {"steps": 2}, passes=13, warmup=3),
+    "ncsn-solver": Case("ncsn", TINY_NCSN, {"method": "dpm-solver", "steps": 4, "grid": "karras"}, passes=4, warmup=3),
+    "ncsn-linear": Case(
+        "ncsn", TINY_NCSN | {"architecture": "linear", "hidden": 32, "blocks": 2}, {"steps": 1}, 7, warmup=3
+    ),
+    "sohl_dickstein": Case("sohl_dickstein", TINY_FIRST, passes=5, warmup=3),
+    "sohl_dickstein-binomial": Case(
+        "sohl_dickstein", TINY_FIRST | {"kernel": "binomial"}, passes=5, warmup=3, points=False
+    ),
+    "sohl_dickstein-linear": Case(
+        "sohl_dickstein", TINY_FIRST | {"architecture": "linear", "hidden": 32, "blocks": 2}, passes=5, warmup=3
+    ),
     "ddpm-ddim": Case("ddpm", TINY_DDPM, {"steps": 4, "method": "ddim"}, passes=4, warmup=3),
+    "ddgan": Case("ddgan", TINY_DDGAN, passes=2),
+    "ddgan-one-step": Case("ddgan", TINY_DDGAN | {"T": 1}),
+    "ddgan-without-z": Case("ddgan", TINY_DDGAN | {"T": 4, "latent_dim": 0}, passes=4),
+    "ddgan-linear": Case("ddgan", TINY_DDGAN | {"architecture": "linear", "hidden": 32, "blocks": 2}, passes=2),
 }
-TRAINED = {name: case for name, case in CASES.items() if name != "ddpm-ddim"}  # which trains as "ddpm" does
-SHAPES = [(1, 28, 28), (3, 32, 32), (1, 29, 27)]
+TRAINED = {  # without those that train as "ddpm" and "ncsn" do
+    name: case for name, case in CASES.items() if name not in ("ddpm-ddim", "ncsn-solver")
+}
+SHAPES = [(3, 32, 32), (1, 29, 27)]
 ODD = (1, 13, 11)  # small, and divided by nothing: for what trains
 POINT = (2, 1, 1)  # a vector of the plane as an image
 

@@ -112,6 +112,63 @@ def test_each_player_follows_the_gradient_of_its_own_loss(
     assert checked == [("discriminator", 0), ("generator", 0), ("discriminator", 1), ("generator", 1)]
 
 
+@both
+def test_the_relativistic_players_follow_the_gradients_of_their_losses_and_of_both_penalties(
+    architecture: str, fit: Callable[..., L.Trainer], toy_batches: Any
+) -> None:
+    """Each against the other: softplus of the pair's difference, of either sign; batch 0 carries R1 and R2."""
+    gamma = 0.5
+    model = small(r1_gamma=gamma, architecture=architecture, loss="relativistic", penalty="r1+r2")
+    batches = toy_batches(SHAPE, count=2)
+    z = torch.randn(4, LATENT, generator=torch.Generator().manual_seed(NOISE_SEED))
+    checked: list[tuple[str, int]] = []
+
+    def before(player: str, batch: int) -> None:
+        x = batches[batch][0]
+        with torch.enable_grad():
+            fake = model.generator(z)
+            difference = model.discriminator(x) - model.discriminator(fake)
+            loss = torch.log1p(torch.exp(-difference if player == "discriminator" else difference)).mean()
+            if player == "discriminator" and batch == 0:
+                for images in (x, fake.detach()):
+                    images = images.clone().requires_grad_()
+                    (slope,) = torch.autograd.grad(model.discriminator(images).sum(), images, create_graph=True)
+                    loss = loss + 16 * gamma / 2 * slope.square().sum() / len(x)
+            mine = list(getattr(model, player).parameters())
+            expected = torch.autograd.grad(loss, mine)
+        for parameter, gradient in zip(mine, expected, strict=True):
+            torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-6)
+        checked.append((player, batch))
+
+    fit(model, batches, Referee(before))
+    assert checked == [("discriminator", 0), ("generator", 0), ("discriminator", 1), ("generator", 1)]
+
+
+def test_r2_is_r1_of_the_generated_images() -> None:
+    alone, both_penalties = small(), small(penalty="r1+r2")
+    both_penalties.load_state_dict(alone.state_dict())
+    x, fake = torch.randn(2, 4, *SHAPE)
+    torch.testing.assert_close(
+        both_penalties.penalties((x, fake)), alone.penalties((x, fake)) + alone.penalties((fake, x)), rtol=1e-6, atol=0
+    )
+    assert torch.equal(alone.penalties((x, fake)), alone.penalties((x, x))), "R1 is of the real images alone"
+
+
+def test_r2_without_weight_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^penalty=r1\+r2: r1_gamma=0 gives it no weight; choose r1_gamma > 0 or pen"):
+        small(penalty="r1+r2", r1_gamma=0.0)
+
+
+@both
+def test_a_relativistic_discriminator_has_no_last_bias(architecture: str) -> None:
+    """Which differences of logits cannot teach, so that Adam would follow the rounding of a gradient of zero."""
+    names = [set(dict(small(architecture=architecture, loss=loss).discriminator.named_parameters()))
+             for loss in ("non-saturating", "relativistic")]  # fmt: skip
+    (missing,) = names[0] - names[1]
+    assert missing.endswith(".bias")
+    assert names[1] < names[0]
+
+
 @pytest.mark.parametrize("gamma", [0.0, 0.25, 2.0])
 def test_r1_weighs_half_of_gamma_on_the_average_batch(
     gamma: float, fit: Callable[..., L.Trainer], toy_batches: Any
@@ -141,11 +198,13 @@ def test_r1_weighs_half_of_gamma_on_the_average_batch(
 
 
 @both
-def test_r1_is_computed_in_float32_under_autocast(architecture: str) -> None:
-    model, x = small(architecture=architecture), torch.randn(4, *SHAPE)
-    plain = model.lazy_r1(x)
+def test_penalties_are_computed_in_float32_under_autocast(architecture: str) -> None:
+    """Also those of generated images, which autocast gives in bfloat16."""
+    model, x = small(architecture=architecture, penalty="r1+r2"), torch.randn(4, *SHAPE)
+    fake = x.bfloat16()
+    plain = model.penalties((x, fake))
     with torch.autocast("cpu", torch.bfloat16):
-        mixed = model.lazy_r1(x)
+        mixed = model.penalties((x, fake))
     assert mixed.dtype == torch.float32
     assert torch.equal(plain, mixed)
 

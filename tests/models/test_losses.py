@@ -13,8 +13,9 @@ from models.losses import (
     discretized_logistic_log_likelihood,
     discriminator_non_saturating,
     generator_non_saturating,
+    gradient_penalty,
     kl_to_standard_normal,
-    r1_penalty,
+    relativistic,
 )
 
 MEANS = (-1.5, -1.0, -0.999, -0.31, 0.0, 1 / 255, 0.6, 1.0, 2.0)
@@ -147,16 +148,45 @@ def test_the_generators_gradient_does_not_saturate() -> None:
     assert fake.grad.item() == pytest.approx(-1)
 
 
-def test_r1_of_a_linear_discriminator_is_its_weights_norm() -> None:
+def test_equal_logits_have_the_relativistic_loss_log_2() -> None:
+    logits = 50 * torch.randn(9, dtype=torch.float64)
+    torch.testing.assert_close(relativistic(logits, logits), torch.tensor(math.log(2), dtype=torch.float64))
+
+
+def test_the_relativistic_loss_depends_on_the_differences_of_pairs_only() -> None:
+    real, fake, shift = 5 * torch.randn(3, 64, dtype=torch.float64)
+    torch.testing.assert_close(relativistic(real + shift, fake + shift), relativistic(real, fake))
+    torch.testing.assert_close(relativistic(real - fake, torch.zeros_like(fake)), relativistic(real, fake))
+    torch.testing.assert_close(relativistic(real, fake) - relativistic(fake, real), (fake - real).mean())
+
+
+def test_the_relativistic_gradient_is_the_share_of_doubt_of_each_pair() -> None:
+    """-sigmoid(other - preferred) / N, and its negative for the other: none where the pair is in order."""
+    real, fake = (30 * torch.randn(2, 16, dtype=torch.float64)).requires_grad_().unbind()
+    of_real, of_fake = torch.autograd.grad(relativistic(real, fake), (real, fake))
+    torch.testing.assert_close(of_real, -torch.sigmoid(fake - real) / 16)
+    torch.testing.assert_close(of_fake, -of_real)
+
+
+def test_the_relativistic_loss_of_a_linear_discriminator_has_the_gradient_of_logistic_regression() -> None:
+    """D(x) = w.x: the loss is that of a logistic regression on the differences x - G(z), all of one class."""
+    w = torch.randn(7, dtype=torch.float64, requires_grad=True)
+    x, fake = torch.randn(2, 12, 7, dtype=torch.float64)
+    (gradient,) = torch.autograd.grad(relativistic(x @ w, fake @ w), w)
+    difference = x - fake
+    torch.testing.assert_close(gradient, -(torch.sigmoid(-difference @ w)[:, None] * difference).mean(0))
+
+
+def test_the_penalty_of_a_linear_discriminator_is_its_weights_norm() -> None:
     w = torch.randn(3, 4, 5, dtype=torch.float64, requires_grad=True)
     x = torch.randn(6, 3, 4, 5, dtype=torch.float64, requires_grad=True)
-    penalty = r1_penalty((x * w).flatten(1).sum(1) + 7, x)
+    penalty = gradient_penalty((x * w).flatten(1).sum(1) + 7, x)
     torch.testing.assert_close(penalty, w.square().sum())
     (gradient,) = torch.autograd.grad(penalty, w)
     torch.testing.assert_close(gradient, 2 * w)
 
 
-def test_r1_of_a_quadratic_discriminator() -> None:
+def test_the_penalty_of_a_quadratic_discriminator() -> None:
     """D(x) = x'Ax / 2 + b'x has the gradient Ax + b: the mean over images of its squared norm, differentiable in A."""
     dim, n = 6, 5
     root = torch.randn(dim, dim, dtype=torch.float64)
@@ -164,7 +194,7 @@ def test_r1_of_a_quadratic_discriminator() -> None:
     b = torch.randn(dim, dtype=torch.float64)
     x = torch.randn(n, 1, 2, 3, dtype=torch.float64, requires_grad=True)
     flat = x.flatten(1)
-    penalty = r1_penalty(0.5 * ((flat @ a) * flat).sum(1) + flat @ b, x)
+    penalty = gradient_penalty(0.5 * ((flat @ a) * flat).sum(1) + flat @ b, x)
     expected = (flat @ a + b).square().sum(1).mean()
     torch.testing.assert_close(penalty, expected)
     (ours,), (closed_form,) = torch.autograd.grad(penalty, a, retain_graph=True), torch.autograd.grad(expected, a)

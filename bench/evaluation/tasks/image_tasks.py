@@ -24,7 +24,7 @@ QUALITY_CHUNK = 50  # images compared at once: larger blocks are slowed by page 
 
 
 class Bound(Protocol):
-    """As `models.protocols.Bound`: upper bounds on -log2 p(x) / (C H W), N values each."""
+    """As `models.protocols.Bound`: upper bounds on -log2 p(x) / (C H W), N values each, of images of some levels."""
 
     @property
     def name(self) -> str: ...
@@ -32,6 +32,8 @@ class Bound(Protocol):
     def bits(self) -> Tensor: ...
     @property
     def terms(self) -> Mapping[str, Tensor]: ...
+    @property
+    def levels(self) -> int: ...
 
 
 @full_float32()
@@ -131,17 +133,24 @@ def bits(
     """Compute upper bounds on the bits per dimension of the images, from `bound(x, generator)`, the tightest last.
 
     {"bound": the last one's name, "bits_per_dim": its mean over images, "standard_error": of that mean,
-    "bounds": {name: mean}, "terms": {name: {term: mean}} of the bounds that have terms}. At least two images.
+    "bounds": {name: mean}, "terms": {name: {term: mean}} of the bounds that have terms, "levels": of a value}. At least
+    two images.
     """
+    levels: set[int] = set()
     parts: dict[tuple[str, str | None], list[Tensor]] = defaultdict(list)  # by (bound, term); None: the bound itself
     for k, x in chunks(images, chunk, device, "bits_per_dim", progress):
         for estimate in bound(x, seeded(device, "likelihood", seed, k)):
+            levels.add(estimate.levels)
             parts[estimate.name, None].append(check_output("bits_per_dim", estimate.bits, (len(x),)))
             for term, share in estimate.terms.items():
                 parts[estimate.name, term].append(check_output("bits_per_dim", share, (len(x),)))
     series = {key: torch.cat(values).double() for key, values in parts.items()}
     if not series or any(len(values) != len(images) for values in series.values()):
         raise EvaluationError("bits_per_dim did not return the same bounds and terms, at least one, for every chunk.")
+    if len(levels) > 1:
+        raise EvaluationError(
+            f"bits_per_dim returned bounds of images of {sorted(levels)} levels, which do not compare."
+        )
     if len(images) < 2:
         raise EvaluationError("bits_per_dim needs at least two images for its standard error.")
     means = {key: float(values.mean()) for key, values in series.items()}
@@ -154,6 +163,7 @@ def bits(
     error = float(series[last, None].std()) / len(images) ** 0.5
     return {
         "bound": last, "bits_per_dim": bounds[last], "standard_error": error, "bounds": bounds, "terms": dict(terms),
+        "levels": levels.pop(),
     }  # fmt: skip
 
 

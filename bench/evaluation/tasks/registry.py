@@ -23,6 +23,7 @@ class AbilityEntry:
     protocol: a typing.Protocol, or its "module:name"; a model with its methods has the task.
     measure: (model, task) -> figures that JSON can hold, or its "module:name".
     section: the key of the lines' section in bench.table.columns.SECTIONS.
+    section_of: figures -> the key of another section, or None, where not all figures of the task compare.
     lines: (model's name in the table, its configuration, figures) -> (line's name, values by the columns' keys), for
     each line.
     passes: (model, task) -> images that `measure` passes through the model, for the progress bar.
@@ -35,6 +36,7 @@ class AbilityEntry:
     lines: Callable[[str, Mapping[str, Any], Mapping[str, Any]], Lines]
     passes: Callable[[Any, Any], int] = lambda model, task: len(task.images)
     labelled: bool = False
+    section_of: Callable[[Mapping[str, Any]], str | None] = lambda figures: None
 
     def offered_by(self, model: type) -> bool:
         """Return whether a class of models has the protocol's methods."""
@@ -78,6 +80,11 @@ def likelihood_lines(name: str, model: Mapping[str, Any], figures: Mapping[str, 
         yield f"{name}: {bound}", {"bits_per_dim": value} | error | terms
 
 
+def likelihood_section(figures: Mapping[str, Any]) -> str | None:
+    """Return the section of bounds of binary images, which do not compare with those of 8-bit ones."""
+    return "binary_likelihood" if figures.get("levels", 256) == 2 else None
+
+
 def denoising_lines(name: str, model: Mapping[str, Any], figures: Mapping[str, Any]) -> Lines:
     """Yield a line for each level of noise."""
     corruption = model.get("corruption", "noise").replace("_", " ")
@@ -99,7 +106,11 @@ ABILITIES: dict[str, AbilityEntry] = {
         labelled=True,
     ),
     "bits_per_dim": AbilityEntry(
-        "models.protocols:BoundsLikelihood", f"{MEASURES}:likelihood_figures", "likelihood", likelihood_lines
+        "models.protocols:BoundsLikelihood",
+        f"{MEASURES}:likelihood_figures",
+        "likelihood",
+        likelihood_lines,
+        section_of=likelihood_section,
     ),
     "denoise": AbilityEntry(
         "models.protocols:Denoises",

@@ -24,6 +24,15 @@ BAD = {  # the words of a command -> what its one line must name
     "train model=ddpm model.beta_T=1.5": ["model.beta_T=1.5", "less than 1"],
     "train model=ddpm model.channels=[]": ["model.channels=[]", "at least 1"],
     "train model=ddpm model.channels=[7,8]": ["channels=[7, 8]", "even"],
+    "train model=ncsn model.sigma_min=40": ["sigma_min=40", "sigma_max=34"],
+    "train model=ncsn data=grid_25 model.levels=null": ["levels=null", "choose a number"],
+    "train model=ncsn samplers.slow.method=langevin samplers.slow.eta=0.5": ["samplers.slow", "eta=0.5", "heun"],
+    "train model=sohl_dickstein data=ring_8 model.kernel=binomial": ["kernel=binomial", "choose gaussian"],
+    "train model=sohl_dickstein model.kernel=binary": ["model.kernel=binary", "binomial"],
+    "train model=flow_matching samplers=[edm-heun-10]": ["samplers.edm-heun-10.grid", "method", "steps"],
+    "train model=flow_matching samplers=[flow-1]": ["samplers.flow-1.method=map", "'euler' or 'heun'"],
+    "train model=flow_map model.ratio=0.2": ["ratio=0.2", "choose from soflow, consistency"],
+    "train model=flow_map model.objective=consistency": ["samplers.flow-2", "steps=2", "method=consistency"],
     "train model=ddpm samplers=[ddim-5O]": ["samplers=ddim-5O", "ddim-STEPS"],
     "train model=ddpm samplers.fast.stride=2": ["samplers.fast.stride", "method", "steps"],
     "train model=ddpm samplers.fast.steps=5000": ["samplers.fast", "5000", "1000"],
@@ -95,10 +104,10 @@ def test_samplers_are_not_part_of_the_identity_and_add_up() -> None:
 
 
 def test_a_sampler_is_a_file_and_a_number_of_steps() -> None:
-    (config,) = load(["model=ddpm", "samplers=[heun-7,heun]", "headline=heun"])
+    (config,) = load(["model=ddpm", "samplers=[edm-heun-7,edm-heun]", "headline=edm-heun"])
     assert config.samplers == {
-        "heun-7": {"method": "heun", "grid": "karras", "steps": 7},
-        "heun": {"method": "heun", "grid": "karras"},
+        "edm-heun-7": {"method": "heun", "grid": "karras", "steps": 7},
+        "edm-heun": {"method": "heun", "grid": "karras"},
     }
 
 

@@ -25,7 +25,7 @@ WRONG: dict[str, tuple[str, object, Any]] = {  # word -> key, value, choices
     "samplers.ddim-50.stps=3": (
         "samplers.ddim-50.stps",
         "3",
-        ["steps", "method", "grid", "eta", "sigma_max", "sigma_min"],
+        ["steps", "method", "grid", "eta", "sigma_max", "sigma_min", "guidance"],
     ),
 }
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.config.load import load
-from bench.results.identity import alike, headline, identity, run_id, training_seed
+from bench.results.identity import LATER, alike, described, headline, identity, run_id, training_seed
 from bench.table.build import build
 from tests.bench.records import figures, record
 
@@ -38,6 +38,27 @@ def test_a_runs_id_has_its_model_data_and_seed_and_a_hash_of_what_trains_it(chan
     assert run_id(changed) != run_id(config)
     (elsewhere,) = load(["model=vae", "results=/else", "data.root=/data", "evaluation.samples=500"])
     assert run_id(elsewhere) == run_id(config)
+
+
+def test_a_setting_that_came_later_leaves_recorded_runs_what_they_are() -> None:
+    """The run_id of a published run is that of its command, and its record is one row with new records of it."""
+    (config,) = load(["model=gan", "preset=quick"])
+    assert run_id(config) == "gan-mnist-0-b149754e"
+    recorded = {key: value for key, value in config.model.items() if key not in LATER["gan"]}
+    old, new = (record("gan", "gan", seed, {"default": figures(5, 0.4, 0.03)}) for seed in (0, 1))
+    old.config["model"], new.config["model"] = recorded, config.model
+    assert identity(old) == identity(new)
+    assert described(old.config)["model"] == config.model
+    for change in ("model.loss=relativistic", "model.penalty=r1+r2"):
+        (changed,) = load(["model=gan", "preset=quick", change])
+        assert run_id(changed) != run_id(config)
+        assert alike(changed.model_dump()) != alike(config.model_dump())
+
+
+def test_every_later_setting_is_the_default_of_its_model() -> None:
+    for model, later in LATER.items():
+        (config,) = load([f"model={model}"])
+        assert later.items() <= config.model.items()
 
 
 def test_the_headline_sampler_is_the_named_or_the_only_one() -> None:

@@ -16,6 +16,11 @@ POINTS = {
     "vae": [],
     "gan": [],
     "ddpm": ["model.T=20", "samplers=[ancestral-20]"],
+    "flow_matching": ["samplers=[euler-20]"],
+    "flow_map": ["samplers=[flow-2]"],
+    "ncsn": ["model.levels=10"],
+    "sohl_dickstein": ["model.T=10"],
+    "ddgan": [],
 }
 
 
@@ -63,7 +68,8 @@ def test_points_are_of_the_models_that_have_a_network_for_them(capsys: pytest.Ca
     assert [config.model["name"] for config in load(["data=grid_25"])] == ["vae", "gan", "ddpm"]
     assert all(config.model["architecture"] == "linear" for config in load(["data=ring_8"]))
     assert main(["train", "model=vqvae", "data=grid_25"]) == 2
-    assert "model=vqvae: has no network for data=grid_25; choose from vae, gan, ddpm" in capsys.readouterr().err
+    message = "model=vqvae: has no network for data=grid_25; choose from vae, gan, ddpm, "
+    assert message in capsys.readouterr().err
 
 
 def test_data_settings_win_over_the_presets_and_the_command_line_over_both() -> None:

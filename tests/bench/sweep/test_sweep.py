@@ -371,8 +371,8 @@ def test_more_devices_than_gpus_are_refused(write: Callable[..., Path], monkeypa
     assert not Path("r").exists()
 
 
-def test_two_presets_in_one_sweep_are_answered_with_how_to_choose_a_table(capsys: pytest.CaptureFixture[str]) -> None:
-    cells = [planned_cell([], config, add_model=False) for preset in ("smoke", "quick")
-             for config in load([f"preset={preset}", "model=vae"])]  # fmt: skip
+def test_two_data_sets_in_one_sweep_are_answered_with_how_to_choose_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    cells = [planned_cell([], config, add_model=False) for data in ("mnist", "ring_8")
+             for config in load([f"data={data}", "model=vae"])]  # fmt: skip
     show_table(cells, Path("r"))
-    assert "bench table preset=quick|smoke results=r" in said(capsys)
+    assert "bench table data=mnist|ring_8 results=r" in said(capsys)

@@ -30,6 +30,17 @@ def test_block_three_says_what_models_do_beside_sampling() -> None:
     assert [row.name for row in table.rows] == [row.name for row in build(lecture(), HERE).rows]
 
 
+def test_bounds_of_binary_images_stand_apart_from_those_of_8_bit_ones() -> None:
+    first, second = skilled()[0], skilled()[0]
+    second.run_id, second.config["model"] = "vae-b", second.config["model"] | {"latent_dim": 3}
+    for ability in second.abilities.values():
+        if ability.protocol["ability"] == "bits_per_dim":
+            ability.figures["levels"] = 2
+    made = {section.key: grid for section, grid in text.sections(build([first, second], HERE).lines)}
+    assert [line[1] for line in made["likelihood"][1:]] == [line[1] for line in made["binary_likelihood"][1:]]
+    assert len(made["likelihood"]) == 3, "the bounds of one model each"
+
+
 def test_block_three_has_means_over_seeds() -> None:
     first, second = skilled()[0], skilled()[0]
     second.run_id, second.config["seed"] = "vae-1", 1

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.diffusion.process import Process, cosine_beta, linear_beta
+from models.diffusion.process import Process, cosine_beta, linear_beta, sigma_beta, vp_beta
 
 T = 1000
 STEPS = [(1, 0), (2, 1), (10, 3), (500, 499), (500, 0), (1000, 999), (1000, 400), (1000, 0)]
@@ -44,6 +44,22 @@ def test_the_cosine_schedule_is_diffusers() -> None:
     diffusers = pytest.importorskip("diffusers")
     theirs = diffusers.DDPMScheduler(T, beta_schedule="squaredcos_cap_v2").alphas_cumprod
     torch.testing.assert_close(Process(cosine_beta(T)).alpha_bar[1:].float(), theirs, rtol=2e-4, atol=1e-9)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 8])
+def test_the_variance_preserving_schedule_ends_where_it_ends_for_any_number_of_steps(count: int) -> None:
+    """Song et al. 2021, Appendix C: beta rises linearly from 0.1 to 20 in time 0.001 to 1; fewer steps skip times."""
+    alpha_bar, fine = Process(vp_beta(count)).alpha_bar, Process(vp_beta(100_000 * count)).alpha_bar
+    torch.testing.assert_close(alpha_bar, fine[::100_000], rtol=1e-9, atol=0)
+    integral = 0.1 * (1 - 0.001) + 19.9 * (1 - 0.001**2) / 2  # of beta(t) = 0.1 + 19.9 t
+    assert alpha_bar[-1].item() == pytest.approx(math.exp(-integral), rel=1e-9)
+
+
+def test_the_variance_preserving_steps_are_small_where_they_are_many() -> None:
+    """Variances of a fine discretisation are beta(t) dt, its definition."""
+    fine = vp_beta(10_000)
+    time = 0.001 + 0.999 * (torch.arange(10_000, dtype=torch.float64) + 0.5) / 10_000
+    torch.testing.assert_close(fine, (0.1 + 19.9 * time) * 0.999 / 10_000, rtol=2e-3, atol=0)
 
 
 @pytest.mark.parametrize("schedule", [linear_beta, cosine_beta])
@@ -177,3 +193,20 @@ def test_single_steps_are_diffusers_ddpm(process: Process, monkeypatch: pytest.M
         noise[0] = 1.0
         deviation = scheduler.step(eps, index, x_t).prev_sample - theirs
         torch.testing.assert_close(torch.full_like(deviation, variance**0.5), deviation, rtol=1e-6, atol=1e-9)
+
+
+def test_a_process_of_noise_levels_is_the_variance_exploding_one_in_other_units() -> None:
+    """x_t = y_t / sqrt(1 + sigma_t^2), y_t = x_0 + sigma_t eps, at each of the levels."""
+    sigmas = torch.linspace(0.01, 60, 40, dtype=torch.float64)
+    process = Process(sigma_beta(sigmas))
+    torch.testing.assert_close((-process.half_log_snr[1:]).exp(), sigmas, rtol=1e-11, atol=0)
+    x_0, eps = torch.randn(2, 40, 1, 2, 2)
+    sigma = sigmas.float().view(-1, 1, 1, 1)
+    expected = (x_0 + sigma * eps) / (1 + sigma.square()).sqrt()
+    torch.testing.assert_close(process.q_sample(x_0, torch.arange(1, 41), eps), expected)
+
+
+def test_the_noise_levels_of_a_process_give_its_variances_again() -> None:
+    beta = cosine_beta(50)
+    sigmas = (-Process(beta).half_log_snr[1:]).exp()
+    torch.testing.assert_close(sigma_beta(sigmas), beta, rtol=1e-9, atol=1e-12)

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from models.diffusion.grids import even, karras, log_snr
-from models.diffusion.process import Process, cosine_beta
+from models.diffusion.noise_levels import geometric
+from models.diffusion.process import Process, cosine_beta, sigma_beta
 from models.diffusion.sampler_settings import SamplerSettings
 from models.diffusion.samplers import ancestral, ddim
 from models.diffusion.solvers import dpm_solver_2m, heun
@@ -61,3 +62,12 @@ def test_grids_are_the_named_ones() -> None:
 def test_settings_that_do_not_fit_together_are_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SamplerSettings(**settings)  # type: ignore[arg-type]
+
+
+def test_a_grid_keeps_to_the_process_where_that_does_not_reach_the_usual_levels() -> None:
+    """And a level that is asked for by name is not changed."""
+    process = Process(sigma_beta(geometric(10.0, 0.1, 60)))
+    visited = SamplerSettings("heun", 8, "karras").visited(process)
+    assert visited[:2] + visited[-2:] == [60, 59, 1, 0]
+    with pytest.raises(ValueError, match="sigma_max=35, .* <= 9"):
+        SamplerSettings("heun", 8, "karras", sigma_max=35.0).visited(process)

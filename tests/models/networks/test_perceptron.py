@@ -87,3 +87,17 @@ def test_a_logit_depends_on_every_value_of_its_own_vector_and_on_no_other(shape:
         (gradient,) = torch.autograd.grad(logits[i], x, retain_graph=True)
         assert (gradient[i] != 0).all()
         assert gradient.abs().flatten(1).amax(1).nonzero().tolist() == [[i]]
+
+
+@torch.no_grad()
+def test_each_of_two_times_is_seen_by_its_own_vector() -> None:
+    network, x = ResidualPerceptron((2, 1, 1), 24, 2, times=2), torch.randn(3, 2, 1, 1)
+    for parameter in network.parameters():
+        parameter.add_(0.1 * torch.randn_like(parameter))
+    times = torch.tensor([[1.0, 2.0], [3.0, 0.5], [9.0, 9.0]])
+    expected = network(x, times)
+    for place in (0, 1):
+        moved = times.clone()
+        moved[1, place] += 5
+        changed = (network(x, moved) - expected).abs().flatten(1).amax(1)
+        assert (changed > 1e-5).tolist() == [False, True, False]

@@ -174,3 +174,23 @@ def test_each_stage_but_the_last_halves_the_resolution() -> None:
     unet(torch.randn(1, 3, 32, 24), torch.tensor([1]))
     assert seen[0] == seen[-1] == (16, 12)
     assert set(seen) == {(16, 12), (8, 6), (4, 3)}
+
+
+@every_variant
+@torch.no_grad()
+def test_each_of_two_times_is_seen_by_its_own_image(variant: dict[str, Any]) -> None:
+    unet, x = shaken(**variant, times=2), torch.randn(3, 3, 8, 8)
+    times = torch.tensor([[1.0, 2.0], [3.0, 0.5], [9.0, 9.0]])
+    expected = unet(x, times)
+    for place in (0, 1):
+        moved = times.clone()
+        moved[1, place] += 5
+        changed = (unet(x, moved) - expected).abs().flatten(1).amax(1)
+        assert (changed > 1e-5).tolist() == [False, True, False]
+    assert not torch.allclose(unet(x, times.flip(1))[:2], expected[:2])
+
+
+@torch.no_grad()
+def test_one_time_may_be_a_column() -> None:
+    unet, x, t = shaken(), torch.randn(2, 3, 8, 8), torch.tensor([3.0, 4.0])
+    assert torch.equal(unet(x, t), unet(x, t[:, None]))

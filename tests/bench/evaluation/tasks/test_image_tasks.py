@@ -22,6 +22,7 @@ class Bound:
     name: str
     bits: Tensor
     terms: dict[str, Tensor] = field(default_factory=dict)
+    levels: int = 256
 
 
 def uniform(n: int, shape: tuple[int, int, int], seed: int) -> Tensor:
@@ -173,6 +174,7 @@ def test_bits_of_an_enumerated_distribution_are_its_cross_entropy() -> None:
     assert found["bits_per_dim"] == pytest.approx(mean)
     assert found["bounds"] == pytest.approx({"ELBO": mean + 0.5, "exact": mean})
     assert found["terms"] == {"ELBO": pytest.approx({"reconstruction": mean, "KL": 0.5})}
+    assert found["levels"] == 256
     deviation = math.sqrt(sum((v - mean) ** 2 for v in values) / 5)
     assert found["standard_error"] == pytest.approx(deviation / math.sqrt(6))
 
@@ -192,6 +194,10 @@ def test_draws_of_a_bound_repeat_and_differ_between_chunks(images: Images) -> No
     assert not torch.equal(*draws)
 
 
+def mix(x: Tensor, generator: torch.Generator) -> list[Bound]:
+    return [Bound("a", torch.ones(len(x))), Bound("b", torch.ones(len(x)), levels=2)]
+
+
 def vary(x: Tensor, generator: torch.Generator) -> list[Bound]:
     return [Bound("ELBO" if len(x) == 2 else "exact", torch.ones(len(x)))]
 
@@ -209,6 +215,7 @@ def vary(x: Tensor, generator: torch.Generator) -> list[Bound]:
         (lambda x: bits(vary, x, seed=0, chunk=2), "^bits_per_dim did not return the same bounds"),
         (lambda x: bits(lambda y, g: [Bound("a", torch.ones(1))], x, seed=0, chunk=2), "^bits_per_dim returned"),
         (lambda x: bits(lambda y, g: [Bound("a", y.sum((1, 2, 3)) / 0)], x, seed=0, chunk=2), "NaN or infinity for 2"),
+        (lambda x: bits(mix, x, seed=0, chunk=2), r"^bits_per_dim returned bounds of images of \[2, 256\] levels"),
         (lambda x: bits(vary, x[:1], seed=0, chunk=2), "^bits_per_dim needs at least two images"),
         (lambda x: image_quality(x, x[:2]), "cannot be compared"),
         (lambda x: image_quality(x[:, :, :2], x[:, :, :2]), "a side is under 3"),

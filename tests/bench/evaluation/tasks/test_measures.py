@@ -18,7 +18,7 @@ from bench.evaluation.tasks.measures import (
 
 class Bound:
     def __init__(self, bits: Tensor) -> None:
-        self.name, self.bits, self.terms = "exact", bits, dict[str, Tensor]()
+        self.name, self.bits, self.terms, self.levels = "exact", bits, dict[str, Tensor](), 256
 
 
 class Identity:

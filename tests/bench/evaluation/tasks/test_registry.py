@@ -7,6 +7,7 @@ import pytest
 from bench.config.load import load
 from bench.evaluation.tasks.registry import ABILITIES, TERM, denoising_lines, likelihood_lines, resolve
 from bench.runs.build import build_model
+from bench.table.columns import SECTIONS
 from models import MODELS
 
 
@@ -28,6 +29,14 @@ def test_each_bound_has_a_line_with_its_terms_and_only_the_last_a_standard_error
         "vae: ELBO": {"bits_per_dim": 1.5, f"{TERM}reconstruction": 1.2, f"{TERM}KL": 0.3},
         "vae: tight": {"bits_per_dim": 1.0, "standard_error": 0.1},
     }
+
+
+def test_bounds_of_binary_images_have_a_section_of_their_own() -> None:
+    """Also those of a record from before there were any, whose bounds are of 8-bit images."""
+    entry = ABILITIES["bits_per_dim"]
+    assert entry.section_of({}) is entry.section_of({"levels": 256}) is None
+    assert entry.section_of({"levels": 2}) in {section.key for section in SECTIONS} - {entry.section}
+    assert all(other.section_of({"levels": 2}) is None for other in ABILITIES.values() if other is not entry)
 
 
 def test_each_level_of_noise_has_a_line_that_names_the_corruption() -> None:
