@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from bench.evaluation.errors import EvaluationError, unknown
-from bench.evaluation.features.extractor import Extractor, Progress, full_float32
+from bench.evaluation.features.extractor import Extractor, Moments, Progress, full_float32
 from bench.evaluation.features.reference import HeldOut, Reference
 from bench.evaluation.metrics.alignment import Aligned
 from bench.evaluation.metrics.copies import TrainingPixels, aligned_alarm, exact_alarm, fingerprints
-from bench.evaluation.metrics.feature_sets import FeatureSets, ModeCount, Modes, Nearest
+from bench.evaluation.metrics.feature_sets import FeatureSets, ModeCount, Modes, Nearest, SecondSpace
 from bench.evaluation.metrics.fid import fid_by_count
 from bench.evaluation.metrics.intervals import groups
 from bench.evaluation.metrics.memorisation import cell_of, copying_alarm, nearest
@@ -24,11 +24,20 @@ PAIRS = 16  # of samples and training images that are nearest to each other, kep
 
 
 @dataclass(frozen=True, eq=False)
+class SecondReference:
+    """A second feature space, and the moments of the reference split there."""
+
+    extractor: Extractor
+    moments: Moments
+
+
+@dataclass(frozen=True, eq=False)
 class ReferenceSet:
     """What samples are compared with: the reference split's features, and what further metrics need.
 
-    `held_out` is needed for C_T, `modes` for the metrics of modes. `pixels` belong to the images of `reference` and
-    are used only with `held_out`.
+    `held_out` is needed for C_T and FLD, `modes` for the metrics of modes, `random` for the distance in the features
+    of the random network. `pixels` and `random` belong to the images of `reference`, and `pixels` are used only with
+    `held_out`.
     """
 
     extractor: Extractor
@@ -36,6 +45,7 @@ class ReferenceSet:
     held_out: HeldOut | None = None
     modes: Modes | None = None
     pixels: TrainingPixels | None = None
+    random: SecondReference | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +77,7 @@ class Part:
     closest: Closest | None
     aligned: Aligned | None = None
     closest_aligned: Closest | None = None
+    random: Tensor | None = None  # features of the random network
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,20 +105,21 @@ def measure_chunk(images: Tensor, first: int, reference_set: ReferenceSet, secon
     start = time.perf_counter()
     images = images.cpu()
     features, logits = reference_set.extractor.outputs(images)
+    random = reference_set.random.extractor(images) if reference_set.random else None
     hashes = fingerprints(images)
     preview = images[: max(0, PREVIEW_SIZE[images.dtype] - first)].clone()  # a view would keep all images alive
     seconds["features"] += (extracted_at := time.perf_counter()) - start
     if reference_set.held_out is None:
-        return Part(preview, features, logits, hashes, None, None)
+        return Part(preview, features, logits, hashes, None, None, random=random)
     distances, training = nearest(features, reference_set.reference.features)
     closest = Closest(images, training, distances).first()
     seconds["nearest"] += (searched_at := time.perf_counter()) - extracted_at
     if reference_set.pixels is None:
-        return Part(preview, features, logits, hashes, distances, closest)
+        return Part(preview, features, logits, hashes, distances, closest, random=random)
     aligned = reference_set.pixels.aligner(images)
     pairs = Closest(images, aligned.training, aligned.gap).first()
     seconds["alignment"] = seconds.get("alignment", 0.0) + time.perf_counter() - searched_at
-    return Part(preview, features, logits, hashes, distances, closest, aligned, pairs)
+    return Part(preview, features, logits, hashes, distances, closest, aligned, pairs, random)
 
 
 def score(
@@ -166,7 +178,7 @@ def feature_sets(parts: list[Part], reference_set: ReferenceSet, protocol: Proto
     generated = torch.cat([part.features for part in parts])
     logits_of_parts = [part.logits for part in parts if part.logits is not None]
     logits = torch.cat(logits_of_parts) if logits_of_parts else None
-    modes, near, copies = None, None, None
+    modes, near, copies, random = None, None, None, None
     if reference_set.modes:
         modes = ModeCount(reference_set.modes.assign(generated, logits), reference_set.modes.probabilities)
     if reference_set.held_out:
@@ -177,6 +189,9 @@ def feature_sets(parts: list[Part], reference_set: ReferenceSet, protocol: Proto
         aligned = [part.aligned for part in parts if part.aligned is not None]
         whole = Aligned(torch.cat([part.gap for part in aligned]), torch.cat([part.training for part in aligned]))
         copies = reference_set.pixels.copies(whole, [h for part in parts for h in part.hashes])
+    if reference_set.random:
+        features = torch.cat([part.random for part in parts if part.random is not None])
+        random = SecondSpace(features, reference_set.random.moments)
     return FeatureSets(
         generated,
         reference_set.reference.manifold(
@@ -189,6 +204,8 @@ def feature_sets(parts: list[Part], reference_set: ReferenceSet, protocol: Proto
         modes,
         near,
         copies,
+        reference_set.held_out.features if reference_set.held_out else None,
+        random,
     )
 
 

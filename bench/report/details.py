@@ -9,7 +9,7 @@ from bench.report.collect import Comparison, protocol_of
 from bench.results.identity import identity
 from bench.results.records import Record, Result
 from bench.results.selection import describe
-from bench.table.columns import COLUMNS, SECTIONS, Column
+from bench.table.columns import SECTIONS, Column, columns_of
 from bench.table.figure import Figure, Figures
 from bench.table.rows import Row, gather
 from bench.table.tasks import Line, entries
@@ -80,9 +80,12 @@ def sources_of_line(line: Line, comparison: Comparison) -> list[Source]:
     return sources
 
 
-def columns(shown: Collection[str]) -> dict[str, Facts]:
-    """Describe every column, by its key (for tasks: section.key, of the sections that are shown)."""
-    facts_of_columns = {column.key: column_facts(column, column.about) for column in COLUMNS}
+def columns(figures: Collection[str], shown: Collection[str]) -> dict[str, Facts]:
+    """Describe every column, by its key (for tasks: section.key, of the sections that are shown).
+
+    figures: keys of the rows' figures, without which optional columns are left out.
+    """
+    facts_of_columns = {column.key: column_facts(column, column.about) for column in columns_of(figures)}
     return facts_of_columns | {
         f"{section.key}.{column.key}": column_facts(column, f"{section.title}. {section.about}")
         for section in SECTIONS

@@ -182,7 +182,10 @@ def data(sections: Sequence[Section]) -> dict[str, Any]:
     """Return the data of the details, each run and each protocol once."""
     shown_tables = [section.comparison.table for section in sections if section.comparison.table]
     return {
-        "columns": columns({line.section for table in shown_tables for line in table.lines}),
+        "columns": columns(
+            {key for table in shown_tables for row in table.rows for key in row.figures},
+            {line.section for table in shown_tables for line in table.lines},
+        ),
         "details": {key: value for section in sections for key, value in section.details.items()},
         "protocols": {key: value for section in sections for key, value in section.protocols.items()},
         "runs": {

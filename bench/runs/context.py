@@ -11,13 +11,14 @@ from torch import Tensor
 from bench.config.devices import sampling_device
 from bench.config.schema import Config
 from bench.evaluation.features.extractor import Extractor
+from bench.evaluation.features.random_network import random_network
 from bench.evaluation.features.reference import held_out, reference
 from bench.evaluation.features.registry import load_extractor
 from bench.evaluation.metrics.copies import PER_SAMPLE, training_pixels
 from bench.evaluation.metrics.feature_sets import Modes
 from bench.evaluation.metrics.modes import by_centres, by_classifier
 from bench.evaluation.protocol import Protocol
-from bench.evaluation.scoring import ReferenceSet
+from bench.evaluation.scoring import ReferenceSet, SecondReference
 from bench.results.identity import run_id
 from bench.results.layout import ResultsFolder
 from bench.runtime.console import Bar, console
@@ -83,8 +84,21 @@ def evaluation_context(config: Config, data: ImageDataModule, precision: str, ce
             data.train_images, data.test_images, features, held_out_set, samples=settings.samples, seed=settings.seed,
             cache=CACHE, progress=lambda _, done, total: bar.advance(done - bar.done),
         )  # fmt: skip
-    reference_set = ReferenceSet(extractor, features, held_out_set, modes(data, config.data["name"], extractor), pixels)
+    reference_set = ReferenceSet(
+        extractor, features, held_out_set, modes(data, config.data["name"], extractor), pixels,
+        second_reference(data.train_images, device),
+    )  # fmt: skip
     return EvaluationContext(reference_set, device, "bfloat16" if precision == "bf16-mixed" else "float32")
+
+
+def second_reference(training: Tensor, device: torch.device) -> SecondReference | None:
+    """Return the training split in the features of the random network, which are cached; None for points."""
+    if training.dtype != torch.uint8:
+        return None
+    extractor = random_network(device)
+    with Bar(f"{extractor.name} features, train split", len(training), "images") as bar:
+        features = reference(training, extractor, CACHE, lambda _, done, total: bar.advance(done - bar.done))
+    return SecondReference(extractor, features.moments)
 
 
 def modes(data: ImageDataModule, name: str, extractor: Extractor) -> Modes | None:

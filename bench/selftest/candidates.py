@@ -3,24 +3,20 @@
 Each follows its paper's formula, in float64, on all distances at once: samples Y, reference X.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from bench.evaluation.metrics.clipped import good_share, relative_filling
+from bench.evaluation.metrics.fld import fitted_log_variances, log_likelihoods
 from bench.evaluation.metrics.memorisation import cell_of
 from bench.selftest.comparison import Comparison, cubic_kernel, mean_off_diagonal, shares
 
 K_RECALL, K_COVERAGE = 3, 5  # neighbours of precision and recall, and of density and coverage: the evaluator's
 K_PROBABLE, STRETCH = 4, 1.2  # of probabilistic precision and recall, as its authors set them
 SIGNIFICANT = 1.96  # deviations from which on two bins differ
-# FLD as in its authors' code: Adam's steps and rate, what keeps a first variance above 0, the range of log variances,
-# and by how much points are moved to the Gaussian at their mean
-STEPS, RATE, NEAR, LOG_VARIANCES, ORIGIN = 50, 0.5, 1e-3, (-40, 20), 0.1
 
 
 def precision(c: Comparison, k: int = K_RECALL) -> float:
@@ -75,26 +71,13 @@ def clipped_density(c: Comparison, k: int = K_COVERAGE) -> float:
     """
     radii = c.truth.nearest[:, k - 1]
     radii = radii.clamp(max=float(radii.quantile(0.5)))
-    balls, reference_balls = ((d <= radii).double().sum(1) for d in (c.across, c.truth.distances))
-    return min(1.0, float((balls / k).clamp(max=1).mean() / (reference_balls / k).clamp(max=1).mean()))
+    balls, own_balls = ((d <= radii).double().sum(1) for d in (c.across, c.truth.distances))
+    return min(1.0, float(relative_filling(balls, own_balls, k).mean()))
 
 
 def clipped_coverage(c: Comparison, k: int = K_COVERAGE) -> float:
     """Salvy et al. 2025 (arXiv:2507.01761): how full reference balls are, as the share of good samples, 0 .. 1."""
-    inside = (c.across < c.truth.nearest[:, k - 1]).double().sum(0)
-    full = float((inside / k).clamp(max=1).mean())
-    expected = expected_filling(len(c.truth.features), len(c.features), k)
-    return float(np.interp(full, expected, np.linspace(0, 1, len(expected))))
-
-
-@cache
-def expected_filling(n: int, m: int, k: int) -> np.ndarray:
-    """Return the mean of min(count in a ball, k) / k for 0 .. m samples of the data; balls hold k of n - 1 others."""
-    from scipy.stats import betabinom
-
-    good = np.arange(m + 1)[:, None]
-    deficit = (k - np.arange(k)) * betabinom.pmf(np.arange(k), good, k, n - k)
-    return 1 - deficit.sum(1) / k
+    return good_share((c.across < c.truth.nearest[:, k - 1]).double().sum(0), len(c.features), k)
 
 
 def clipped_ratio(c: Comparison) -> float:
@@ -158,46 +141,15 @@ def kid(c: Comparison) -> float:
     return float(1000 * (c.truth.kernel_mean + mean_off_diagonal(c.features) - 2 * cross))
 
 
-def gaussian_terms(squared: Tensor, log_variances: Tensor, d: int) -> Tensor:
-    """Return N x M log densities at N points of M isotropic Gaussians in d dimensions, from squared distances."""
-    return torch.addcmul(-d / 2 * (log_variances + math.log(2 * math.pi)), squared, (-log_variances).exp(), value=-0.5)
-
-
-def fitted_log_variances(squared: Tensor, from_mean: Tensor, d: int) -> Tensor:
-    """Maximise the likelihood of N points under Gaussians at M samples, a variance each, by Adam.
-
-    squared: N x M squared distances; from_mean: N, from the mean of the points.
-    As in the authors' code a Gaussian at that mean, of weight 1 beside 1 / M each, takes part in the fit alone.
-    It takes points that are far from all samples.
-    """
-    squared = torch.cat([squared, (1 - ORIGIN) ** 2 * from_mean[:, None]], 1)
-    log_weights = torch.full_like(squared[0], -math.log(squared.shape[1] - 1))
-    log_weights[-1] = 0
-    log_variances = ((squared.amin(0) + NEAR) / d).log()  # the best for the nearest point alone
-    log_variances[-1] = 0
-    adam = torch.optim.Adam([log_variances], lr=RATE)
-    for _ in range(STEPS):
-        parts = (gaussian_terms(squared, log_variances, d) + log_weights).softmax(1)
-        pulls = torch.einsum("ij,ij->j", parts, squared) * (-log_variances).exp() - d * parts.sum(0)
-        log_variances.grad = -pulls / (2 * d * len(squared))
-        adam.step()
-        log_variances.clamp_(*LOG_VARIANCES)
-    return log_variances[:-1]
-
-
 def fld(c: Comparison) -> float:
     """Jiralerspong et al. 2023 (arXiv:2302.04440): -100 / D times the held-out reference's mean log likelihood.
 
     Gaussians at the samples are fitted to every other reference image and judged by the rest, as in the authors' code
-    (github.com/marcojira/fld). The perfect model's likelihood is a constant, and is not subtracted.
+    (github.com/marcojira/fld). The likelihood of real samples is a constant, and is not subtracted.
     """
     deviation = c.truth.covariance.diagonal().sqrt()
     x, y = ((part - c.truth.mean) / deviation.where(deviation > 0, 1) for part in (c.truth.features, c.features))
-    squared, d = torch.cdist(x, y).square(), x.shape[1]
-    fitted, judged = x[::2], squared[1::2]
-    from_mean = (fitted - fitted.mean(0)).square().sum(1)
-    log_variances = fitted_log_variances(squared[::2], from_mean, d)
-    return float(-100 / d * (gaussian_terms(judged, log_variances, d).logsumexp(1) - math.log(len(y))).mean())
+    return float(-100 / x.shape[1] * log_likelihoods(x[1::2], y, fitted_log_variances(x[::2], y)).mean())
 
 
 @dataclass(frozen=True)

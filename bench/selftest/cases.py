@@ -39,6 +39,7 @@ DEVIATIONS = 3.29  # of a Gaussian that hold CHANCE
 
 
 NEIGHBOURS = 5  # of coverage
+BALLS = ("precision", "recall", "density", "coverage", "clipped_density", "clipped_coverage")
 
 
 def precision_and_recall(inputs: Inputs) -> tuple[float, ...]:
@@ -73,6 +74,7 @@ def missing_modes(count: int) -> list[Case]:
         exactly(about, "modes", remaining),
         share_of_baseline(about, "recall", REAL, remaining / 10, 0.05),
         share_of_baseline(about, "coverage", REAL, remaining / 10, 0.05),
+        share_of_baseline(about, "clipped_coverage", REAL, remaining / 10, 0.05),
         Case(
             about, "precision", f"not below the baseline, ± {WIDTHS} half widths",
             partial(precision_and_baseline, about=about),
@@ -150,16 +152,21 @@ CASES = [
     within(REAL, "coverage", *coverage_of_equals(SAMPLES)),
     exactly(REAL, "modes", 10),
     equal_kl(REAL, 10, SAMPLES),
+    within(REAL, "fld", 0),
     within(REAL, "c_t", 0),
     exactly(REAL, "exact_copies", 0),
     flags(REAL, "none"),
     *(case for count in DROPPED for case in missing_modes(count)),
     flags("only the digit 1", "none"),
     monotone("blur", REAL, BLURS, "fid", 1),
+    monotone("blur", REAL, BLURS, "fd_random", 1),
+    monotone("blur", REAL, BLURS, "fld", 1),
     monotone("blur", REAL, BLURS[1:], "precision", -1),  # half a pixel makes digits smoother, and no less typical
     monotone("noise", REAL, NOISES, "fid", 1),
+    monotone("noise", REAL, NOISES, "fd_random", 1),
     monotone("noise", REAL, NOISES, "precision", -1),
-    *(exactly(COPIES, figure, 1) for figure in ("precision", "recall", "density", "coverage")),
+    *(exactly(COPIES, figure, 1) for figure in BALLS),
+    Case(COPIES, "fld_gap", "below -50", partial(figures, COPIES, ("fld_gap",)), lambda value: value < -50),
     Case(COPIES, "c_t", "below -5", partial(figures, COPIES, ("c_t",)), lambda value: value < -5),
     flags(COPIES, f"exact copies: {SAMPLES:,} of {SAMPLES:,}"),
     exactly(COPIES, "exact_copies", SAMPLES),
@@ -167,7 +174,7 @@ CASES = [
     flags(HIDDEN, f"exact copies: {SAMPLES // 20} of {SAMPLES:,}"),
     flags(SHIFTED, "possible copies: of the "),
     flags(BESIDE_BLURRED, f"exact copies: {FEW} of {SAMPLES:,}"),
-    *(exactly(MEAN, figure, 0) for figure in ("precision", "recall", "density", "coverage", "class_entropy")),
+    *(exactly(MEAN, figure, 0) for figure in (*BALLS, "class_entropy")),
     exactly(MEAN, "modes", 1),
     near(MEAN, "vendi", 1, 1e-9, "1 ± 1e-9"),
     Case(MEAN, "fid / baseline", "above 100", fid_over_baseline, lambda value: value > 100),

@@ -11,13 +11,14 @@ from torchvision.transforms.v2.functional import gaussian_blur
 
 from bench.evaluation.evaluate import evaluate_images
 from bench.evaluation.features.extractor import Extractor, Progress
+from bench.evaluation.features.random_network import random_network
 from bench.evaluation.features.reference import held_out, manifold_indices, reference, subset
 from bench.evaluation.features.registry import load_extractor
 from bench.evaluation.keys import seeded
 from bench.evaluation.metrics.copies import training_pixels
 from bench.evaluation.metrics.feature_sets import Modes
 from bench.evaluation.protocol import Protocol
-from bench.evaluation.scoring import Evaluation, ReferenceSet
+from bench.evaluation.scoring import Evaluation, ReferenceSet, SecondReference
 from bench.runs import context as standard
 from datamodules import DATAMODULES
 from datamodules.base import ImageDataModule
@@ -81,7 +82,11 @@ def setting(
         modes=modes.name if modes else "",
         weights="none",
     )
-    return Setting(ReferenceSet(extractor, split, held_out_set, modes), protocol)
+    random = None
+    if training.dtype == torch.uint8:
+        network = random_network()
+        random = SecondReference(network, reference(training, network).moments)
+    return Setting(ReferenceSet(extractor, split, held_out_set, modes, random=random), protocol)
 
 
 def load_data(name: str) -> ImageDataModule:

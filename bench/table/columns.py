@@ -1,6 +1,7 @@
 """The table's columns as data: all facts about each figure, in one place."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -27,6 +28,7 @@ class Column:
     group: its group in W&B's summary, under "group/key"; "" where it is not sent there.
     varies: whether it varies between training seeds; False for figures fixed by settings or data, and for errors.
     machine: "sampling" or "training" for a time or a memory size of that; such figures compare on one machine only.
+    optional: whether files leave it out where no row has it; others have the column then, but empty.
     """
 
     key: str
@@ -39,6 +41,7 @@ class Column:
     group: str = ""
     varies: bool = True
     machine: str = ""
+    optional: bool = False
 
     def show(self, figure: Figure | None) -> str:
         """Format as `value ± half` where the interval is symmetric, as `value (low – high)` where it is not."""
@@ -58,20 +61,26 @@ class Column:
         return text if not value or float(text.replace(",", "")) else f"{value:.1g}"  # a small figure is not 0
 
 
-def metric_column(key: str, heading: str, form: str, bounds: Bounds, group: str, scale: Fraction = ONE) -> Column:
+def metric_column(
+    key: str, heading: str, form: str, bounds: Bounds, group: str, scale: Fraction = ONE, optional: bool = False
+) -> Column:
     """Return the column of a metric, with the direction and source of METRICS."""
     metric = METRICS[key]
     better = "" if metric.direction == "neither" else metric.direction
-    return Column(key, heading, form, better, bounds, scale, metric.source, group)
+    return Column(key, heading, form, better, bounds, scale, metric.source, group, optional=optional)
 
 
 QUALITY = (
     metric_column("fid", "FID", ".2f", POSITIVE, "quality"),
     metric_column("kid", "KID × 1000", ".2f", UNBOUNDED, "quality", scale=Fraction(1000)),
+    metric_column("fd_random", "FD (random) × 1000", ".2f", POSITIVE, "quality", scale=Fraction(1000), optional=True),
+    metric_column("fld", "FLD", ".2f", UNBOUNDED, "quality", optional=True),
     metric_column("precision", "precision", ".3f", SHARE, "quality"),
     metric_column("recall", "recall", ".3f", SHARE, "coverage"),
     metric_column("density", "density", ".3f", POSITIVE, "quality"),
     metric_column("coverage", "coverage", ".3f", SHARE, "coverage"),
+    metric_column("clipped_density", "clipped density", ".3f", SHARE, "quality", optional=True),
+    metric_column("clipped_coverage", "clipped coverage", ".3f", SHARE, "coverage", optional=True),
     metric_column("modes", "modes", SIGNIFICANT, POSITIVE, "coverage"),
     metric_column("mode_kl", "mode KL", ".3f", POSITIVE, "coverage"),
     metric_column("high_quality", "high quality", ".3f", SHARE, "quality"),
@@ -79,6 +88,7 @@ QUALITY = (
     metric_column("inception_score", "IS", ".2f", (1.0, math.inf), "quality"),
     metric_column("vendi", "Vendi", ".2f", (1.0, math.inf), "coverage"),
     metric_column("c_t", "C_T", ".1f", UNBOUNDED, "quality"),
+    metric_column("fld_gap", "FLD gap", ".2f", UNBOUNDED, "quality", optional=True),
     metric_column("near_copies", "near-copies, × expected", ".2f", POSITIVE, "quality"),
     metric_column("aligned_copies", "aligned near-copies, × expected", ".2f", POSITIVE, "quality"),
     metric_column("exact_copies", "exact copies", SIGNIFICANT, POSITIVE, "quality"),
@@ -179,6 +189,11 @@ SECTIONS = (
     ),
 )  # fmt: skip
 EVERY = {column.key: column for columns in (COLUMNS, *(section.columns for section in SECTIONS)) for column in columns}
+
+
+def columns_of(keys: Collection[str]) -> list[Column]:
+    """Return the columns of files whose rows have the figures `keys`."""
+    return [column for column in COLUMNS if column.key in keys or not column.optional]
 
 
 def in_units(key: str, figure: Figure) -> Figure:

@@ -16,7 +16,7 @@ from bench.table.agreement import ABOUT, TITLE, agreement_grid
 from bench.table.answer import TITLE as QUESTION
 from bench.table.answer import answer
 from bench.table.build import Table
-from bench.table.columns import COLUMNS
+from bench.table.columns import columns_of
 from bench.table.picture import drawings, is_rendered_from, png
 from bench.table.sensitivity import ABOUT as ABOUT_FACTORS
 from bench.table.sensitivity import TITLE as FACTORS
@@ -82,7 +82,7 @@ def latex(table: Table) -> str:
 def csv_text(table: Table) -> str:
     """Return figures at full precision, empty where not measured; `_low` and `_high` are ends of 95% intervals."""
     out = io.StringIO()
-    keys = [column.key for column in COLUMNS]
+    keys = [column.key for column in columns_of({key for row in table.all_rows for key in row.figures})]
     ends = [f"{key}_{end}" for key in keys for end in ("low", "high")]
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["row", "family", "sampler", "headline", "seeds", *keys, *ends, "machine", "protocols", "flags",

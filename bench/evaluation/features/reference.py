@@ -41,8 +41,9 @@ class Reference:
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Distances of held-out images to the training split, with which the samples' distances are compared."""
+    """Features of held-out images, and their distances to the training split, with which the samples' are compared."""
 
+    features: Tensor  # float32 M x D
     distances: Tensor  # float32 M, in feature space
     cells: Tensor  # int64 M, of the partition by `centroids`
     centroids: Tensor  # float32 K x D
@@ -82,7 +83,8 @@ def held_out(
     features = reference(selection, extractor, cache, progress).features
     centroids = cells(training.features, min(cells_wanted, len(training.features)), seed)
     distances, _ = nearest(features, training.features)
-    return HeldOut(distances, cell_of(features, centroids), centroids, storage.digest({"images": selection}), disjoint)
+    digest = storage.digest({"images": selection})
+    return HeldOut(features, distances, cell_of(features, centroids), centroids, digest, disjoint)
 
 
 def outside_baseline(total: int, samples: int, seed: int) -> tuple[Tensor, bool]:

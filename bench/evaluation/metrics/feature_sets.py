@@ -52,6 +52,14 @@ class Copies:
 
 
 @dataclass(frozen=True, eq=False)
+class SecondSpace:
+    """Features of the samples in another space, and the reference split's moments there."""
+
+    generated: Tensor  # float32 N x D
+    reference_moments: Moments
+
+
+@dataclass(frozen=True, eq=False)
 class FeatureSets:
     """Features of samples and of reference images, float32 N x D on the CPU, and further measurements of them."""
 
@@ -64,6 +72,8 @@ class FeatureSets:
     modes: ModeCount | None = None  # where the data has modes to which samples can be assigned
     nearest: Nearest | None = None  # where there are held-out images to compare with
     copies: Copies | None = None  # where there are pixels, and held-out images to compare with
+    held_out: Tensor | None = None  # float32 M x D, features of held-out images
+    random: SecondSpace | None = None  # of a randomly initialised network, where there are 8-bit images
 
     @property
     def subsets(self) -> int:
@@ -72,7 +82,7 @@ class FeatureSets:
 
     @cached_property
     def manifolds(self) -> Manifolds:
-        """Precision, recall, density and coverage, which share their distances."""
+        """Precision, recall, density and coverage, and the clipped ones' counts, which share their distances."""
         return manifolds(
             self.generated,
             self.reference,
@@ -80,4 +90,5 @@ class FeatureSets:
             dc_neighbours=self.protocol.dc_neighbours,
             subsets=self.subsets,
             seed=self.protocol.seed,
+            groups=self.groups,
         )

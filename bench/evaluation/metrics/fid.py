@@ -37,7 +37,7 @@ class _Reference:
         return max(0.0, float(distance))  # equal moments come out as -1e-14 or so
 
 
-@lru_cache(maxsize=1)  # all rows of a table have the same
+@lru_cache(maxsize=2)  # all rows of a table have the same two
 def _reference(moments: Moments) -> _Reference:
     return _Reference(moments)
 
@@ -48,14 +48,29 @@ def fid(sets: FeatureSets) -> Estimate:
     Biased upwards by the number of samples, so it compares only at equal numbers. In float64. The interval is over
     samples, of the figure at this number of them.
     """
-    reference = _reference(sets.reference_moments)
-    whole = Moments.from_features(sets.generated)
-    parts = [Moments.from_features(sets.generated[sets.groups == g]) for g in range(int(sets.groups.max()) + 1)]
+    return _frechet(sets.generated, sets.reference_moments, sets.groups)
+
+
+def fd_random(sets: FeatureSets) -> Estimate | None:
+    """Return the same distance in the features of a randomly initialised network, which no model is tuned on.
+
+    Naeem et al. 2020 (arXiv:2002.09797) compare generative models in features of such networks.
+    """
+    if sets.random is None:
+        return None
+    return _frechet(sets.random.generated, sets.random.reference_moments, sets.groups)
+
+
+def _frechet(generated: Tensor, reference_moments: Moments, groups: Tensor) -> Estimate:
+    """Return the distance of N x D features to a Gaussian; the interval is by groups of them, int64 N."""
+    reference = _reference(reference_moments)
+    whole = Moments.from_features(generated)
+    parts = [Moments.from_features(generated[groups == g]) for g in range(int(groups.max()) + 1)]
     # `+` of -n samples takes n away; a twentieth of them costs no digits
     negatives = [Moments(-part.count, part.mean, -part.scatter) for part in parts]
     rest = [whole + part for part in negatives]
     without = torch.tensor([reference.distance(moments) for moments in rest], dtype=torch.float64)
-    partners = 2 if sets.generated.shape[1] <= CHEAP else 0
+    partners = 2 if generated.shape[1] <= CHEAP else 0
     pairs = over_some_pairs(lambda g, h: reference.distance(rest[g] + negatives[h]), len(parts), partners)
     return Estimate(reference.distance(whole), without, pairs, bounds=(0.0, math.inf))
 

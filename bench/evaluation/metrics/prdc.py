@@ -23,6 +23,14 @@ FREEDOM = 12.0  # degrees of freedom of a component's estimate: 3 for each cut, 
 ENOUGH = 4  # subsets whose spread estimates the variance due to the reference
 
 
+class Crowd(NamedTuple):
+    """Counts of N samples and of the M points of one reference subset, float64."""
+
+    clipped: Tensor  # N, clipped balls that a sample lies in
+    own: Tensor  # M, clipped balls of others that a reference point lies in
+    held: Tensor  # M x G, samples of each group in the open ball around a reference point
+
+
 @dataclass(frozen=True, eq=False)
 class Manifolds:
     """Shares of the samples (precision) and of the reference (recall, coverage); density's mean is 1 for equal sets."""
@@ -31,13 +39,20 @@ class Manifolds:
     recall: Estimate
     density: Estimate
     coverage: Estimate
+    crowds: list[Crowd]  # of each subset of the reference
 
 
 class Balls(NamedTuple):
-    """Squared radii around M points: of closed balls to the k-th neighbour of precision, of open ones of density."""
+    """Squared radii around M points: of closed balls to the k-th neighbour of precision, of open ones of density.
+
+    `clipped` are closed balls to the k-th neighbour of density, none wider than the median one; `own`, float64 M,
+    counts the clipped balls of the others that each point lies in.
+    """
 
     closed: Tensor
     opened: Tensor
+    clipped: Tensor
+    own: Tensor
 
 
 class Components(NamedTuple):
@@ -49,9 +64,18 @@ class Components(NamedTuple):
 
 
 def manifolds(
-    generated: Tensor, reference: Tensor, *, prc_neighbours: int, dc_neighbours: int, subsets: int = 1, seed: int = 0
+    generated: Tensor,
+    reference: Tensor,
+    *,
+    prc_neighbours: int,
+    dc_neighbours: int,
+    subsets: int = 1,
+    seed: int = 0,
+    groups: Tensor | None = None,
 ) -> Manifolds:
     """Compute the means over `subsets` parts of the reference: float N x D samples, M x D reference in order of parts.
+
+    groups: int64 N, the jackknife's group of each sample, by which `crowds` are counted; None: all are of one.
 
     Precision and recall are Kynkäänniemi et al. 2019 (arXiv:1904.06991), Eq. 1 and 2, in closed balls; density and
     coverage are Naeem et al. 2020 (arXiv:2002.09797), Eq. 4 and 5, in open ones, as torch-fidelity and `prdc` have
@@ -69,7 +93,9 @@ def manifolds(
     pieces = reference.tensor_split(subsets)
     balls = _reference_balls(reference, subsets, prc_neighbours, dc_neighbours)
     reach = _balls(y, prc_neighbours, prc_neighbours).closed
-    counts = [_count(y, reach, piece.double() - centre, around) for piece, around in zip(pieces, balls, strict=True)]
+    counts = [
+        _count(y, reach, piece.double() - centre, around, groups) for piece, around in zip(pieces, balls, strict=True)
+    ]
     precise = torch.stack([count.precise for count in counts])  # R x N
     inside = torch.stack([count.inside for count in counts])
     recalled = torch.cat([count.recalled for count in counts])  # M
@@ -99,6 +125,7 @@ def manifolds(
         coverage=share(
             coverage, n, [by_reference(parts[3]), (parts[3].samples, FREEDOM)]
         ) if parts else Estimate(coverage),
+        crowds=[Crowd(count.clipped, around.own, count.held) for count, around in zip(counts, balls, strict=True)],
     )  # fmt: skip
 
 
@@ -109,12 +136,17 @@ class Count(NamedTuple):
     inside: Tensor  # N, open balls that a sample lies in
     recalled: Tensor  # M, 1 for a reference point in a sample's ball
     covered: Tensor  # M, 1 for an open ball with a sample
+    clipped: Tensor  # N, clipped balls that a sample lies in
+    held: Tensor  # M x G, samples of each group in an open ball
 
 
-def _count(y: Tensor, reach: Tensor, x: Tensor, balls: Balls) -> Count:
+def _count(y: Tensor, reach: Tensor, x: Tensor, balls: Balls, groups: Tensor | None = None) -> Count:
     """Count samples N x D, with their squared radii, against a reference part M x D with its balls."""
-    count = Count(*(torch.zeros(size, dtype=torch.float64) for size in (len(y), len(y), len(x), len(x))))
-    x_reach = torch.maximum(balls.closed, balls.opened)
+    groups = torch.zeros(len(y), dtype=torch.int64) if groups is None else groups
+    n, m, G = len(y), len(x), int(groups.max()) + 1
+    count = Count(*(torch.zeros(size, dtype=torch.float64) for size in (n, n, m, m, n, (m, G))))
+    held = count.held.view(-1)
+    x_reach = torch.maximum(torch.maximum(balls.closed, balls.opened), balls.clipped)
     for rows, squares in _blocks(y, x):
         j, i = (squares <= x_reach).nonzero(as_tuple=True)
         square = squares[j, i]
@@ -122,6 +154,8 @@ def _count(y: Tensor, reach: Tensor, x: Tensor, balls: Balls) -> Count:
         inside = square < balls.opened[i]
         count.inside[rows] = j[inside].bincount(minlength=len(squares)).double()
         count.covered[i[inside]] = 1
+        count.clipped[rows] = j[square <= balls.clipped[i]].bincount(minlength=len(squares)).double()
+        held += (i[inside] * G + groups[rows][j[inside]]).bincount(minlength=m * G)
         count.recalled[(squares <= reach[rows, None]).any(0)] = 1
     return count
 
@@ -188,8 +222,13 @@ def _reference_balls(reference: Tensor, subsets: int, prc_neighbours: int, dc_ne
 def _balls(x: Tensor, prc_neighbours: int, dc_neighbours: int) -> Balls:
     """Return the balls around each of N x D points, to its neighbours among the others."""
     farthest = max(prc_neighbours, dc_neighbours)
-    near = torch.cat([squares.topk(farthest, largest=False).values for _, squares in _blocks(x, x)])
-    return Balls(_widened(near[:, prc_neighbours - 1], x, TIE), _widened(near[:, dc_neighbours - 1], x, -TIE))
+    parts = [squares.topk(farthest, largest=False) for _, squares in _blocks(x, x)]
+    near, neighbours = (torch.cat([part[which] for part in parts]) for which in (0, 1))
+    radii = near[:, dc_neighbours - 1]
+    clipped = _widened(radii.clamp(max=float(radii.clamp(min=0).sqrt().quantile(0.5)) ** 2), x, TIE)
+    # a clipped ball holds none but the neighbours
+    own = neighbours[:, :dc_neighbours][near[:, :dc_neighbours] <= clipped[:, None]].bincount(minlength=len(x))
+    return Balls(_widened(near[:, prc_neighbours - 1], x, TIE), _widened(radii, x, -TIE), clipped, own.double())
 
 
 def _blocks(a: Tensor, b: Tensor) -> Iterator[tuple[slice, Tensor]]:

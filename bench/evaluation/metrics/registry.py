@@ -41,12 +41,20 @@ def of_images(sets: "FeatureSets") -> bool:
     return sets.protocol.quantisation == "uint8"
 
 
+def in_second_space(sets: "FeatureSets") -> bool:
+    return sets.random is not None
+
+
 def with_modes(sets: "FeatureSets") -> bool:
     return sets.modes is not None
 
 
 def with_held_out(sets: "FeatureSets") -> bool:
     return sets.nearest is not None
+
+
+def with_held_out_features(sets: "FeatureSets") -> bool:
+    return sets.held_out is not None
 
 
 def with_pixels(sets: "FeatureSets") -> bool:
@@ -74,6 +82,14 @@ METRICS: dict[str, Metric] = {
             "Chong & Forsyth 2020, arXiv:1911.07023",
             "fid:fid_infinity",
             version=2,
+        ),
+        Metric(
+            "fd_random",
+            "lower",
+            "fid in features of the randomly initialised network of sha c1a3606a, after Naeem et al. 2020, "
+            "arXiv:2002.09797",
+            "fid:fd_random",
+            in_second_space,
         ),
         Metric(
             "kid",
@@ -109,6 +125,32 @@ METRICS: dict[str, Metric] = {
             "Naeem et al. 2020, arXiv:2002.09797",
             "manifold:coverage",
             version=2,
+        ),
+        Metric(
+            "clipped_density",
+            "higher",
+            "Salvy et al. 2025, arXiv:2507.01761",
+            "clipped:clipped_density",
+        ),
+        Metric(
+            "clipped_coverage",
+            "higher",
+            "Salvy et al. 2025, arXiv:2507.01761",
+            "clipped:clipped_coverage",
+        ),
+        Metric(
+            "fld",
+            "lower",
+            "Jiralerspong et al. 2023, arXiv:2302.04440",
+            "fld:fld",
+            with_held_out_features,
+        ),
+        Metric(
+            "fld_gap",
+            "neither",
+            "Jiralerspong et al. 2023, arXiv:2302.04440; far below 0: copies",
+            "fld:fld_gap",
+            with_held_out_features,
         ),
         Metric(
             "vendi",

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.features.extractor import Extractor
+from bench.evaluation.features.random_network import random_network
 from bench.evaluation.features.reference import held_out, reference
 from bench.evaluation.metrics.registry import METRICS
 from bench.evaluation.protocol import Protocol
@@ -16,6 +17,7 @@ from bench.evaluation.scoring import (
     PAIRS,
     Closest,
     ReferenceSet,
+    SecondReference,
     feature_sets,
     fits,
     flags,
@@ -30,7 +32,9 @@ from bench.evaluation.scoring import (
 def against(extractor: Extractor, images: Callable[..., Tensor]) -> ReferenceSet:
     split = reference(images(100, seed=1), extractor)
     beside = held_out(images(80, seed=3), split, extractor, samples=40, seed=0, cells_wanted=4)
-    return ReferenceSet(extractor, split, beside)
+    network = random_network()
+    second = SecondReference(network, reference(images(100, seed=1), network).moments)
+    return ReferenceSet(extractor, split, beside, random=second)
 
 
 def test_the_figures_do_not_depend_on_which_chunk_was_measured_first(
@@ -42,6 +46,7 @@ def test_the_figures_do_not_depend_on_which_chunk_was_measured_first(
     first = score(parts, against, protocol, seconds)
     again = score(dict(reversed(parts.items())), against, protocol, seconds)
     assert first.metrics == again.metrics
+    assert {"fd_random", "fld", "fld_gap", "clipped_density", "clipped_coverage"} <= first.metrics.keys()
     assert torch.equal(first.images, images(60, seed=2))
     assert first.closest is not None
     assert len(first.closest.distances) == PAIRS
@@ -56,6 +61,9 @@ def test_features_are_joined_in_the_order_of_the_chunks(
     torch.testing.assert_close(joined.generated, against.extractor(x), rtol=1e-4, atol=1e-5)
     assert joined.nearest is not None
     assert len(joined.nearest.generated) == 60
+    assert joined.random is not None
+    torch.testing.assert_close(joined.random.generated, random_network()(x), rtol=1e-4, atol=1e-5)
+    assert joined.held_out is against.held_out.features  # type: ignore[union-attr]
 
 
 def test_images_of_another_shape_are_refused(against: ReferenceSet) -> None:

@@ -15,11 +15,12 @@ from torch import Tensor
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.evaluate import evaluate
 from bench.evaluation.features import weights as pretrained
+from bench.evaluation.features.random_network import random_network
 from bench.evaluation.features.reference import held_out, reference
 from bench.evaluation.features.registry import load_extractor
 from bench.evaluation.keys import seeded
 from bench.evaluation.protocol import Protocol
-from bench.evaluation.scoring import ReferenceSet
+from bench.evaluation.scoring import ReferenceSet, SecondReference
 from tests.forks import all_succeeded, forked
 
 
@@ -39,7 +40,9 @@ def main(rank: int, world_size: int, folder: Path) -> None:
     split = torch.load(folder / "split.pt")
     train = reference(split, extractor)
     beside = held_out(split.flip(3), train, extractor, samples=110, seed=0, cells_wanted=3)
-    against = ReferenceSet(extractor, train, beside)
+    network = random_network()
+    second = SecondReference(network, reference(split, network).moments)
+    against = ReferenceSet(extractor, train, beside, random=second)
     protocol = Protocol(
         data="mnist",
         extractor=extractor.name,

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from bench.config.load import load
+from bench.evaluation.features.extractor import Moments
+from bench.evaluation.features.random_network import random_network
 from bench.evaluation.features.registry import load_extractor
-from bench.runs.context import evaluation_context, modes, protocol
+from bench.runs.context import evaluation_context, modes, protocol, second_reference
 from datamodules import DATAMODULES
 
 
@@ -71,6 +73,15 @@ def test_the_protocol_states_all_that_rows_are_measured_with(small_mnist: Path) 
         "bfloat16",
     )
     assert evaluation.reference_set.held_out.disjoint
+    assert evaluation.reference_set.random is not None
+    network = random_network()
+    assert evaluation.reference_set.random.extractor.digest == network.digest
+    moments = Moments.from_features(network(data.train_images))
+    torch.testing.assert_close(evaluation.reference_set.random.moments.mean, moments.mean)
+
+
+def test_points_have_no_features_of_the_random_network() -> None:
+    assert second_reference(torch.zeros(5, 2, 1, 1), torch.device("cpu")) is None
 
 
 def test_a_classifier_of_colour_images_tells_its_classes_and_not_their_cubes() -> None:

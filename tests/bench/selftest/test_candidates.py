@@ -1,6 +1,5 @@
 """Candidates of the report card against loops written from the papers' formulas, and in cases with known answers."""
 
-import itertools
 import math
 
 import numpy as np
@@ -9,6 +8,8 @@ import torch
 from scipy.stats import multivariate_normal
 from torch import Tensor
 
+from bench.evaluation.metrics.clipped import expected_filling
+from bench.evaluation.metrics.fld import fitted_log_variances
 from bench.selftest import candidates as c
 from bench.selftest.comparison import Comparison, Truth, shares
 
@@ -95,20 +96,8 @@ def test_clipped_ones_equal_loops(sets: tuple[Tensor, Tensor], comparison: Compa
     counts = [sum(distance(x[i], point) < radii[i] for point in y) for i in range(N)]
     full = sum(min(count / k, 1) for count in counts) / N
     share = c.clipped_coverage(comparison, k)
-    filling = c.expected_filling(N, N, k)
+    filling = expected_filling(N, N, k)
     assert np.interp(share * N, np.arange(N + 1), filling) == pytest.approx(full)
-
-
-@pytest.mark.parametrize(("n", "m", "k"), [(4, 3, 1), (5, 4, 2), (6, 3, 3)])
-def test_expected_filling_equals_a_count_of_all_orders(n: int, m: int, k: int) -> None:
-    """The n - 1 others and g samples are in random order of their distance to a reference point."""
-    for g, filling in enumerate(c.expected_filling(n, m, k)):
-        total, orders = 0.0, 0
-        for places in itertools.combinations(range(n - 1 + g), g):  # of the samples
-            others = [place for place in range(n - 1 + g) if place not in places]
-            total += min(k, sum(place < others[k - 1] for place in places)) / k
-            orders += 1
-        assert filling == pytest.approx(total / orders)
 
 
 def test_half_of_the_samples_far_away_leaves_clipped_coverage_at_half() -> None:
@@ -145,41 +134,16 @@ def test_moments_and_kernels_in_closed_form(sets: tuple[Tensor, Tensor]) -> None
     )
 
 
-def fitted_by_autograd(x: Tensor, y: Tensor) -> Tensor:
-    """The fit of FLD from densities by torch.distributions and gradients by autograd."""
-    log_variances = ((torch.cdist(x, y).square().amin(0) + c.NEAR) / D).log().requires_grad_()
-    at_mean = torch.zeros((), dtype=torch.float64, requires_grad=True)
-    adam = torch.optim.Adam([log_variances, at_mean], lr=c.RATE)
-    near = x.mean(0) + (x - x.mean(0)) * (1 - c.ORIGIN)
-    for _ in range(c.STEPS):
-        gaussians = [torch.distributions.Normal(y[j], (log_variances[j] / 2).exp()) for j in range(len(y))]
-        terms = [gaussian.log_prob(x).sum(1) - math.log(len(y)) for gaussian in gaussians]
-        terms.append(torch.distributions.Normal(x.mean(0), (at_mean / 2).exp()).log_prob(near).sum(1))
-        loss = -torch.stack(terms).logsumexp(0).mean() / D
-        adam.zero_grad()
-        loss.backward()
-        adam.step()
-    return log_variances.detach()
-
-
-def test_fld_by_distributions_and_autograd(sets: tuple[Tensor, Tensor]) -> None:
-    x, y = sets
-    comparison = Comparison(truth(x), y, torch.zeros(N))
+def test_fld_judges_every_other_image_by_what_fits_the_rest(sets: tuple[Tensor, Tensor]) -> None:
+    comparison = Comparison(truth(sets[0]), sets[1], torch.zeros(N))
     scale = comparison.truth.covariance.diagonal().sqrt()
     x, y = ((part - comparison.truth.mean) / scale for part in sets)
-    log_variances = fitted_by_autograd(x[::2], y)
+    variances = fitted_log_variances(x[::2], y).exp().tolist()
     densities = [
-        np.mean([multivariate_normal.pdf(point, y[j], float(log_variances[j].exp())) for j in range(N)])
+        np.mean([multivariate_normal.pdf(point, centre, v) for centre, v in zip(y, variances, strict=True)])
         for point in x[1::2]
     ]
     assert c.fld(comparison) == pytest.approx(-100 / D * np.log(densities).mean())
-
-
-def test_fld_of_equal_variances_is_a_kernel_density_estimate(sets: tuple[Tensor, Tensor]) -> None:
-    x, y = sets
-    terms = c.gaussian_terms(torch.cdist(x, y).square(), torch.full((N,), math.log(0.3)).double(), D)
-    densities = [np.mean([multivariate_normal.pdf(point, centre, 0.3) for centre in y]) for point in x]
-    assert (terms.logsumexp(1) - math.log(N)).numpy() == pytest.approx(np.log(densities))
 
 
 def test_fld_does_not_depend_on_the_order_of_samples_and_grows_with_a_shift(sets: tuple[Tensor, Tensor]) -> None:

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from bench.evaluation.metrics.registry import METRICS
-from bench.table.columns import COLUMNS, Column
+from bench.table.columns import COLUMNS, Column, columns_of
 from bench.table.figure import Figure, mean
 
 
@@ -13,6 +13,14 @@ def test_columns_agree_with_the_metrics_on_what_is_better() -> None:
     better = {column.key: column.better for column in COLUMNS}
     for name, metric in METRICS.items():
         assert better[name] == metric.direction.replace("neither", "")
+
+
+def test_files_have_an_optional_column_where_a_row_has_its_figure() -> None:
+    """Files of records from before the column stay as they were."""
+    always = [column for column in COLUMNS if not column.optional]
+    assert columns_of(["fid"]) == always
+    assert {column.key for column in columns_of(["fld", "fid"])} == {column.key for column in always} | {"fld"}
+    assert columns_of([column.key for column in COLUMNS]) == list(COLUMNS)
 
 
 def test_intervals_print_by_their_symmetry() -> None:

@@ -103,7 +103,7 @@ def check_table(server: Any, record: Record, drawn: dict[str, bytes]) -> None:
     (result,) = record.results.values()
     assert (row["run"], row["row"], row["family"]) == (record.run_id, "vae", record.family)
     for name, value in result.metrics.items():
-        assert row[name] == pytest.approx(value * (1000 if name == "kid" else 1))
+        assert row[name] == pytest.approx(value * (1000 if name in ("kid", "fd_random") else 1))
     assert all(row[column.key] is None for column in COLUMNS if column.key == "high_quality")
     assert logged.files[row["samples"]["path"]] == drawn["samples"]
 

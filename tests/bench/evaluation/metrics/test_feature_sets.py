@@ -38,4 +38,5 @@ def test_manifolds_are_computed_once_with_the_protocols_neighbours(monkeypatch: 
     protocol = features.protocol
     assert calls == [{
         "prc_neighbours": protocol.prc_neighbours, "dc_neighbours": protocol.dc_neighbours, "subsets": 2, "seed": 0,
+        "groups": features.groups,
     }]  # fmt: skip

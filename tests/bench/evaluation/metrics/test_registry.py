@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from bench.evaluation.features.extractor import Moments
-from bench.evaluation.metrics.feature_sets import Copies, FeatureSets, ModeCount, Nearest
+from bench.evaluation.metrics.feature_sets import Copies, FeatureSets, ModeCount, Nearest, SecondSpace
 from bench.evaluation.metrics.intervals import groups
 from bench.evaluation.metrics.registry import METRICS, PACKAGE
 from bench.evaluation.protocol import Protocol
@@ -34,7 +34,8 @@ def sets(generated: Tensor, reference: Tensor, **changes: Any) -> FeatureSets:
     return FeatureSets(
         generated, reference, Moments.from_features(reference), protocol, groups(n, 0),
         10 * torch.nn.functional.one_hot(label, 2).float(), ModeCount(label, torch.full((2,), 0.5).double()),
-        near, Copies(near, torch.zeros(n, dtype=torch.bool), 0, n),
+        near, Copies(near, torch.zeros(n, dtype=torch.bool), 0, n), reference[n // 2 :],
+        SecondSpace(generated[:, :3], Moments.from_features(reference[:, :3])),
     )  # fmt: skip
 
 
@@ -59,15 +60,17 @@ def test_identical_sets_reach_every_limit() -> None:
     found = values(x, x.clone(), kid_subset_size=120)
     # In each open ball of radius NND_k lie the point itself and k - 1 neighbours: density is 1 exactly.
     exact = {"precision": 1, "recall": 1, "density": 1, "coverage": 1, "modes": 2}
+    exact |= {"clipped_density": 1, "clipped_coverage": 1}
     assert {name: found[name] for name in exact} == exact
     assert found["fid"] == pytest.approx(0, abs=1e-9)
+    assert found["fd_random"] == pytest.approx(0, abs=1e-9)
     assert found["kid"] < 0  # the unbiased estimate of 0 counts the diagonal of k(x, y) alone
 
 
 def test_dropped_modes_lower_recall_and_coverage_but_not_precision() -> None:
     real = clusters(240, kept=8, seed=1)
     found = [values(clusters(240, kept, seed=2), real) for kept in (8, 6, 4, 2)]
-    for name in ("recall", "coverage", "vendi"):
+    for name in ("recall", "coverage", "clipped_coverage", "vendi"):
         falling = [row[name] for row in found]
         assert falling == sorted(falling, reverse=True)
     assert max(found[-1]["recall"], found[-1]["coverage"]) <= 0.25
@@ -101,7 +104,8 @@ def test_what_cannot_be_measured_is_left_out() -> None:
     plain = FeatureSets(x, x, Moments.from_features(x), sets(x, x).protocol, groups(60, 0))
     left = {name for name, metric in METRICS.items() if metric.applies(plain)}
     assert METRICS["fid_infinity"].compute(plain) is not None
-    assert left == {"fid", "fid_infinity", "kid", "precision", "recall", "density", "coverage", "vendi"}
+    manifold = {"precision", "recall", "density", "coverage", "clipped_density", "clipped_coverage"}
+    assert left == {"fid", "fid_infinity", "kid", "vendi"} | manifold
     points = sets(x, x, quantisation="none")
     assert {name for name, metric in METRICS.items() if not metric.applies(points)} == {"vendi"}
 
