@@ -216,7 +216,7 @@ def test_a_curve_says_the_value_nearest_to_the_pointer(results: Path, change: Ca
         [x, y],
     )
     page.mouse.move(place[0] + 3, place[1] - 10)
-    assert page.inner_text("#tooltip") == "seed 0: 4 at 7,000 images"
+    assert page.inner_text("#tooltip") == "seed 0: 4 at 7,000 images seen"
 
 
 def test_colours_follow_the_system_until_they_are_chosen_and_are_remembered(page_file: Path, visit: Visit) -> None:
