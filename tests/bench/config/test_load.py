@@ -36,7 +36,7 @@ BAD = {  # the words of a command -> what its one line must name
     "train model=ddpm samplers=[ddim-5O]": ["samplers=ddim-5O", "ddim-STEPS"],
     "train model=ddpm samplers.fast.stride=2": ["samplers.fast.stride", "method", "steps"],
     "train model=ddpm samplers.fast.steps=5000": ["samplers.fast", "5000", "1000"],
-    "train model=ddpm headline=ddim-5O": ["headline=ddim-5O", "choose from ancestral-1000, ancestral-100, ddim-50"],
+    "train model=ddpm headline=ddim-5O": ["headline=ddim-5O", "choose from ancestral-1000, ancestral-100, sde-dpm-solver-20"],
     "train model=ddpm headline=ancestral-1000": ["headline=ancestral-1000", "evaluation.timed_only"],
     "train model=ddpm samplers=[ddim-50,ddim-10]": ["headline: missing", "ddim-50, ddim-10"],
     "train model=vae headline=default": ["headline=default", "one way to sample"],
@@ -118,7 +118,7 @@ def test_every_configuration_names_the_sampler_that_speaks_for_it() -> None:
             for config in load([f"preset={preset}", f"data={data}"]):
                 assert (config.headline in config.samplers) if config.samplers else config.headline is None
                 assert config.headline not in config.evaluation.timed_only
-    one, other = (load(["model=ddpm", f"headline={name}"])[0] for name in ("ancestral-100", "ddim-50"))
+    one, other = (load(["model=ddpm", f"headline={name}"])[0] for name in ("ancestral-100", "sde-dpm-solver-20"))
     assert one.headline != other.headline
     assert run_id(one) == run_id(other)
     assert load(["model=ddpm", "samplers=[ddim-10]"])[0].headline is None, "the only one"
