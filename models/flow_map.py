@@ -103,7 +103,7 @@ class FlowMap(GenerativeModel):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         x, _ = batch
-        rows = own_share(lambda m: self.draw_rows(m, self.share_of_training(self.trainer.global_step), x), len(x))
+        rows = own_share(lambda m: self.draw_rows(m, self.share_of_training(batch_idx), x), len(x))
         eps = own_share(lambda m: torch.randn(m, *self.image_shape, device=x.device), len(x))
         loss = self.loss(x, eps, rows)
         self.log_losses(loss=loss)

@@ -36,7 +36,10 @@ BAD = {  # the words of a command -> what its one line must name
     "train model=ddpm samplers=[ddim-5O]": ["samplers=ddim-5O", "ddim-STEPS"],
     "train model=ddpm samplers.fast.stride=2": ["samplers.fast.stride", "method", "steps"],
     "train model=ddpm samplers.fast.steps=5000": ["samplers.fast", "5000", "1000"],
-    "train model=ddpm headline=ddim-5O": ["headline=ddim-5O", "choose from ancestral-1000, ancestral-100, sde-dpm-solver-20"],
+    "train model=ddpm headline=ddim-5O": [
+        "headline=ddim-5O",
+        "choose from ancestral-1000, ancestral-100, sde-dpm-solver-20",
+    ],
     "train model=ddpm headline=ancestral-1000": ["headline=ancestral-1000", "evaluation.timed_only"],
     "train model=ddpm samplers=[ddim-50,ddim-10]": ["headline: missing", "ddim-50, ddim-10"],
     "train model=vae headline=default": ["headline=default", "one way to sample"],

@@ -16,7 +16,7 @@ def test_each_sampler_and_number_is_a_result_a_curve_has_a_picture_and_nothing_i
 ) -> None:
     finished("ddpm")
     (file,) = Path("r/records").glob("ddpm-*.json")
-    words = ["steps", file.stem, "results=r", "samplers=[ddim,heun]", "steps=[1,2,3,4,1000000]"]
+    words = ["steps", file.stem, "results=r", "samplers=[ddim]", "steps=[1,2,3,4,1000000]"]
     assert main(words) == 0
     assert "left out: ddim-1000000" in "".join(capsys.readouterr())
     protocols = [result["protocol"] for result in json.loads(file.read_text())["results"].values()]

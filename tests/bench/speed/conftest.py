@@ -18,7 +18,7 @@ def configured(small_mnist: Path, tiny: dict[str, list[str]]) -> Tiny:
 
     def config(model: str) -> Config:
         budget = ["train.batch=16", f"train.images={16 * 64}", "trainer.accelerator=cpu", f"results={small_mnist}"]
-        more = {"ddpm": ["model.warmup=10"], "pixel_ar": ["model.patch=4"]}
+        more = {"ddpm": ["model.warmup=10", "model.snapshot=null"], "pixel_ar": ["model.patch=4"]}
         return load([f"model={model}", *budget, *tiny[model], *more.get(model, [])])[0]
 
     return config

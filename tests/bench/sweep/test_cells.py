@@ -84,7 +84,7 @@ def test_a_search_is_checked_in_the_middle_and_near_the_ends_of_its_ranges() -> 
     assert [one.config.model["latent_dim"] for one in made] == [52, 3, 101]
     with pytest.raises(ConfigError, match="model.latent_dim=-8"):
         probes(search("model.latent_dim", -9.0, 102.0, "model=vae"), [])
-    with pytest.raises(ConfigError, match="searches the settings of one model, but this file trains 3; add model=NAME"):
+    with pytest.raises(ConfigError, match="searches the settings of one model, but this file trains 8; add model=NAME"):
         probes(search("seed", 2.0, 102.0, "data=ring_8", "preset=smoke"), [])
 
 

@@ -116,6 +116,8 @@ def test_a_file_that_is_no_sweep_is_one_sentence(text: str, said: str, tmp_path:
 
 
 def test_a_file_that_is_not_there_is_answered_with_those_that_are() -> None:
-    with pytest.raises(ConfigError, match="no such file or directory; name a sweep file, or one .*: families, gan"):
+    with pytest.raises(
+        ConfigError, match="no such file or directory; name a sweep file, or one .*: beyond, .*families, gan"
+    ):
         read("famlies")
     assert read("families").name == "families"
