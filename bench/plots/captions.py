@@ -30,6 +30,10 @@ CAPTIONS = {
         "Held-out images in the top row, and beneath them, for each level of noise, the same images corrupted and what "
         "the model makes of these."
     ),
+    "steps": (
+        "FID, recall and coverage against the network evaluations of an image, a line for each sampler of the same "
+        "weights; bars are 95% intervals over samples."
+    ),
     "codebook-usage": (
         f"Share of each code of the codebook over up to {HELD_OUT:,} held-out images, the most frequent code first, on "
         "a logarithmic scale."
