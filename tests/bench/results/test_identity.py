@@ -1,5 +1,6 @@
 """Runs that differ in their seed alone are alike; where and how a run was made is no part of its identity."""
 
+import inspect
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from bench.config.load import load
 from bench.results.identity import LATER, alike, described, headline, identity, run_id, training_seed
 from bench.table.build import build
+from models import MODELS
 from tests.bench.records import figures, record
 
 HERE = Path("results")
@@ -57,8 +59,8 @@ def test_a_setting_that_came_later_leaves_recorded_runs_what_they_are() -> None:
 
 def test_every_later_setting_is_the_default_of_its_model() -> None:
     for model, later in LATER.items():
-        (config,) = load([f"model={model}"])
-        assert later.items() <= config.model.items()
+        parameters = inspect.signature(MODELS[model].__init__).parameters
+        assert later == {name: parameters[name].default for name in later}
 
 
 def test_the_headline_sampler_is_the_named_or_the_only_one() -> None:
