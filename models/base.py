@@ -63,8 +63,8 @@ class GenerativeModel(L.LightningModule, ABC):
     counts without gradients, are by `models.ranks`, so that several ranks train as one does.
     """
 
-    # the column of the lecture's table: "autoregressive-vae", "gan" or "diffusion"; "diffusion-gan" and "autoencoder"
-    # stand in none
+    # the column of the lecture's table: "autoregressive-vae", "gan" or "diffusion"; "flow" and "diffusion-gan", which
+    # the lecture lacks, have lines of their own, and "autoencoder" has none
     family: ClassVar[str]
     ema_decay: float | None = None  # of the averaged weights that sample; None: the last weights sample
     learning_rate: float  # the peak

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -99,21 +98,17 @@ def merge(values: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any]:
     return overlay(values, layer)
 
 
-def sampler(
-    name: object, key: str, config_samplers: Mapping[str, dict[str, Any]] = MappingProxyType({})
-) -> dict[str, Any]:
-    """Return the settings of a sampler of a configuration, or of KIND or KIND-STEPS with a file sampler/KIND.yaml.
+def sampler(name: object, key: str) -> dict[str, Any]:
+    """Return the settings of KIND or KIND-STEPS, where sampler/KIND.yaml is a file.
 
     key: of the setting that names the sampler, for the ConfigError if there is none.
     """
     kinds = names("sampler")
     kind, _, steps = str(name).rpartition("-")
-    if name in config_samplers:
-        return config_samplers[str(name)]
     if name in kinds:
         return read("sampler", str(name))
     if kind not in kinds or not steps.isdecimal():
-        check_name(key, name, [*config_samplers, *(f"{known}-STEPS" for known in kinds)])
+        check_name(key, name, [f"{known}-STEPS" for known in kinds])
     return {**read("sampler", kind), "steps": int(steps)}
 
 
@@ -127,7 +122,8 @@ def check_parts(config: Config) -> None:
     for name, settings in config.samplers.items():
         check(arguments(model_class.sample), settings, f"samplers.{name}.")
     for name in config.evaluation.timed_only:
-        sampler(name, "evaluation.timed_only", config.samplers)
+        if name not in config.samplers:
+            sampler(name, "evaluation.timed_only")
     ranks = config.trainer.devices * config.trainer.num_nodes
     if config.train.batch % ranks:
         message = f"train.batch={config.train.batch}: cannot be divided among {ranks} processes"

@@ -17,6 +17,7 @@ from bench.runtime.files import visible
 from bench.table.rows import Row
 
 OF_ROWS = {"samples": "Samples", "nearest": "Nearest training neighbours"}
+DRAWN = ("steps",)  # pictures of a run that the page draws itself, from the records
 ALTS = {
     "samples": "Samples of {}.",
     "nearest": "Samples of {} in the upper row, each above its nearest training image.",
@@ -78,7 +79,7 @@ def galleries(comparison: Comparison, rows: Sequence[tuple[Row, Sequence[Source]
         runs_by_identity[identity(record)].append(record)
     for record, *others in runs_by_identity.values():
         for file in visible(ResultsFolder(comparison.folder).pictures(record.run_id), "*.png"):
-            if file.stem.partition("-")[0] not in OF_ROWS:
+            if file.stem.partition("-")[0] not in OF_ROWS and file.stem not in DRAWN:
                 name = comparison.labels[identity(record)]
                 alt = f"{name}: {CAPTIONS.get(file.stem, file.stem.replace('-', ' '))}"
                 picture = read_picture(file, comparison, record, name, alt, bool(others))

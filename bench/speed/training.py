@@ -57,7 +57,7 @@ def pythae(config: Config, folder: Path, bf16: bool, data: ImageDataModule, trai
 def measure(tick: Tick) -> list[Answer]:
     """Return an answer for each rival."""
     rows = [
-        ("training ddpm", ["model=ddpm"], "diffusers", diffusers, None),
+        ("training ddpm", ["model=ddpm", "model.optimizer=adam"], "diffusers", diffusers, None),  # Adam on both sides
         *((what, words, "pythae", pythae, AUTOENCODER_TARGET) for what, words in AUTOENCODERS.values()),
     ]
     return [compare_with(*row, tick=lambda share: tick(share / len(rows))) for row in rows]

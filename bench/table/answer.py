@@ -1,4 +1,4 @@
-"""The table's answer to the trilemma: the rows that have all three ticks, and the rows that miss one."""
+"""The table's answer to the trilemma: the rows that have all three ticks, and what the nearest others lack."""
 
 from collections.abc import Mapping
 

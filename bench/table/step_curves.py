@@ -27,11 +27,11 @@ class StepCurve:
 
 
 def step_curves(rows: Sequence[Row]) -> list[StepCurve]:
-    """Return the curves of rows that were timed, which counts their network evaluations."""
+    """Return the curves of rows that were timed, which counts their network evaluations, and judged."""
     groups: dict[tuple[str, str, str], dict[float, Row]] = defaultdict(dict)
     for row in rows:
         settings = dict(row.sampler_settings)
-        if "steps" in settings and "nfe" in row.figures:
+        if "steps" in settings and {"nfe", "fid"} <= row.figures.keys():
             del settings["steps"]
             groups[row.model, row.family, words(sorted(settings.items()))][row.figures["nfe"].value] = row
     return [

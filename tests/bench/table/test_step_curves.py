@@ -1,11 +1,12 @@
 """Rows that differ in their number of steps only stand on one curve, and those no configuration names only there."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bench.table.build import Table, build
 from bench.table.render import csv_text, markdown
-from bench.table.step_curves import LEAST, TITLE
+from bench.table.step_curves import LEAST, TITLE, step_curves
 from bench.table.text import steps_grid
 from tests.bench.records import figures, record
 
@@ -49,3 +50,9 @@ def test_other_settings_make_another_curve_and_few_points_make_none() -> None:
     assert few.step_curves == []
     assert len(few.rows) == len(STEPS[1:])
     assert TITLE not in markdown(few)
+
+
+def test_rows_that_were_only_timed_make_no_curve() -> None:
+    table = table_of(ddim(*STEPS))
+    rows = [replace(row, figures={"nfe": row.figures["nfe"]}) for row in table.step_curves[0].rows]
+    assert step_curves(rows) == []
