@@ -61,3 +61,13 @@ def test_each_optimizer_holds_one_player_and_the_generator_alone_samples() -> No
     held = [[id(p) for group in one.param_groups for p in group["params"]] for one in optimizers]  # type: ignore[union-attr, str]
     assert held == [[id(p) for p in player.parameters()] for player in (pair.discriminator, pair.generator)]
     assert pair.networks == (pair.generator,)
+
+
+@pytest.mark.parametrize("generator_rate", [None, 0.03])
+def test_the_generator_has_the_discriminators_rate_unless_it_has_its_own(generator_rate: float | None) -> None:
+    players = Pair()
+    players.generator_rate = generator_rate
+    optimizers, _ = players.configure_optimizers()  # type: ignore[misc]
+    rates = {id(group["params"][0]): group["initial_lr"] for one in optimizers for group in one.param_groups}  # type: ignore[union-attr]
+    assert rates[id(players.discriminator.weight)] == 0.1
+    assert rates[id(players.generator.weight)] == (generator_rate or 0.1)

@@ -57,6 +57,12 @@ def test_of_several_seeds_the_first_ones_pictures_are_shown_and_say_so(
     assert "vqvae, seed 3" not in text
 
 
+def test_the_picture_of_the_steps_is_left_to_the_pages_own_drawing(results: Path) -> None:
+    before = render(results)
+    png(results / "pictures" / "gan-mnist-0-00000000" / "steps.png", 100)
+    assert render(results) == before
+
+
 def test_a_picture_that_stands_in_several_comparisons_is_counted_as_often() -> None:
     def picture(name: str) -> Picture:
         return Picture(Path(name), name, "vae", "gan", "", "", 8, 8, 3_000)

@@ -37,6 +37,15 @@ def test_without_a_winner_the_nearest_rows_say_by_how_much_they_miss() -> None:
     assert "ddpm" not in text
 
 
+def test_an_undecided_criterion_is_half_a_miss() -> None:
+    low, high = (model("gan", "gan", 1.5, coverage, 0.01) for coverage in (0.5, 0.7))
+    high.run_id, high.config["seed"] = "gan-1", 1
+    missing = over_two_seeds([model("vae", "autoregressive-vae", 1.5, 0.3, 0.01)])
+    text = answer(build([low, high, *missing, *BASELINES], HERE))
+    assert "Nearest to that: gan (2 seeds): undecided on coverage (0.600, 0.0% above the bar of 0.600)." in text
+    assert "vae" not in text
+
+
 def test_without_bars_nothing_is_claimed() -> None:
     assert "were not measured" in answer(build([model("vae", "autoregressive-vae", 1.5, 0.3, 0.01)], HERE))
 
