@@ -40,9 +40,11 @@ def one_thread() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def heard_ctrl_c() -> None:
-    """Tests send SIGINT, which what a shell starts in the background ignores, and so do its children."""
+def heard_signals() -> None:
+    """Tests send signals that what a shell or nohup starts in the background ignores, and so do its children."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)
