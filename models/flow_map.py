@@ -7,10 +7,10 @@ from annotated_types import Ge, Lt, MinLen
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from models.base import Fraction, GenerativeModel, ImageShape, Optimizer, noise, sampling
+from models.base import DataSpec, Fraction, GenerativeModel, Optimizer, noise, sampling
 from models.flows.maps import jump, jump_and_renoise, two_part_target
 from models.flows.path import Times, draw_times, interpolate
-from models.flows.solvers import evaluations, solve
+from models.flows.solvers import evaluated, solve
 from models.networks.autoencoder import Architecture
 from models.networks.captured import captured
 from models.networks.time_network import time_network
@@ -56,7 +56,7 @@ class FlowMap(GenerativeModel):
 
     def __init__(
         self,
-        image_shape: ImageShape,
+        data: DataSpec,
         *,
         objective: Objective = "split-meanflow",
         ratio: Fraction | None = None,
@@ -74,13 +74,13 @@ class FlowMap(GenerativeModel):
         ema_decay: Fraction = 0.999,
         optimizer: Optimizer = "adam",
     ) -> None:
-        super().__init__(image_shape)
+        super().__init__(data)
         if ratio is not None and objective not in FROM_DATA:
             raise ValueError(
                 f"ratio={ratio:g}: objective={objective} draws or sets it; choose from {', '.join(FROM_DATA)}"
             )
         self.network = time_network(
-            architecture, image_shape,
+            architecture, data.image_shape,
             channels=channels, blocks=blocks, patch=patch, attention=attention, hidden=hidden, times=2,
         )  # fmt: skip
         self.objective = objective
@@ -151,7 +151,7 @@ class FlowMap(GenerativeModel):
         return torch.where((share[1:].floor() > share[:-1].floor())[:, None], mapped, flow)
 
     def passes(self, *, method: str = "map", steps: int = 1) -> int:  # type: ignore[override]  # those of `sample`
-        return evaluations("heun", steps) if method == "heun" else steps
+        return len(evaluated("heun", steps)) if method == "heun" else steps
 
     def check_sampler(self, *, method: str = "map", steps: int = 1) -> None:  # type: ignore[override]  # likewise
         if self.objective == "consistency" and method == "map" and steps > 1:
@@ -175,7 +175,7 @@ class FlowMap(GenerativeModel):
         """
         z = noise((n, *self.image_shape), generator, self.device)
         passes = self.passes(method=method, steps=steps)
-        network = captured(self.network, z, z.new_zeros(n, 2), passes)
+        network = captured(self.network, z, z.new_zeros(n, 2), passes=passes)
         if method == "map":
             return jump(lambda z, t, s: network(z, inputs(t, s)), z, steps)
         if method == "consistency":

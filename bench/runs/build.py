@@ -16,7 +16,7 @@ from bench.runtime.console import console
 from datamodules import DATAMODULES
 from datamodules.base import ImageDataModule
 from models import MODELS
-from models.base import GenerativeModel
+from models.base import DataSpec, GenerativeModel
 
 SMALLEST_SIDE = 4  # pixels; the classifiers' two poolings leave one of it, and SSIM's window is 3 x 3
 
@@ -44,11 +44,18 @@ def is_images(data: ImageDataModule) -> bool:
     return data.train_images.dtype == torch.uint8
 
 
-def build_model(config: Config, image_shape: tuple[int, int, int]) -> GenerativeModel:
+def data_spec(data: ImageDataModule) -> DataSpec:
+    """Return what a model is told of its data."""
+    counts = torch.bincount(data.train_labels)
+    shares = (counts.double() / len(data.train_labels)).tolist() if len(counts) > 1 else ()
+    return DataSpec(data.image_shape, tuple(shares))
+
+
+def build_model(config: Config, data: DataSpec) -> GenerativeModel:
     """Build the configured model with the initial weights of its seed."""
     L.seed_everything(key("initial weights", config.seed), verbose=False)
     try:
-        return MODELS[config.model["name"]](image_shape, **without_name(config.model))
+        return MODELS[config.model["name"]](data, **without_name(config.model))
     except ValueError as error:
         raise ConfigError(f"model={config.model['name']}: {error}") from None
 

@@ -17,7 +17,7 @@ from bench.evaluation.protocol import Protocol
 from bench.evaluation.scoring import Evaluation
 from bench.results import records
 from bench.results.layout import ResultsFolder
-from bench.runs.build import build_data, build_model, load_weights
+from bench.runs.build import build_data, build_model, data_spec, load_weights
 from bench.runs.context import evaluation_context
 from bench.runs.evaluate import sample_row, sampling_of, time_row, unmeasured, with_figures
 from bench.runs.plan import missing_metrics
@@ -119,7 +119,7 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     stated = stored_protocol(name, results)
     record, config, weights = config_of_protocol(run, results, stated, overrides)
     data = build_data(config)
-    model = build_model(config, data.image_shape)
+    model = build_model(config, data_spec(data))
     load_weights(model, weights)
     check_same_run(run, name, config, model, stated)
     evaluation = evaluation_context(config, data, "32-true", stated.cells)

@@ -14,7 +14,7 @@ from bench.results.layout import ResultsFolder
 from bench.results.records import Record
 from bench.results.status import publish_status
 from bench.runs.baselines import measure_baselines
-from bench.runs.build import build_data, build_model, is_images, load_weights, preflight
+from bench.runs.build import build_data, build_model, data_spec, is_images, load_weights, preflight
 from bench.runs.context import EvaluationContext, RunContext, evaluation_context
 from bench.runs.evaluate import evaluate_rows, row_protocol
 from bench.runs.plan import Step, Targets, plan, sentence, without_timings
@@ -42,7 +42,7 @@ def run_config(config: Config) -> list[Step]:
     check_results(Path(config.results), writes=True)
     launch(config.trainer)
     data = build_data(config)
-    model = build_model(config, data.image_shape)
+    model = build_model(config, data_spec(data))
     ranks.on_each(lambda: preflight(config, data, model))
     with exclusive(Path(config.results), run_id(config)):
         return run(config, data, model)

@@ -96,7 +96,7 @@ QUALITY = (
 COST = (
     Column(
         "nfe", "NFE", ".0f", "lower", POSITIVE,
-        about="forward calls of the network for one call of sample, counted by a hook", group="speed", varies=False,
+        about="evaluations of the networks for one image, counted by a hook", group="speed", varies=False,
     ),
     Column(
         "seconds_per_100", "s / 100 images", SIGNIFICANT, "lower", POSITIVE,

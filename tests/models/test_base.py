@@ -14,7 +14,7 @@ import pytest
 import torch
 from lightning.pytorch.loggers import Logger
 from omegaconf import OmegaConf
-from torch import Tensor
+from torch import Tensor, nn
 
 from models import MODELS
 from models.base import GenerativeModel, ImageShape
@@ -71,15 +71,20 @@ def test_sampling_leaves_no_trace(case: Case, shape: ImageShape, training: bool)
     state = copy.deepcopy(model.state_dict())
     rng = torch.get_rng_state()
     modes: list[bool] = []
-    hooks = [
-        network.register_forward_hook(lambda network, *_: modes.append(network.training)) for network in model.networks
-    ]
+    images: list[int] = []
+
+    def note(network: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        modes.append(network.training)
+        images.append(len(inputs[0]))
+
+    hooks = [network.register_forward_hook(note) for network in model.networks]
     draw(case, model, seed=1)
     for hook in hooks:
         hook.remove()
     passes = case.passes(shape) if callable(case.passes) else case.passes
     assert model.passes(**case.sampler) == passes
-    assert modes == [False] * passes, "drawn in evaluation mode, in as many passes as the sampler says"
+    assert not any(modes)
+    assert sum(images) == 3 * passes, "as many evaluations for each of the three images as the sampler says"
     assert torch.equal(rng, torch.get_rng_state())
     assert all(module.training is training for module in model.modules())
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
@@ -187,7 +192,7 @@ def test_vectors_are_images_of_one_pixel(case: Case, fit: Callable[..., L.Traine
             build(case, POINT)
         return
     model = build(case, POINT)
-    batches = [(1.6 * torch.rand(8, *POINT) - 0.8, torch.zeros(8)) for _ in range(2)]
+    batches = [(1.6 * torch.rand(8, *POINT) - 0.8, torch.zeros(8, dtype=torch.int64)) for _ in range(2)]
     before = copy.deepcopy(dict(model.named_parameters()))
     fit(model, batches)
     assert any(not torch.equal(parameter, before[name]) for name, parameter in model.named_parameters())
