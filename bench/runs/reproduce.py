@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.config.load import check_parts, evaluate_named_samplers, merge, results_folder, split
-from bench.config.schema import Config, ConfigError, check, check_name, samplers
+from bench.config.schema import Config, ConfigError, check, check_name, conditional, samplers
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.evaluate import check_protocol
+from bench.evaluation.metrics.registry import expected
 from bench.evaluation.protocol import Protocol
 from bench.evaluation.scoring import Evaluation
 from bench.results import records
@@ -130,7 +131,9 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     sampling = sampling_of(config, model, stated)
     evaluated = sample_row(sampling, stated, config.seed, evaluation)
     known = record.results.get(stated.fingerprint())
-    missing = missing_metrics(known) if known and known.versions else {}  # unknown versions: compare all
+    missing = (
+        missing_metrics(known, expected(conditional(config.model))) if known and known.versions else {}
+    )  # unknown versions: compare all
     if known and known.metrics:
         compare(known, evaluated, stated, missing)
         if not missing:
