@@ -2,8 +2,8 @@
 
 Samplers differ in how they space the noise level sigma = sqrt((1 - alpha_bar) / alpha_bar), the noise beside an image
 of unit scale. The cosine process begins at sigma 2e4, where nothing is decided, so the grids in sigma keep to a range:
-after T they go from `sigma_max` to `sigma_min`, and then to 0. The step from T costs an evaluation and gives the
-images the data's mean, which noise alone lacks.
+after T they go from `sigma_max` to `sigma_min`, and then to 0. Noise at `sigma_max` lacks the data's mean, scaled by
+alpha there. The step from T, which costs an evaluation, adds it: E[x_0 | x_T] is the mean, as x_T holds no signal.
 """
 
 import math
