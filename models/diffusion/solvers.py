@@ -26,7 +26,7 @@ def dpm_solver_2m(
 ) -> Tensor:
     """DPM-Solver++(2M) of Lu et al. 2022 (arXiv:2211.01095), Algorithm 2; with eta > 0 its stochastic form.
 
-    eta = 1: SDE-DPM-Solver++(2M), the paper's Section 5; eta = 0: no noise, the generator is not used. An evaluation of
+    eta = 1: SDE-DPM-Solver++(2M) of the same paper; eta = 0: no noise, the generator is not used. An evaluation of
     the denoiser a step. The first step and the one to t = 0 are of first order.
     """
     earlier: tuple[Tensor, float] | None = None  # the last x_0, and the step in lambda that followed it
