@@ -177,7 +177,7 @@ def test_the_step_from_T_adds_the_mean_that_noise_at_the_highest_level_lacks(dev
 @pytest.mark.parametrize("grid", [karras, log_snr])
 @pytest.mark.parametrize("name", SOLVERS)
 def test_the_mean_of_the_noise_ends_at_the_mean_of_the_data(name: str, grid: Grid, steps: int) -> None:
-    """On a Gaussian a solver is linear, so x = 0 ends at the mean of what it draws; from sigma_max that is short of mu."""
+    """On a Gaussian a solver is linear, so x = 0 ends at the mean of its draws; from sigma_max that is short of mu."""
     process, mu, deviation = Process(cosine_beta(1000)), 0.3, 4.0
     denoiser, visited = denoiser_of(process, [mu], deviation), grid(process, steps)
     zero = torch.zeros(1, 1, 1, 1, dtype=torch.float64)
