@@ -182,10 +182,11 @@ class DDPM(GenerativeModel):
     ) -> Tensor:
         """Draw images by `steps` steps (None: all T) of a method on a grid of times.
 
-        method: Ho et al.'s "ancestral" sampler, "ddim", "dpm-solver" for DPM-Solver++(2M), or "heun", which evaluates
-        the network twice a step. grid: times even in "time", in "log-snr", or "karras"; the last two keep to noise
-        levels from sigma_max (35) to sigma_min (0.03). eta: share of noise of ddim and dpm-solver, 0 where it is not
-        given. guidance: weight of the final weights' prediction against the snapshot's, see `autoguided`.
+        method: Ho et al.'s "ancestral" sampler, "ddim", "dpm-solver" for DPM-Solver++(2M), "unipc" for UniPC-2, or
+        "heun", which evaluates the network twice a step, once in the first and in the last. grid: times even in "time",
+        in "log-snr", or "karras"; the last two keep to noise levels from sigma_max (35) to sigma_min (0.03). eta: share
+        of noise of ddim and dpm-solver, 0 where it is not given. guidance: weight of the final weights' prediction
+        against the snapshot's, see `autoguided`.
         label_guidance: w against the prediction without labels, see `classifier_free` (0 where it is not given).
         guided_from, guided_to: noise levels sigma between which guidance is used.
         """

@@ -32,7 +32,7 @@ class FlowMap(GenerativeModel):
 
     - "split-meanflow": w = F(z_t, t, l), lambda uniform (Guo et al. 2025, SplitMeanFlow, arXiv:2507.16884);
     - "shortcut": the same, lambda = 1/2 (Frans et al. 2024, One Step Diffusion via Shortcut Models, arXiv:2410.12557);
-    - "soflow": w = eps - x of the data, lambda = `ratio` (SoFlow, arXiv:2512.15657);
+    - "soflow": w = eps - x of the data, lambda = `ratio` (Luo et al. 2025, SoFlow, arXiv:2512.15657);
     - "consistency": the same with s = 0 only (Song et al. 2023, Consistency Models, arXiv:2303.01469).
 
     Targets carry no gradient. The exact flow is a solution of the first two at every lambda, of the last two as lambda
@@ -40,8 +40,8 @@ class FlowMap(GenerativeModel):
     share lambda of the way with each generation of targets: a small one needs a long training.
 
     Departures from the papers: straight paths with noise at t = 1 in all; flow matching alone at first, since a good
-    velocity is the condition of a good map (arXiv:2511.19065); flow matching beside the map in all; targets from the
-    network that learns, not from its average; shortcuts between any times, not on a dyadic grid.
+    velocity is the condition of a good map (Kim et al. 2025, arXiv:2511.19065); flow matching beside the map in all;
+    targets from the network that learns, not from its average; shortcuts between any times, not on a dyadic grid.
 
     ratio: lambda of "soflow" and "consistency" (None: 0.1). flow_first: share of the training that is flow matching
     alone. flow_share: share of flow matching in each later batch. times: of flow matching, see `draw_times`; the map's

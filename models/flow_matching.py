@@ -88,7 +88,7 @@ class FlowMatching(GenerativeModel):
         labels = [dropped(y, self.label_dropout, self.classes)] if self.classes else []
         t = own_share(lambda m: draw_times(self.times, m, x.device), len(x))
         eps = own_share(lambda m: torch.randn(m, *self.image_shape, device=x.device), len(x))
-        # Liu et al. 2022, Eq. 1; Lipman et al. 2022, Eq. 23 without the smallest noise
+        # the objective of Liu et al. 2022, and Lipman et al. 2022, Eq. 23, without the smallest noise
         loss = (self.velocity(interpolate(x, eps, t), t, *labels) - (eps - x)).square().mean()
         self.log_losses(loss=loss)
         return loss

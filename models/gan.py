@@ -22,10 +22,9 @@ from models.ranks import own_share
 class GAN(AdversarialModel):
     """Goodfellow et al. 2014 (arXiv:1406.2661) with its non-saturating loss, in networks of DCGAN's size.
 
-    Stabilised by the R1 gradient penalty of Mescheder et al. 2018 (arXiv:1801.04406), the one regulariser that the
-    paper proves to make the non-saturating game converge locally, applied lazily. Adam with beta_1 = 0 as in Karras et
-    al. 2020. Both networks learn from each batch, so a batch counts once in the budget. Samples come from the
-    generator's averaged weights.
+    Stabilised by the R1 gradient penalty of Mescheder et al. 2018 (arXiv:1801.04406, Section 4.1), for which the paper
+    proves that the game converges locally, applied lazily. Adam with beta_1 = 0 as in Karras et al. 2020. Both networks
+    learn from each batch, so a batch counts once in the budget. Samples come from the generator's averaged weights.
 
     With the relativistic loss and penalty "r1+r2" it plays the game of Huang et al. 2025 (R3GAN, arXiv:2501.05441),
     which pairs each real image with a generated one and converges locally with both penalties. Departures: the

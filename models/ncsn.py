@@ -184,7 +184,7 @@ def solver_settings(
             if value is not None and (name, value) != ("grid", "time"):
                 raise ValueError(
                     f"{name}={value}: method=langevin steps at every level; leave {name} out, or choose ancestral, "
-                    "ddim, dpm-solver or heun"
+                    "ddim, dpm-solver, unipc or heun"
                 )
         return None
     if step_size is not None:

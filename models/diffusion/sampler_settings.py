@@ -11,10 +11,10 @@ from torch import Tensor
 from models.diffusion.grids import SIGMA_MAX, SIGMA_MIN, even, karras, log_snr, sigma_range
 from models.diffusion.process import Process
 from models.diffusion.samplers import Denoiser, ancestral, ddim
-from models.diffusion.solvers import dpm_solver_2m, heun
+from models.diffusion.solvers import dpm_solver_2m, heun, unipc
 from models.guidance_interval import GuidanceInterval
 
-Method = Literal["ancestral", "ddim", "dpm-solver", "heun"]
+Method = Literal["ancestral", "ddim", "dpm-solver", "unipc", "heun"]
 Grid = Literal["time", "log-snr", "karras"]
 
 
@@ -42,7 +42,7 @@ class SamplerSettings:
 
     def __post_init__(self) -> None:
         """Raise ValueError about a setting that the method or the grid has no use for."""
-        if self.eta is not None and self.method in ("ancestral", "heun"):
+        if self.eta is not None and self.method in ("ancestral", "unipc", "heun"):
             noise = "all of the process's noise" if self.method == "ancestral" else "no noise"
             raise ValueError(
                 f"eta={self.eta:g}: method={self.method} draws {noise}; leave eta out, or choose ddim or dpm-solver"
@@ -74,7 +74,8 @@ class SamplerSettings:
     def passes(self, process: Process) -> int:
         """Return the number of the denoiser's evaluations of each image."""
         visited = self.visited(process)
-        evaluated = visited[:-1] + (visited[1:-1] if self.method == "heun" else [])
+        # heun evaluates the denoiser once in the first and in the last step
+        evaluated = visited[:-1] + (visited[2:-1] if self.method == "heun" else [])
         if self.guidance is None and not self.label_guidance:
             return len(evaluated)
         guided = self.guided(process)
@@ -95,4 +96,6 @@ class SamplerSettings:
             return ddim(denoiser, process, x, visited, generator, self.eta or 0.0)
         if self.method == "dpm-solver":
             return dpm_solver_2m(denoiser, process, x, visited, generator, self.eta or 0.0)
+        if self.method == "unipc":
+            return unipc(denoiser, process, x, visited)
         return heun(denoiser, process, x, visited)

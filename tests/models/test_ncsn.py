@@ -130,6 +130,7 @@ def test_with_the_exact_noise_every_sampler_returns_the_image_that_it_hides() ->
     for settings in (
         {"steps": 2}, {"method": "ancestral"}, {"method": "ddim", "steps": 4},
         {"method": "dpm-solver", "steps": 4, "grid": "karras"}, {"method": "heun", "steps": 4, "grid": "log-snr"},
+        {"method": "unipc", "steps": 4, "grid": "karras"},
     ):  # fmt: skip
         drawn = model.sample(3, torch.Generator().manual_seed(0), **settings)
         torch.testing.assert_close(drawn, x_0, rtol=0, atol=2e-5)
