@@ -14,10 +14,12 @@ from bench.runtime.threads import fit_threads
 
 COMMANDS = (  # modules of this package, in the order of `bench --help`
     "train", "sweep", "evaluate", "steps", "sample", "table", "show", "compare", "report", "wandb", "extractor",
-    "selftest", "speed", "list",
+    "reference", "selftest", "speed", "list",
 )  # fmt: skip
 READERS = {"table", "show", "compare", "report", "list"}  # their work is done before they print
-COMPUTING = {"train", "evaluate", "steps", "sample", "extractor", "selftest"}  # with torch, in this process
+COMPUTING = {  # with torch, in this process
+    "train", "evaluate", "steps", "sample", "extractor", "reference", "selftest",
+}  # fmt: skip
 START = """\
 start here:
   bench train preset=smoke    train a small model of every kind (two minutes)

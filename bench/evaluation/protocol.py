@@ -78,8 +78,8 @@ class Protocol(FingerprintedSettings):
     data: str
     extractor: str
     extractor_digest: str  # sha256 of the extractor's weights
-    reference: str = "train"  # the split that samples are compared with
-    reference_digest: str  # sha256 of that split's images
+    reference: str = "train"  # the split that samples are compared with; "statistics": a file of moments
+    reference_digest: str  # sha256 of that split's images, or of these moments
     held_out_digest: str = ""  # sha256 of the images that C_T compares the samples' distances with; empty: no C_T
     samples: int
     seed: int = 0  # of the samples, the reference's and KID's subsets, the jackknife's groups and C_T's cells

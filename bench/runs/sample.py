@@ -1,6 +1,5 @@
 """`bench sample RUN`: draw samples of a trained run and write them in a format that others read."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from bench.config.devices import resolve_precision, sampling_device
 from bench.config.load import results_folder, split
+from bench.config.paths import check_new
 from bench.config.schema import Config, ConfigError, samplers
 from bench.evaluation.image_files import hugging_face
 from bench.evaluation.image_files.registry import FOLDER, WRITERS, stem_of, suffix_of
@@ -96,19 +96,14 @@ def default_target(results: Path, run: str, sampler: str, data: ImageDataModule)
 
 def check_target(target: Path, images: bool) -> Path:
     """Return `target` if samples can be written there; ConfigError if it exists or its suffix is no format's."""
-
-    def refuse(problem: str) -> ConfigError:
-        return ConfigError(f"--out={target}: {problem}", key="--out", value=str(target))
-
     formats = [suffix for suffix in WRITERS if suffix] if images else [POINTS]
     if (suffix := suffix_of(target)) not in (WRITERS if images else formats):
-        folder = "; a name without suffix is a folder of PNG files" if images else ", for points of the plane"
-        raise refuse(f"{suffix or 'no suffix'} is no format that is written; choose {', '.join(formats)}{folder}")
-    if os.path.lexists(target):
-        raise refuse("exists already; name a new file or folder")
-    nearest = next(parent for parent in target.absolute().parents if os.path.lexists(parent))
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise refuse(f"{nearest} is no folder that can be written to")
+        more = "; a name without suffix is a folder of PNG files" if images else ", for points of the plane"
+        raise ConfigError(
+            f"--out={target}: {suffix or 'no suffix'} is no format that is written; choose {', '.join(formats)}{more}",
+            key="--out", value=str(target), choices=formats,
+        )  # fmt: skip
+    check_new("--out", target)
     if suffix == hugging_face.SUFFIX:
         hugging_face.library(target)  # before anything is drawn
     return target

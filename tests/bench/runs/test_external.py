@@ -163,7 +163,7 @@ Case = Callable[[Path], list[str]]
         (lambda at: ["--images", str(at), "--name", "样本"], "--name=样本: takes letters A to Z"),
         (lambda at: ["--images", str(at), "--name", "x" * 121], "120 at most"),
         (lambda at: ["results=r"], "RUN is missing"),
-        (lambda at: ["RUN", "--name", "a"], "--data and --name belong to --images=PATH"),
+        (lambda at: ["RUN", "--name", "a"], "--data, --reference and --name belong to --images=PATH"),
         (lambda at: ["--images", str(at), "--name", "../a", "evaluation.samples=64"], "--name=../a: takes letters"),
         (lambda at: [], "RUN is missing"),
     ],

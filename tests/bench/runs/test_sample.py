@@ -58,7 +58,7 @@ def test_one_of_several_samplers_draws_and_the_headline_by_itself(
     for words, said in (
         (["samplers=[ddim-5,ddim-10]"], "samplers=ddim-5,ddim-10: `bench sample` draws by one of them"),
         (["samplers=[ddim-1000000]"], "samplers.ddim-1000000: "),
-        ([], f"--out=r/samples/{run}-ddim-10: exists already; name a new file or folder"),
+        ([], f"--out=r/samples/{run}-ddim-10: exists already; name a new one"),
     ):
         assert main(["sample", run, "results=r", *words, *(["--out", "new"] if words else [])]) == 2
         assert said in capsys.readouterr().err
