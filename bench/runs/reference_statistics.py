@@ -12,7 +12,7 @@ from bench.evaluation.features.extractor import Extractor, check_channels
 from bench.evaluation.features.registry import INCEPTION
 from bench.evaluation.features.statistics import SUFFIX, Statistics, check_extractor_of, reference_of
 from bench.evaluation.metrics.registry import METRICS
-from bench.evaluation.protocol import Protocol
+from bench.evaluation.protocol import STATISTICS, Protocol
 from bench.evaluation.scoring import Evaluation, ReferenceSet
 from bench.plots.model_pictures import save_grid
 from bench.runs.build import build_data, check_evaluation, check_size, is_images
@@ -71,14 +71,16 @@ def evaluate_against(path: Path, file: Path, name: str | None, overrides: Sequen
     evaluation = EvaluationContext(ReferenceSet(extractor, reference), sampling_device(config), "float32")
     settings = config.evaluation
     stated = Protocol(
-        data=data_name, extractor=extractor.name, extractor_digest=extractor.digest, reference="statistics",
+        data=data_name, extractor=extractor.name, extractor_digest=extractor.digest, reference=STATISTICS,
         reference_digest=reference.digest, samples=settings.samples, seed=settings.seed, chunk=settings.chunk,
         **OF_IMAGES,
     )  # fmt: skip
     new = new_record(label, config.preset, {"name": data_name}, images)
     if evaluated := record_row(Path(config.results), new, images, evaluation, stated, draw_grid):
         lacking = [metric for metric in METRICS if metric not in evaluated.metrics]
-        console.print(f"  left out, because moments do not give them: {', '.join(lacking)}")
+        console.print(
+            f"  left out: {', '.join(lacking)}; these need images of the reference, its classes, or more samples"
+        )
 
 
 def print_facts(file: Path, moments: Statistics, extractor: Extractor) -> None:

@@ -13,7 +13,7 @@ from bench.config.load import results_folder, split
 from bench.config.paths import check_new
 from bench.config.schema import Config, ConfigError, samplers
 from bench.evaluation.image_files import hugging_face
-from bench.evaluation.image_files.registry import FOLDER, WRITERS, stem_of, suffix_of
+from bench.evaluation.image_files.registry import FOLDER, WRITERS, suffix_of
 from bench.evaluation.samples import generate
 from bench.evaluation.scoring import PREVIEW_SIZE
 from bench.plots.image_grid import save
@@ -55,7 +55,7 @@ def sample_run(run: str, n: int, out: Path | None, overrides: Sequence[str]) -> 
         raise ConfigError(f"samplers.{sampler}: {error}") from None
     precision = "bfloat16" if resolve_precision(config) == "bf16-mixed" else "float32"
     samples = draw(sampling_of(config, model, sampler, settings, precision), config, n, is_images(data))
-    grid = target.with_name(f"{stem_of(target)}.grid.png")
+    grid = target.with_name(f"{target.name}.grid.png")
     if isinstance(data, Mixture):
         write_points(samples, target)
         save(scatter(samples[: PREVIEW_SIZE[samples.dtype]], data), grid)

@@ -25,8 +25,8 @@ def test_samples_that_others_read_have_the_figures_of_the_runs_own_record(
     assert main(["sample", run, "--n", "64", "--out", out, "results=r"]) == 0
     said = capsys.readouterr().err
     assert f"64 samples: {out}" in said
-    assert "picture: drawn.grid.png" in said
-    assert Path("drawn.grid.png").read_bytes() == Path(f"r/pictures/{run}/samples.png").read_bytes()
+    assert f"picture: {out}.grid.png" in said
+    assert Path(f"{out}.grid.png").read_bytes() == Path(f"r/pictures/{run}/samples.png").read_bytes()
     assert main(["evaluate", "--images", out, "evaluation.samples=64", "results=r"]) == 0
     own, theirs = (
         next(iter(json.loads(Path(f"r/records/{name}.json").read_text())["results"].values()))
@@ -90,6 +90,6 @@ def test_points_of_the_plane_are_written_as_an_array(
     assert main(["sample", run, "--n", "50", "results=r"]) == 0
     points = np.load(f"r/samples/{run}.npy")
     assert (points.shape, points.dtype) == ((50, 2), np.float32)
-    assert Path(f"r/samples/{run}.grid.png").is_file()
+    assert Path(f"r/samples/{run}.npy.grid.png").is_file()
     assert main(["sample", run, "--out", "a.npz", "results=r"]) == 2
     assert ".npz is no format that is written; choose .npy, for points of the plane" in capsys.readouterr().err
