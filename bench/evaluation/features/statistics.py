@@ -64,18 +64,17 @@ def read(path: Path) -> Statistics:
     except DAMAGED as error:
         raise _error(path, f"cannot be read: {(str(error).strip() or type(error).__name__).splitlines()[0]}") from error
     _check(path, mean, covariance)
-    moments = (torch.from_numpy(array.astype(np.float64)) for array in (mean, covariance))
-    return Statistics(*moments, about.get(EXTRACTOR, ""), about.get(DIGEST, ""), left_out)
+    mu, sigma = (torch.from_numpy(array.astype(np.float64)) for array in (mean, covariance))
+    return Statistics(mu, sigma, about.get(EXTRACTOR, ""), about.get(DIGEST, ""), left_out)
 
 
 def write(moments: Moments, extractor: Extractor, path: Path) -> None:
     """Write moments of features of `extractor`, float64, in the layout of pytorch-fid and EDM."""
     with written_aside(path) as aside:
         np.savez(
-            aside,
-            **{MEAN: moments.mean.numpy(), COVARIANCE: moments.covariance.numpy()},
-            **{EXTRACTOR: np.array(extractor.name), DIGEST: np.array(extractor.digest)},
-        )
+            aside, mu=moments.mean.numpy(), sigma=moments.covariance.numpy(),
+            extractor=np.array(extractor.name), extractor_sha256=np.array(extractor.digest),
+        )  # fmt: skip
 
 
 def reference_of(statistics: Statistics, extractor: Extractor, shape: tuple[int, ...]) -> Reference:

@@ -109,7 +109,7 @@ def test_other_arrays_are_refused_with_the_remedy(
     assert "\n" not in str(refusal.value)
 
 
-def packed(**arrays_by_name: np.ndarray) -> bytes:
+def packed(**arrays_by_name: Any) -> bytes:
     file = io.BytesIO()
     np.savez(file, **arrays_by_name)
     return file.getvalue()
