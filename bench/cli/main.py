@@ -13,11 +13,13 @@ from bench.runtime.streams import is_closed_pipe, replace_unencodable
 from bench.runtime.threads import fit_threads
 
 COMMANDS = (  # modules of this package, in the order of `bench --help`
-    "train", "sweep", "evaluate", "steps", "guidance", "table", "show", "compare", "report", "wandb", "extractor",
-    "selftest", "speed", "list",
+    "train", "sweep", "evaluate", "steps", "guidance", "sample", "table", "show", "compare", "report", "wandb",
+    "extractor", "reference", "selftest", "speed", "list",
 )  # fmt: skip
 READERS = {"table", "show", "compare", "report", "list"}  # their work is done before they print
-COMPUTING = {"train", "evaluate", "steps", "guidance", "extractor", "selftest"}  # with torch, in this process
+COMPUTING = {  # with torch, in this process
+    "train", "evaluate", "steps", "guidance", "sample", "extractor", "reference", "selftest",
+}  # fmt: skip
 START = """\
 start here:
   bench train preset=smoke    train a small model of every kind (two minutes)

@@ -34,6 +34,17 @@ def expand(key: str, text: str) -> str:
     return expanded
 
 
+def check_new(key: str, target: Path) -> Path:
+    """Return a path, the value of `key`, if a file or folder can be created there; ConfigError if there is one."""
+    if os.path.lexists(target):
+        raise ConfigError(f"{key}={target}: exists already; name a new one", key=key, value=str(target))
+    nearest = next(parent for parent in target.absolute().parents if os.path.lexists(parent))
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        problem = f"{nearest} is no folder that can be written to"
+        raise ConfigError(f"{key}={target}: {problem}; name another place", key=key, value=str(target))
+    return target
+
+
 def check_results(folder: Path, writes: bool = False) -> Path:
     """Return the results folder if it exists or can be created, and with `writes` if this process may write there.
 

@@ -112,7 +112,7 @@ def check_protocol(reference_set: ReferenceSet, protocol: Protocol) -> None:
     """Raise EvaluationError unless the protocol describes the reference set."""
     extractor, reference = reference_set.extractor, reference_set.reference
     k, size = max(protocol.prc_neighbours, protocol.dc_neighbours), protocol.kid_subset_size
-    if len(reference.features) < max(k + 1, size):  # checked here, because the metric would fail after the sampling
+    if 0 < len(reference.features) < max(k + 1, size):  # checked here, because the metric would fail after the sampling
         raise EvaluationError(
             f"the reference's {len(reference.features)} images are too few for k={k} neighbours of each and "
             f"KID's subsets of {size}."

@@ -14,6 +14,7 @@ Setting = bool | int | float | str | None
 
 NEIGHBOURS = 5  # of density and coverage; precision and recall take fewer
 GROUPS = 20  # of samples, of the jackknife behind an interval
+STATISTICS = "statistics"  # the reference of figures against a file of moments
 ROW_FIELDS = ("weights", "sampler", "sampler_settings", "precision")  # may differ between the rows of one table
 
 LEAST = {  # the smallest integer that makes sense
@@ -78,8 +79,8 @@ class Protocol(FingerprintedSettings):
     data: str
     extractor: str
     extractor_digest: str  # sha256 of the extractor's weights
-    reference: str = "train"  # the split that samples are compared with
-    reference_digest: str  # sha256 of that split's images
+    reference: str = "train"  # the split that samples are compared with; STATISTICS: a file of moments
+    reference_digest: str  # sha256 of that split's images, or of these moments
     held_out_digest: str = ""  # sha256 of the images that C_T compares the samples' distances with; empty: no C_T
     samples: int
     seed: int = 0  # of the samples, the reference's and KID's subsets, the jackknife's groups and C_T's cells
@@ -116,6 +117,10 @@ class Protocol(FingerprintedSettings):
             f"protocol {self.setting()}: FID etc. of {self.samples:,} samples (seed {self.seed}, chunks of "
             f"{self.chunk:,}{depth}) against {self.data}/{self.reference} (sha {self.reference_digest[:8]}) "
             f"in {self.extractor} features (sha {self.extractor_digest[:8]})",
+        ]
+        if self.reference == STATISTICS:
+            return parts[0]
+        parts += [
             f"KID over {self.kid_subsets} subsets of {self.kid_subset_size:,}",
             f"k = {self.prc_neighbours} (precision, recall), {self.dc_neighbours} (density, coverage), over "
             f"at most {self.subsets} {'part' if self.subsets == 1 else 'disjoint parts'} of the reference",

@@ -8,7 +8,7 @@ STATUS = "live.json"
 
 @dataclass(frozen=True)
 class ResultsFolder:
-    """A results folder: records/, failures/, runs/, pictures/, sweeps/ and studies/ below `root`."""
+    """A results folder: records/, failures/, runs/, pictures/, samples/, sweeps/ and studies/ below `root`."""
 
     root: Path
 
@@ -51,6 +51,11 @@ class ResultsFolder:
     def pictures(self, run_id: str) -> Path:
         """The folder of the pictures of a run and of its samples."""
         return self.root / "pictures" / run_id
+
+    @property
+    def samples(self) -> Path:
+        """The folder of the samples that `bench sample` draws without --out."""
+        return self.root / "samples"
 
     def sweep(self, name: str) -> Path:
         """The file with the proposals of a search so far."""

@@ -1,5 +1,6 @@
 """Build the data and the model of a configuration, and refuse what cannot work before any training."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import lightning as L
@@ -83,15 +84,21 @@ def check_evaluation(config: Config, data: ImageDataModule) -> None:
     settings = config.evaluation
     weights = Path(settings.extractor_weights) if settings.extractor_weights else None
     check_extractor(settings.extractor, data.image_shape[0], weights)
-    if is_images(data) and min(data.image_shape[1:]) < SMALLEST_SIDE:
-        height, width = data.image_shape[1:]
-        raise ConfigError(
-            f"data={config.data['name']}: images of {height} x {width} pixels are too small; the evaluation needs "
-            f"{SMALLEST_SIDE} x {SMALLEST_SIDE} or more"
-        )
+    if is_images(data):
+        check_size(f"data={config.data['name']}", data.image_shape[1:])
     smallest = min(len(data.train_images), len(data.test_images))
     if smallest <= NEIGHBOURS:
         raise ConfigError(
             f"data={config.data['name']}: {smallest} images in the smaller split are too few for {NEIGHBOURS} "
             "nearest neighbours of each; give more images"
+        )
+
+
+def check_size(place: str, size: Sequence[int]) -> None:
+    """Refuse images of H x W pixels that are too small for the evaluation; place: the setting that names them."""
+    height, width = size
+    if min(size) < SMALLEST_SIDE:
+        raise ConfigError(
+            f"{place}: images of {height} x {width} pixels are too small; the evaluation needs "
+            f"{SMALLEST_SIDE} x {SMALLEST_SIDE} or more"
         )

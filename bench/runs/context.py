@@ -14,7 +14,7 @@ from bench.config.schema import Config, conditional
 from bench.evaluation.features.extractor import Extractor
 from bench.evaluation.features.judge import Judge, channel_judge, trained_judge
 from bench.evaluation.features.random_network import random_network
-from bench.evaluation.features.reference import held_out, reference
+from bench.evaluation.features.reference import Reference, held_out, reference
 from bench.evaluation.features.registry import load_extractor
 from bench.evaluation.metrics.copies import PER_SAMPLE, training_pixels
 from bench.evaluation.metrics.feature_sets import Modes
@@ -74,10 +74,8 @@ def evaluation_context(config: Config, data: ImageDataModule, precision: str, ce
     """
     settings = config.evaluation
     device = sampling_device(config)
-    weights = Path(settings.extractor_weights) if settings.extractor_weights else None
-    extractor = load_extractor(settings.extractor, weights, device)
-    with Bar(f"{settings.extractor} features, train split", len(data.train_images), "images") as bar:
-        features = reference(data.train_images, extractor, CACHE, lambda _, done, total: bar.advance(done - bar.done))
+    extractor = configured_extractor(config)
+    features = training_reference(data, extractor)
     with Bar(f"{settings.extractor} features, held out", settings.samples, "images") as bar:
         held_out_set = held_out(
             data.test_images, features, extractor, samples=settings.samples, seed=settings.seed, cells_wanted=cells,
@@ -95,6 +93,18 @@ def evaluation_context(config: Config, data: ImageDataModule, precision: str, ce
         class_reference(data, extractor) if conditional(config.model) else None,
     )  # fmt: skip
     return EvaluationContext(reference_set, device, "bfloat16" if precision == "bf16-mixed" else "float32")
+
+
+def configured_extractor(config: Config) -> Extractor:
+    """Load the extractor on the device that samples are drawn on."""
+    weights = config.evaluation.extractor_weights
+    return load_extractor(config.evaluation.extractor, Path(weights) if weights else None, sampling_device(config))
+
+
+def training_reference(data: ImageDataModule, extractor: Extractor) -> Reference:
+    """Return the training split's features, which are cached."""
+    with Bar(f"{extractor.name} features, train split", len(data.train_images), "images") as bar:
+        return reference(data.train_images, extractor, CACHE, lambda _, done, total: bar.advance(done - bar.done))
 
 
 def second_reference(training: Tensor, device: torch.device) -> SecondReference | None:

@@ -1,11 +1,11 @@
 """Evaluate a trained model: the rows that a run fills, their measurement, and their recording."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -50,7 +50,7 @@ def evaluate_rows(context: RunContext, record: records.Record, steps: Sequence[S
 def evaluate_row(context: RunContext, record: records.Record, name: str, steps: Sequence[Step]) -> None:
     """Time and evaluate one row; record its timing and its figures as soon as each is known."""
     evaluation, stated = context.evaluation, row_protocol(context, name)
-    sampling = sampling_of(context.config, context.model, stated)
+    sampling = sampling_of(context.config, context.model, name, dict(stated.sampler_settings), stated.precision)
 
     def keep(result: records.Result) -> records.Result:
         record.results[stated.fingerprint()] = result
@@ -82,15 +82,26 @@ class Sampling:
     draw: Sample
 
 
-def sampling_of(config: Config, model: GenerativeModel, stated: Protocol) -> Sampling:
-    """Return the model with the sampler and precision that the protocol states."""
-    name, settings = config.model["name"], dict(stated.sampler_settings)
-    label = name if stated.sampler == "default" else f"{name}, {stated.sampler}"
-    bfloat16 = stated.precision == "bfloat16"
+def sampling_of(
+    config: Config,
+    model: GenerativeModel,
+    sampler: str,
+    settings: Mapping[str, Any],
+    precision: str,
+    given: int | None = None,
+) -> Sampling:
+    """Return the model with a sampler of these settings; precision: float32 or bfloat16; given: the samples' label."""
+    name = config.model["name"]
+    label = name if sampler == "default" else f"{name}, {sampler}"
+    bfloat16 = precision == "bfloat16"
 
     def draw(n: int, generator: torch.Generator) -> Tensor:
         with torch.autocast(model.device.type, torch.bfloat16, enabled=bfloat16):
-            images: Tensor = model.sample(n, generator, **settings)
+            if given is None:
+                images: Tensor = model.sample(n, generator, **settings)
+            else:
+                labels = torch.full((n,), given, device=model.device)
+                images = cast(Any, model).sample_given(labels, generator, **settings)
         return images
 
     return Sampling(model, label, model.passes(**settings), draw)

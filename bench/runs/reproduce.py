@@ -128,7 +128,7 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     check_protocol(evaluation.reference_set, stated)
     model.to(evaluation.device).eval()
     model.check_sampler(**dict(stated.sampler_settings))
-    sampling = sampling_of(config, model, stated)
+    sampling = sampling_of(config, model, stated.sampler, dict(stated.sampler_settings), stated.precision)
     evaluated = sample_row(sampling, stated, config.seed, evaluation)
     known = record.results.get(stated.fingerprint())
     missing = (

@@ -1,7 +1,11 @@
 """Write files atomically, and list the visible files of a folder."""
 
 import os
+import shutil
 import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -32,6 +36,24 @@ def write_bytes(target: Path, content: bytes) -> None:
         if isinstance(error, OSError):
             error.filename = str(target)
         raise
+
+
+@contextmanager
+def written_aside(target: Path) -> Iterator[Path]:
+    """Yield a path beside `target` for a new file or folder, and rename that to `target` if the block ends well.
+
+    What the block has written is deleted otherwise, so `target` exists whole or not at all. The path has the suffix of
+    `target`, which libraries look at.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_name(f".{uuid.uuid4().hex}.{target.name}")
+    try:
+        yield aside
+        os.replace(aside, target)
+    finally:
+        if aside.is_dir():
+            shutil.rmtree(aside)
+        aside.unlink(missing_ok=True)
 
 
 def visible(folder: Path, pattern: str) -> list[Path]:

@@ -21,11 +21,14 @@ LEAST_HELD_OUT = 100  # images that the baseline must leave, so that its distanc
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Features of a whole split, in its order, float32 N x D, and their moments."""
+    """Features of a whole split, in its order, float32 N x D, and their moments.
+
+    N = 0 where only the moments are known; metrics that need features then have no figure.
+    """
 
     features: Tensor
     moments: Moments
-    digest: str  # sha256 of the split's images
+    digest: str  # sha256 of the split's images, or of the moments where these are all
     extractor_digest: str
     shape: tuple[int, ...]  # C x H x W of its images
 
@@ -34,8 +37,11 @@ class Reference:
 
         n is the number of samples, because precision and recall need equal numbers on both sides (Kynkäänniemi et al.
         2019). R is as large as the split allows. The tensor is the same object for every row of a table, so results
-        derived from it are cached. Raises EvaluationError if the split has fewer than n images.
+        derived from it are cached. It is empty where there are no features. Raises EvaluationError if the split has
+        fewer than n images.
         """
+        if not len(self.features):
+            return self.features
         return _manifold(self, n, seed, subsets)
 
 

@@ -80,7 +80,7 @@ class FeatureSets:
     """Features of samples and of reference images, float32 N x D on the CPU, and further measurements of them."""
 
     generated: Tensor
-    reference: Tensor  # R N x D: R disjoint random subsets of the split, one after the other
+    reference: Tensor  # R N x D: R disjoint random subsets of the split, one after the other; empty: moments only
     reference_moments: Moments  # of the whole reference split
     protocol: Protocol
     groups: Tensor  # int64 N, the jackknife's group of each sample

@@ -43,6 +43,11 @@ def of_images(sets: "FeatureSets") -> bool:
     return sets.protocol.quantisation == "uint8"
 
 
+def with_reference_features(sets: "FeatureSets") -> bool:
+    """More than the moments of the reference, which a file of statistics holds alone."""
+    return len(sets.reference) > 0
+
+
 def in_second_space(sets: "FeatureSets") -> bool:
     return sets.random is not None
 
@@ -102,6 +107,7 @@ METRICS: dict[str, Metric] = {
             "lower",
             "Bińkowski et al. 2018, arXiv:1801.01401",
             "kid:kid",
+            with_reference_features,
             version=2,
         ),
         Metric(
@@ -109,6 +115,7 @@ METRICS: dict[str, Metric] = {
             "higher",
             "Kynkäänniemi et al. 2019, arXiv:1904.06991",
             "manifold:precision",
+            with_reference_features,
             version=2,
         ),
         Metric(
@@ -116,6 +123,7 @@ METRICS: dict[str, Metric] = {
             "higher",
             "Kynkäänniemi et al. 2019, arXiv:1904.06991",
             "manifold:recall",
+            with_reference_features,
             version=2,
         ),
         Metric(
@@ -123,6 +131,7 @@ METRICS: dict[str, Metric] = {
             "higher",
             "Naeem et al. 2020, arXiv:2002.09797",
             "manifold:density",
+            with_reference_features,
             version=2,
         ),
         Metric(
@@ -130,6 +139,7 @@ METRICS: dict[str, Metric] = {
             "higher",
             "Naeem et al. 2020, arXiv:2002.09797",
             "manifold:coverage",
+            with_reference_features,
             version=2,
         ),
         Metric(
@@ -137,12 +147,14 @@ METRICS: dict[str, Metric] = {
             "higher",
             "Salvy et al. 2025, arXiv:2507.01761",
             "clipped:clipped_density",
+            with_reference_features,
         ),
         Metric(
             "clipped_coverage",
             "higher",
             "Salvy et al. 2025, arXiv:2507.01761",
             "clipped:clipped_coverage",
+            with_reference_features,
         ),
         Metric(
             "fld",

@@ -42,4 +42,4 @@ def test_a_run_whose_images_have_moved_is_evaluated_where_they_are(
 
 
 def test_what_a_command_does_not_use_is_refused_by_name(refusal: Callable[[str], str]) -> None:
-    assert "--data and --name belong to --images=DIR" in refusal("evaluate RUN --name x")
+    assert "--data, --reference and --name belong to --images=PATH" in refusal("evaluate RUN --name x")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.cli.main import main
-from bench.config.paths import check_results
+from bench.config.paths import check_new, check_results
 from bench.config.schema import ConfigError
 
 
@@ -70,3 +70,18 @@ def test_a_folder_that_cannot_be_written_is_refused_where_it_must_be(
     assert check_results(Path("there"))
     with pytest.raises(ConfigError, match=r"results=there/new: .*/there cannot be written to; choose another"):
         check_results(Path("there/new"), writes=True)
+
+
+def test_a_new_place_exists_not_yet_and_can_be_written_to(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check_new("--out", Path("deep/new.npz")) == Path("deep/new.npz")
+    for name, said in {
+        "file": "--out=file: exists already; name a new one",
+        "dead": "--out=dead: exists already",
+        "file/new": "--out=file/new: .*file is no folder that can be written to; name another place",
+        "dead/new": "--out=dead/new: .*dead is no folder",
+    }.items():
+        with pytest.raises(ConfigError, match=said):
+            check_new("--out", Path(name))
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != place)  # root may write anywhere
+    with pytest.raises(ConfigError, match="is no folder that can be written to"):
+        check_new("--out", Path("deep/new.npz"))

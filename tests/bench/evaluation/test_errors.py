@@ -8,8 +8,8 @@ import pytest
 
 from bench.evaluation.errors import EvaluationError, unknown
 from bench.evaluation.features.reference import check_enough
+from bench.evaluation.image_files.folder import read_images
 from bench.evaluation.metrics.registry import METRICS
-from bench.evaluation.png_folder import read_images
 from bench.evaluation.scoring import select_metrics
 
 MISSING = Path("missing.png")

@@ -12,6 +12,7 @@ def test_no_two_kinds_of_file_share_a_place_and_all_lie_below_the_folder() -> No
     places = [
         FOLDER.record("a"), FOLDER.failure("a"), FOLDER.weights("a"), checkpoints_of(run), run / STATUS,
         FOLDER.pictures("a"), FOLDER.sweep("a"), FOLDER.sweep_logs, FOLDER.studies,
+        FOLDER.samples,
     ]  # fmt: skip
     assert len(set(places)) == len(places)
     assert all(place.is_relative_to(FOLDER.root) for place in places)

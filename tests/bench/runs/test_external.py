@@ -145,7 +145,7 @@ Case = Callable[[Path], list[str]]
     ("case", "said"),
     [
         (lambda at: ["--images", str(at)], "holds 256 images, but evaluation.samples=2000"),
-        (lambda at: ["--images", str(at / "no"), "evaluation.samples=64"], "no is not a folder"),
+        (lambda at: ["--images", str(at / "no"), "evaluation.samples=64"], "no: there is neither a file nor a folder"),
         (lambda at: ["--images", str(at), "--data", "mnits"], "did you mean mnist"),
         (lambda at: ["--images", str(at), "--data", "grid_25"], "data=grid_25: points of the plane are not images"),
         (lambda at: ["--images", str(at), "--data", "stacked_mnist", "evaluation.samples=64"], "00000.png"),
@@ -158,12 +158,12 @@ Case = Callable[[Path], list[str]]
         ),
         (
             lambda at: ["--images", str(at.rename(at.parent / "样本"))],
-            "样本: the folder's name has no letter A to Z and no",
+            "样本: its name has no letter A to Z and no",
         ),
         (lambda at: ["--images", str(at), "--name", "样本"], "--name=样本: takes letters A to Z"),
         (lambda at: ["--images", str(at), "--name", "x" * 121], "120 at most"),
         (lambda at: ["results=r"], "RUN is missing"),
-        (lambda at: ["RUN", "--name", "a"], "--data and --name belong to --images=DIR"),
+        (lambda at: ["RUN", "--name", "a"], "--data, --reference and --name belong to --images=PATH"),
         (lambda at: ["--images", str(at), "--name", "../a", "evaluation.samples=64"], "--name=../a: takes letters"),
         (lambda at: [], "RUN is missing"),
     ],

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.runtime.files import visible, write_text
+from bench.runtime.files import visible, write_text, written_aside
 
 
 def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,3 +42,25 @@ def test_hidden_files_and_those_in_hidden_folders_are_left_out(tmp_path: Path) -
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     assert visible(tmp_path, "**/*.json") == [tmp_path / name for name in ("a.json", "b.json", "below/d.json")]
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_what_is_written_aside_has_its_name_only_when_the_block_ends_well(folder: bool, tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "a.npz"
+
+    def fill(stop: bool) -> None:
+        with written_aside(target) as aside:
+            assert aside.suffix == ".npz"
+            if folder:
+                aside.mkdir()
+            (aside / "part" if folder else aside).write_text("whole")
+            assert not target.exists()
+            if stop:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fill(stop=True)
+    assert list(target.parent.iterdir()) == []
+    fill(stop=False)
+    assert list(target.parent.iterdir()) == [target]
+    assert (target / "part" if folder else target).read_text() == "whole"

@@ -18,9 +18,9 @@ from bench.evaluation.features import weights as pretrained
 from bench.evaluation.features.extractor import Extractor, Moments
 from bench.evaluation.features.registry import load_extractor
 from bench.evaluation.features.torch_fidelity import ClassifierFeatures, StackedFeatures, register
+from bench.evaluation.image_files.folder import read_images
 from bench.evaluation.metrics.feature_sets import FeatureSets
 from bench.evaluation.metrics.registry import METRICS
-from bench.evaluation.png_folder import read_images
 from bench.evaluation.protocol import Protocol
 
 MNIST = Path(__file__).parents[4] / "datamodules" / "assets" / "t10k-images-idx3-ubyte.gz"

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from bench.evaluation.errors import EvaluationError
-from bench.evaluation.png_folder import read_images
+from bench.evaluation.image_files.folder import read_images
 
 GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6
 # x0, y0, dx, dy of the seven passes of interlacing (PNG specification, W3C 2003, Section 8.2)
@@ -129,6 +129,13 @@ def changed(content: bytes, place: int) -> bytes:
     return content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :]
 
 
+def animated() -> bytes:
+    file = io.BytesIO()
+    frames = [Image.fromarray(noise(8, 8, seed=seed)) for seed in (1, 2)]
+    frames[0].save(file, "PNG", save_all=True, append_images=frames[1:])
+    return file.getvalue()
+
+
 GOOD = png(noise(8, 8))
 WIDE = np.arange(64).reshape(8, 8) * 1000
 
@@ -138,6 +145,7 @@ WIDE = np.arange(64).reshape(8, 8) * 1000
     [
         (png(noise(8, 9)), 1, "is 8 x 9 pixels, but the data is 8 x 8"),
         (png(WIDE, 16), 1, "is a 16-bit file"),
+        (animated(), 1, "is an animation of 2 images"),
         (png(np.stack([WIDE] * 3, axis=2), 16, RGB), 3, "is a 16-bit file"),
         (png(noise(8, 8) & 1, 1), 1, "is a 1-bit file"),
         (png(noise(8, 8) & 1, 8, PALETTE, extra=chunk(b"PLTE", bytes(6))), 1, "has a palette"),

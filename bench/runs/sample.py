@@ -1,0 +1,158 @@
+"""`bench sample RUN`: draw samples of a trained run and write them in a format that others read."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.config.devices import resolve_precision, sampling_device
+from bench.config.load import results_folder, split
+from bench.config.paths import check_new
+from bench.config.schema import Config, ConfigError, samplers
+from bench.evaluation.image_files import hugging_face
+from bench.evaluation.image_files.registry import FOLDER, WRITERS, suffix_of
+from bench.evaluation.samples import generate, labels_of
+from bench.evaluation.scoring import PREVIEW_SIZE
+from bench.plots.image_grid import save
+from bench.plots.model_pictures import save_grid
+from bench.plots.sample_pictures import scatter
+from bench.results.layout import ResultsFolder
+from bench.runs.build import build_data, build_model, data_spec, is_images, load_weights
+from bench.runs.evaluate import Sampling, counted, sampling_of
+from bench.runs.reproduce import recorded_config, trained_as
+from bench.runtime.console import Bar, console
+from bench.runtime.files import written_aside
+from datamodules.base import ImageDataModule
+from datamodules.mixtures import Mixture
+from models.base import GenerativeModel
+
+SETTINGS = ("evaluation.seed", "evaluation.chunk")  # of the evaluation, those that samples depend on
+POINTS = ".npy"  # the one format of points of the plane, float32 N x 2
+
+
+def sample_run(run: str, n: int, out: Path | None, label: int | None, overrides: Sequence[str]) -> None:
+    """Draw n samples of a run by one of its samplers into the new file or folder `out`; draw the first ones as a grid.
+
+    With the number, seed and chunk of an evaluation, the samples are those that it judged. out: None for a folder
+    below the results. label: of all samples; None for labels as the data have them, where the model takes any. Labels
+    are written beside the samples. overrides: samplers, evaluation.seed, evaluation.chunk, data.root and results.
+    """
+    if n < 1:
+        raise ConfigError(f"--n={n}: must be 1 or more", key="--n", value=n)
+    results = results_folder(overrides)
+    changes = allowed_changes(run, results, overrides)
+    _, config, weights = recorded_config(run, results, {**changes, "results": str(results)})
+    sampler, settings = chosen_sampler(config, changes)
+    data = build_data(config)
+    target = check_target(out or default_target(results, run, sampler, data, label), is_images(data))
+    model = build_model(config, data_spec(data))
+    load_weights(model, weights)
+    model.to(sampling_device(config)).eval()
+    try:
+        model.check_sampler(**settings)
+    except ValueError as error:
+        raise ConfigError(f"samplers.{sampler}: {error}") from None
+    check_label(label, model, config)
+    precision = "bfloat16" if resolve_precision(config) == "bf16-mixed" else "float32"
+    sampling = sampling_of(config, model, sampler, settings, precision, label)
+    samples = draw(sampling, config, n, is_images(data))
+    grid = target.with_name(f"{target.name}.grid.png")
+    if isinstance(data, Mixture):
+        write_points(samples, target)
+        save(scatter(samples[: PREVIEW_SIZE[samples.dtype]], data), grid)
+    else:
+        WRITERS[suffix_of(target)](samples, labels_drawn(sampling.model, config, n, label), target)
+        save_grid(samples[: PREVIEW_SIZE[samples.dtype]], grid)
+    console.print(f"  {n:,} samples: {target}\n  picture: {grid}", markup=False)
+
+
+def allowed_changes(run: str, results: Path, overrides: Sequence[str]) -> dict[str, Any]:
+    """Return the overrides as nested dicts; ConfigError for a setting that samples do not depend on."""
+    picks, changes = split(overrides, *trained_as(run, results))
+    wrong = [*picks, *(key for key in changes if key not in ("evaluation", "samplers", "data", "results"))]
+    evaluation = changes.get("evaluation", {})
+    keys = evaluation if isinstance(evaluation, dict) else ()
+    wrong += [f"evaluation.{key}" for key in keys if f"evaluation.{key}" not in SETTINGS]
+    wrong += [f"data.{key}" for key in changes.get("data", {}) if key != "root"]
+    if wrong:
+        allowed = f"samplers, {', '.join(SETTINGS)}, data.root and results"
+        raise ConfigError(f"{wrong[0]}: `bench sample` takes {allowed} only", key=wrong[0])
+    return changes
+
+
+def chosen_sampler(config: Config, changes: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the one sampler that the changes name, else the run's headline sampler, with its settings."""
+    known = samplers(config)
+    named = list(changes.get("samplers", ())) or [config.headline or next(iter(known))]
+    if len(named) > 1:
+        raise ConfigError(f"samplers={','.join(named)}: `bench sample` draws by one of them; name it", key="samplers")
+    return named[0], known[named[0]]
+
+
+def check_label(label: int | None, model: GenerativeModel, config: Config) -> None:
+    """Raise ConfigError for a label that the model does not take."""
+    if label is None:
+        return
+    if not model.classes:
+        raise ConfigError(
+            f"--label={label}: {config.model['name']} was trained without labels; leave --label out, or train with "
+            "model.condition=label",
+            key="--label", value=label,
+        )  # fmt: skip
+    if not 0 <= label < model.classes:
+        raise ConfigError(f"--label={label}: choose from 0 to {model.classes - 1}", key="--label", value=label)
+
+
+def labels_drawn(model: GenerativeModel, config: Config, n: int, label: int | None) -> Tensor | None:
+    """Return the labels of the samples, int64 n; None of a model that takes none."""
+    if label is not None:
+        return torch.full((n,), label)
+    if not model.classes:
+        return None
+    evaluation = config.evaluation
+    return labels_of(
+        model.draw_labels, n,
+        chunk=evaluation.chunk, seed=evaluation.seed, training_seed=config.seed, device=model.device,
+    )  # fmt: skip
+
+
+def default_target(results: Path, run: str, sampler: str, data: ImageDataModule, label: int | None) -> Path:
+    """Return the place of samples below the results folder."""
+    name = run if sampler == "default" else f"{run}-{sampler}"
+    name += "" if label is None else f"-label-{label}"
+    return ResultsFolder(results).samples / (name + (FOLDER if is_images(data) else POINTS))
+
+
+def check_target(target: Path, images: bool) -> Path:
+    """Return `target` if samples can be written there; ConfigError if it exists or its suffix is no format's."""
+    formats = [suffix for suffix in WRITERS if suffix] if images else [POINTS]
+    if (suffix := suffix_of(target)) not in (WRITERS if images else formats):
+        more = "; a name without suffix is a folder of PNG files" if images else ", for points of the plane"
+        raise ConfigError(
+            f"--out={target}: {suffix or 'no suffix'} is no format that is written; choose {', '.join(formats)}{more}",
+            key="--out", value=str(target), choices=formats,
+        )  # fmt: skip
+    check_new("--out", target)
+    if suffix == hugging_face.SUFFIX:
+        hugging_face.library(target)  # before anything is drawn
+    return target
+
+
+def draw(sampling: Sampling, config: Config, n: int, images: bool) -> Tensor:
+    """Draw n samples in the chunks of an evaluation: uint8 N x C x H x W, or float32 for points, on the CPU."""
+    evaluation = config.evaluation
+    with Bar(f"sample {sampling.label}", n * sampling.passes, "image passes") as bar, counted(sampling.model, bar):
+        chunks = generate(
+            sampling.draw, n, chunk=evaluation.chunk, seed=evaluation.seed, training_seed=config.seed,
+            quantisation="uint8" if images else "none", device=sampling.model.device,
+        )  # fmt: skip
+        return torch.cat([chunk.cpu() for _, chunk in chunks])
+
+
+def write_points(points: Tensor, target: Path) -> None:
+    """Write points N x 2 x 1 x 1 as float32 N x 2."""
+    with written_aside(target) as aside:
+        np.save(aside, points.flatten(1).numpy())
