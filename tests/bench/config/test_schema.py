@@ -25,7 +25,18 @@ WRONG: dict[str, tuple[str, object, Any]] = {  # word -> key, value, choices
     "samplers.ddim-50.stps=3": (
         "samplers.ddim-50.stps",
         "3",
-        ["steps", "method", "grid", "eta", "sigma_max", "sigma_min", "guidance"],
+        [
+            "steps",
+            "method",
+            "grid",
+            "eta",
+            "sigma_max",
+            "sigma_min",
+            "guidance",
+            "label_guidance",
+            "guided_from",
+            "guided_to",
+        ],
     ),
 }
 
