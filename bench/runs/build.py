@@ -6,16 +6,16 @@ import lightning as L
 import torch
 from rich.markup import escape
 
+from bench.config.components import configured
 from bench.config.load import without_name
+from bench.config.places import cause
 from bench.config.schema import Config, ConfigError
 from bench.evaluation.features.registry import check_extractor
 from bench.evaluation.keys import key
 from bench.evaluation.protocol import NEIGHBOURS
 from bench.runtime import ranks
 from bench.runtime.console import console
-from datamodules import DATAMODULES
 from datamodules.base import ImageDataModule
-from models import MODELS
 from models.base import GenerativeModel
 
 SMALLEST_SIDE = 4  # pixels; the classifiers' two poolings leave one of it, and SSIM's window is 3 x 3
@@ -23,9 +23,11 @@ SMALLEST_SIDE = 4  # pixels; the classifiers' two poolings leave one of it, and 
 
 def build_data(config: Config) -> ImageDataModule:
     """Load and check the configured images."""
-    build = DATAMODULES[config.data["name"]]
+    build = configured("data", config).load()
     train = config.train
-    data = build(**without_name(config.data), batch_size=train.batch, images=train.images, seed=config.seed)
+    data: ImageDataModule = build(
+        **without_name(config.data), batch_size=train.batch, images=train.images, seed=config.seed
+    )
     ranks.on_first(data.prepare_data)
     ranks.on_each(data.prepare_data)  # a no-op, except on machines without a shared file system
     ranks.on_each(data.setup)
@@ -47,10 +49,19 @@ def is_images(data: ImageDataModule) -> bool:
 def build_model(config: Config, image_shape: tuple[int, int, int]) -> GenerativeModel:
     """Build the configured model with the initial weights of its seed."""
     L.seed_everything(key("initial weights", config.seed), verbose=False)
+    component = configured("model", config)
+    build = component.load()
     try:
-        return MODELS[config.model["name"]](image_shape, **without_name(config.model))
+        model: GenerativeModel = build(image_shape, **without_name(config.model))
     except ValueError as error:
         raise ConfigError(f"model={config.model['name']}: {error}") from None
+    except Exception as error:
+        if component.place is None:
+            raise
+        raise component.place.error(
+            f"cannot be built for images of {image_shape}: {cause(error, component.place)}"
+        ) from error
+    return model
 
 
 def load_weights(model: GenerativeModel, file: Path) -> None:

@@ -73,7 +73,7 @@ def evaluate_folder(
             images, evaluation.reference_set, row_protocol,
             lambda stage, done, total: bar.advance(done - bar.done) if stage == "features" else None, missing,
         )  # fmt: skip
-    result = with_figures(known or unmeasured(row_protocol, evaluation), evaluated, label)
+    result = with_figures(known or unmeasured(row_protocol, evaluation), evaluated, label, evaluation.code)
     with exclusive(results, run_id):
         new = records.reference(run_id, label, config.model_dump(), digest, records.EXTERNAL_FAMILY)
         record = records.find(results, run_id) or new
