@@ -163,11 +163,14 @@ def import_file(place: Place) -> ModuleType:
 
 
 def cause(error: BaseException, place: Place | None = None) -> str:
-    """Return an exception's type and message in one line, and where in the user's own files it was raised."""
+    """Return an exception's type and message in one line, and where it was raised.
+
+    place: in whose files; None: in any.
+    """
     message, frames = str(error), [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError):
         message, frames = error.msg, [(error.filename or "", error.lineno)]
-    own = [(file, line) for file, line in frames if place and place.owns(Path(file))]
+    own = [(file, line) for file, line in frames if (place.owns(Path(file)) if place else not file.startswith("<"))]
     where = f" ({own[-1][0]}, line {own[-1][1]})" if own else ""
     return f"{type(error).__name__}{': ' * bool(message)}{' '.join(message.split())}{where}"
 

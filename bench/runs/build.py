@@ -6,7 +6,7 @@ import lightning as L
 import torch
 from rich.markup import escape
 
-from bench.config.components import configured
+from bench.config.components import changed_sources, configured
 from bench.config.load import without_name
 from bench.config.places import cause
 from bench.config.schema import Config, ConfigError
@@ -70,6 +70,13 @@ def load_weights(model: GenerativeModel, file: Path) -> None:
         model.load_state_dict(torch.load(file, map_location="cpu", weights_only=True)["state_dict"])
     except RuntimeError as error:
         raise ConfigError(f"{file}: weights of another version of the model; train it again") from error
+
+
+def announce_changes(config: Config) -> None:
+    """Print which sources of the user's own are not those that a recorded run was trained with."""
+    if changed := changed_sources(config):
+        names = escape(", ".join(changed))
+        console.print(f"  [yellow]changed since the training: {names}; new results name the present digests[/]")
 
 
 def preflight(config: Config, data: ImageDataModule, model: GenerativeModel) -> None:

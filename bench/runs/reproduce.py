@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.config.components import Component, changed_sources, component_of, find
+from bench.config.components import Component, component_of, find
 from bench.config.load import check_parts, evaluate_named_samplers, merge, results_folder, split, split_groups
 from bench.config.schema import Config, ConfigError, Plugin, check, check_name, samplers
 from bench.evaluation.errors import EvaluationError
@@ -18,7 +18,7 @@ from bench.evaluation.protocol import Protocol
 from bench.evaluation.scoring import Evaluation
 from bench.results import records
 from bench.results.layout import ResultsFolder
-from bench.runs.build import build_data, build_model, load_weights
+from bench.runs.build import announce_changes, build_data, build_model, load_weights
 from bench.runs.context import evaluation_context
 from bench.runs.evaluate import sample_row, sampling_of, time_row, unmeasured, with_figures
 from bench.runs.plan import missing_metrics
@@ -69,7 +69,10 @@ def changes_of(run: str, results: Path, overrides: Sequence[str]) -> tuple[dict[
             raise ConfigError(f"{kind}={picks[kind]}: is {moved.name}, but {run} is of {name}", key=kind)
         if moved:
             places[kind] = {"place": str(moved.place)}
-        components.append(moved or component_of(kind, name, recorded))
+        try:
+            components.append(moved or component_of(kind, name, recorded))
+        except ConfigError as error:
+            raise ConfigError(f"{error}; if it has moved, give {kind}=PLACE", key=kind) from None
     picks, changes = split(overrides, *components)
     names = {kind: name for kind, name in picks.items() if kind not in places}
     return names, changes | ({"plugins": places} if places else {})
@@ -100,10 +103,6 @@ def recorded_config(run: str, results: Path, changes: dict[str, Any]) -> tuple[r
         raise ConfigError(f"{weights}: missing, so {run} cannot be sampled; train it again with `bench train`")
     config: Config = check(Config, merge(record.config, changes))
     check_parts(config)
-    if changed := changed_sources(config):
-        console.print(
-            f"[yellow]  changed since {run} was trained: {', '.join(changed)}; its results name the digests[/]"
-        )
     return record, config, weights
 
 
@@ -148,6 +147,7 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     data = build_data(config)
     model = build_model(config, data.image_shape)
     load_weights(model, weights)
+    announce_changes(config)
     check_same_run(run, name, config, model, stated)
     evaluation = evaluation_context(config, data, "32-true", stated.cells)
     evaluation = dataclasses.replace(evaluation, precision=stated.precision)
