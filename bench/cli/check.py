@@ -31,11 +31,12 @@ def run(options: argparse.Namespace) -> int:
 
     usual = ["preset=smoke", "train.batch=8", "trainer.accelerator=cpu", "trainer.precision=32-true"]
     (config,) = load([*usual, *options.overrides, f"model={options.place}"])
-    data, progress, failed = build_data(config), Console(stderr=True), 0
+    data, progress, kept = build_data(config), Console(stderr=True), []
     for title, check in run_checks(config, data):
         with progress.status(title):
             problem = check()
-        failed += bool(problem)
+        kept.append(not problem)
         print(f"FAILS {title}: {problem}" if problem else f"ok    {title}", flush=True)
-    print(f"{config.model['name']} keeps the contract" if not failed else f"{failed} checks failed")
+    failed = kept.count(False)
+    print(f"{failed} of {len(kept)} checks failed" if failed else f"{config.model['name']} keeps the contract")
     return 1 if failed else 0

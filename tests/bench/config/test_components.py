@@ -153,16 +153,16 @@ def test_an_entry_of_an_installed_package_is_a_name(project: Path, install: Call
 def test_entries_are_listed_without_being_imported_and_stop_no_other_command(
     project: Path, install: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Path("acme.py").write_text("raise SystemExit('imported')\n")
-    install("acme", ours="acme:Mine", vae="acme:Mine")
+    Path("unimported.py").write_text("raise SystemExit('imported')\n")
+    install("acme", ours="unimported:Mine", vae="unimported:Mine")
     assert LISTS["models"]()[-2:] == [
-        ("ours", "", "acme 1.2, acme:Mine"),
-        ("vae", "not usable: vae is a name of the suite's own", "acme 1.2, acme:Mine"),
+        ("ours", "", "acme 1.2, unimported:Mine"),
+        ("vae", "not usable: vae is a name of the suite's own", "acme 1.2, unimported:Mine"),
     ]
     assert main(["list", "models"]) == 0
-    assert "acme 1.2, acme:Mine" in capsys.readouterr().out
+    assert "acme 1.2, unimported:Mine" in capsys.readouterr().out
     assert load(["model=vae"])[0].model["name"] == "vae"
-    assert "acme" not in sys.modules
+    assert "unimported" not in sys.modules
 
 
 def test_a_place_is_looked_up_without_torch(project: Path) -> None:
