@@ -134,8 +134,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     (site / "libraries.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
     run(folder, f"{folder}/fresh/bin/python", "-m", "pip", "install", *quiet, "--force-reinstall", str(wheel))
 
-    def bench(project: Path, *words: str, **more: str) -> str:
-        return run(project, f"{folder}/fresh/bin/bench", *words, PYTHONPATH="", **more)
+    def bench(project: Path, *words: str) -> str:
+        return run(project, f"{folder}/fresh/bin/bench", *words, PYTHONPATH="")
 
     return bench
 
