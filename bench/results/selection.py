@@ -49,10 +49,8 @@ def table_selection(overrides: Sequence[str]) -> tuple[Path, dict[str, Any]]:
         check_name("preset", picks["preset"], names("preset"))
     usual = read("", "default") | (read("preset", picks["preset"]) if "preset" in picks else {})
     results = check_results(Path(rest.get("results", usual["results"])))
-    if "data" in picks and picks["data"] not in DATAMODULES:  # a class of the user's own has a name in its records only
-        own = {
-            record.config["data"]["name"] for record in read_all(results) if "data" in record.config.get("plugins", {})
-        }
+    if "data" in picks and picks["data"] not in DATAMODULES:  # a data set of the user's own is known from its records
+        own = {record.config["data"]["name"] for record in read_all(results)} - {*DATAMODULES}
         check_name("data", picks["data"], [*DATAMODULES, *sorted(own)])
     return results, picks | settings | {key: str(rest[key]) for key in ("protocol",) if key in rest}
 

@@ -1,12 +1,13 @@
 """Build the data and the model of a configuration, and refuse what cannot work before any training."""
 
+from functools import partial
 from pathlib import Path
 
 import lightning as L
 import torch
 from rich.markup import escape
 
-from bench.config.components import changed_sources, configured
+from bench.config.components import Component, changed_sources, configured
 from bench.config.load import without_name
 from bench.config.places import cause
 from bench.config.schema import Config, ConfigError
@@ -15,7 +16,8 @@ from bench.evaluation.keys import key
 from bench.evaluation.protocol import NEIGHBOURS
 from bench.runtime import ranks
 from bench.runtime.console import console
-from datamodules.base import ImageDataModule
+from bench.runtime.errors import InputError
+from datamodules.base import DataError, ImageDataModule
 from models.base import GenerativeModel
 
 SMALLEST_SIDE = 4  # pixels; the classifiers' two poolings leave one of it, and SSIM's window is 3 x 3
@@ -23,16 +25,49 @@ SMALLEST_SIDE = 4  # pixels; the classifiers' two poolings leave one of it, and 
 
 def build_data(config: Config) -> ImageDataModule:
     """Load and check the configured images."""
-    build = configured("data", config).load()
+    component = configured("data", config)
+    build = component.load()
     train = config.train
     data: ImageDataModule = build(
         **without_name(config.data), batch_size=train.batch, images=train.images, seed=config.seed
     )
     ranks.on_first(data.prepare_data)
     ranks.on_each(data.prepare_data)  # a no-op, except on machines without a shared file system
-    ranks.on_each(data.setup)
+    ranks.on_each(partial(set_up, data, component))
     ranks.on_first(lambda: print_notes(data))
     return data
+
+
+def set_up(data: ImageDataModule, component: Component) -> None:
+    """Load the images; ConfigError where a data set of the user's own fails, or gives what is no `Split` of images."""
+    if component.place is None:
+        data.setup()
+        return
+    try:
+        data.setup()
+        check_splits(data)
+    except (InputError, DataError):
+        raise
+    except Exception as error:
+        raise component.place.error(f"cannot be loaded: {cause(error, component.place)}") from error
+
+
+def check_splits(data: ImageDataModule) -> None:
+    """Raise DataError unless the loaded splits are as `datamodules.base.Split` says."""
+    for name, images, labels in (
+        ("training", data.train_images, data.train_labels), ("held-out", data.test_images, data.test_labels),
+    ):  # fmt: skip
+        subject = f"data={type(data).__name__}: the {name} images"
+        if images.ndim != 4 or not images.is_contiguous():
+            raise DataError(f"{subject} have the shape {tuple(images.shape)}; expected N x C x H x W, contiguous")
+        if images.dtype not in (torch.uint8, torch.float32):
+            raise DataError(f"{subject} are {images.dtype}; expected torch.uint8, or torch.float32 in [-1, 1]")
+        if images.dtype == torch.float32 and not images.abs().max() <= 1:
+            raise DataError(f"{subject} reach {float(images.abs().max()):.4g}; expected float32 in [-1, 1]")
+        if labels.dtype != torch.int64 or labels.shape != images.shape[:1]:
+            raise DataError(f"{subject} have labels of {labels.dtype}, {tuple(labels.shape)}; expected int64, N")
+        if images.shape[1:] != data.image_shape:
+            raise DataError(f"{subject} are {tuple(images.shape[1:])}, but the training images are {data.image_shape}")
 
 
 def print_notes(data: ImageDataModule) -> None:

@@ -55,7 +55,7 @@ def evaluate_folder(
     row: dict[str, Any] = {"weights": "none", "sampler": "images", "sampler_settings": {}, "precision": "float32"}
     row_protocol = dataclasses.replace(stated, **row) if stated else protocol(config, evaluation, **row)
     digest, results = digest_of_tensors({"images": images}), Path(config.results)
-    run_id = f"{label}-{data_name}-images"
+    run_id = f"{label}-{config.data['name']}-images"
     record = records.find(results, run_id)
     if record and record.data_digest != digest:
         raise ConfigError(
