@@ -33,7 +33,7 @@ from models.base import LOG_EVERY, GenerativeModel
 BATCHES, FEW = LOG_EVERY + 4, 6  # of a training, and of one of a model whose batches are slow
 SLOW = 0.15  # seconds a batch
 WILD = 2.0  # deviation of weights whose samples need a clip
-STRANGE = (-1, 0, 10**9)  # values of a sampler's whole numbers that few samplers can work with
+STRANGE = (-1, 0, 10**6)  # values of a sampler's whole numbers that few samplers can work with
 HELD_OUT, LABELLED, DRAWN = 32, 200, 500  # images of the abilities' tasks, and of the pictures
 STOPPED = 2  # any number of a signal: the training is stopped as by Ctrl-C
 
