@@ -92,11 +92,14 @@ def metrics() -> Lines:
 
 def extractors() -> Lines:
     """Each extractor with the file of its weights, where it has one."""
-    from bench.evaluation.features.registry import known_extractors
+    from bench.config.components import origin
+    from bench.evaluation.features.installed import installed_extractors
+    from bench.evaluation.features.registry import known_extractors, own_extractors
     from bench.evaluation.features.weights import STACKED, classifier_files
 
-    files = classifier_files()
-    return [(name, str(files.get(name.removeprefix(STACKED), "")), "") for name in known_extractors()]
+    files, entries = classifier_files(), installed_extractors()
+    own = [(name, str(files.get(name.removeprefix(STACKED), "")), OWN) for name in own_extractors()]
+    return [*own, *((name, "", origin(entries[name])) for name in known_extractors()[len(own) :])]
 
 
 LISTS = {
