@@ -37,7 +37,7 @@ def test_packages_are_found_beside_bench(project: Path) -> None:
 
 @pytest.mark.parametrize("project", ["package"], indirect=True)
 def test_the_public_name_works_beside_them(project: Path) -> None:
-    code = "from generative_trilemma import GenerativeModel as base; import models; print(base.__module__, models.MODELS)"
+    code = "import generative_trilemma, models; print(generative_trilemma.GenerativeModel.__module__, models.MODELS)"
     done = python(project, "-c", code)
     assert done.stdout.startswith("models.base {'ae':"), done.stderr
 
