@@ -6,7 +6,7 @@ Import from here and not from `models` and `datamodules`, which may be folders o
 import bench  # noqa: F401 - first: it makes the imports below find the suite's packages, whatever lies in the working folder
 from bench.evaluation.features.extractor import Extractor
 from datamodules.base import DataError, ImageDataModule, Split
-from models.base import FAMILIES, GenerativeModel, ImageShape, inference, noise, sampling
+from models.base import FAMILIES, DataSpec, GenerativeModel, ImageShape, inference, noise, sampling
 from models.protocols import Bound
 from models.ranks import gather, own_share
 
@@ -14,6 +14,7 @@ __all__ = [
     "FAMILIES",
     "Bound",
     "DataError",
+    "DataSpec",
     "Extractor",
     "GenerativeModel",
     "ImageDataModule",

@@ -10,7 +10,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from models.base import GenerativeModel, ImageShape
+from models.base import DataSpec, GenerativeModel
 from models.losses import gradient_penalty
 from models.ranks import average
 
@@ -30,8 +30,8 @@ class AdversarialModel(GenerativeModel):
     betas: tuple[float, float]  # of both Adams
     generator_rate: float | None = None  # the generator's peak; None: `learning_rate`, which is the discriminator's
 
-    def __init__(self, image_shape: ImageShape) -> None:
-        super().__init__(image_shape)
+    def __init__(self, data: DataSpec) -> None:
+        super().__init__(data)
         self.automatic_optimization = False
 
     @property
@@ -39,8 +39,11 @@ class AdversarialModel(GenerativeModel):
         return (self.generator,)
 
     @abstractmethod
-    def draw(self, x: Tensor) -> Seen:
-        """Generate what the real images x (N x C x H x W) are compared with; gradients reach the generator."""
+    def draw(self, x: Tensor, y: Tensor) -> Seen:
+        """Generate what the real images x (N x C x H x W) are compared with; gradients reach the generator.
+
+        y: their labels, int64 N.
+        """
 
     @abstractmethod
     def discriminator_loss(self, seen: Seen) -> Tensor:
@@ -56,7 +59,7 @@ class AdversarialModel(GenerativeModel):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         optimizer_d, optimizer_g = cast(list[LightningOptimizer], self.optimizers())
-        seen = self.draw(batch[0])
+        seen = self.draw(*batch)
         with optimizer_d.toggle_model(sync_grad=False):
             loss_d = self.discriminator_loss(seen)
             self.move(optimizer_d, loss_d + self.penalties(seen) if batch_idx % self.PENALTY_EVERY == 0 else loss_d)

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from models.base import GenerativeModel, ImageShape, inference, sampling
+from models.base import DataSpec, GenerativeModel, inference, sampling
 from models.networks.autoencoder import Architecture, encoder_and_decoder
 from models.networks.running_gaussian import RunningGaussian
 
@@ -32,7 +32,7 @@ class Autoencoder(GenerativeModel):
 
     def __init__(
         self,
-        image_shape: ImageShape,
+        data: DataSpec,
         *,
         latent_dim: PositiveInt = 16,
         architecture: Architecture = "conv",
@@ -40,11 +40,11 @@ class Autoencoder(GenerativeModel):
         hidden: PositiveInt = 256,
         learning_rate: PositiveFloat = 2e-3,
     ) -> None:
-        super().__init__(image_shape)
+        super().__init__(data)
         self.latent_dim = latent_dim
         self.learning_rate = learning_rate
         self.encoder, self.decoder = encoder_and_decoder(
-            architecture, image_shape, latent_dim, latent_dim, width=width, hidden=hidden
+            architecture, data.image_shape, latent_dim, latent_dim, width=width, hidden=hidden
         )
         self.latents = RunningGaussian(latent_dim, DECAY)
 

@@ -4,11 +4,12 @@ import functools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Concatenate, Literal, ParamSpec, TypeVar
 
 import lightning as L
 import torch
-from annotated_types import Gt, Lt
+from annotated_types import Ge, Gt, Lt
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
@@ -19,10 +20,23 @@ P = ParamSpec("P")
 ImageShape = tuple[int, int, int]  # channels, height, width
 Optimizer = Literal["adam", "muon"]
 Fraction = Annotated[float, Gt(0), Lt(1)]
+Share = Annotated[float, Ge(0), Lt(1)]
 LOG_EVERY = 50  # batches between two points of a curve
 # The columns of the lecture's table; families that the lecture lacks, with lines of their own; "autoencoder" has none.
 FAMILIES = ("autoregressive-vae", "gan", "diffusion", "flow", "diffusion-gan", "autoencoder")
 R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """What a model is told of its data.
+
+    image_shape: C, H, W. class_shares: the share of each label 0 ... K - 1 among the training images, which sum to 1;
+    empty where the images have no labels.
+    """
+
+    image_shape: ImageShape
+    class_shares: tuple[float, ...] = ()
 
 
 def inference(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
@@ -71,10 +85,12 @@ class GenerativeModel(L.LightningModule, ABC):
     warmup: int = 0  # batches until the rate is at its peak
     optimizer_name: Optimizer = "adam"
     snapshot: float | None = None  # share of the training after which `models.protocols.Snapshots` keeps weights
+    classes: int = 0  # labels that `models.protocols.SamplesGiven` takes; 0: the model is not conditional
 
-    def __init__(self, image_shape: ImageShape) -> None:
+    def __init__(self, data: DataSpec) -> None:
         super().__init__()
-        self.image_shape = image_shape
+        self.image_shape = data.image_shape
+        self.class_shares = data.class_shares
         self.images_seen = 0  # over all ranks; the x axis of every curve
 
     @property
@@ -87,11 +103,21 @@ class GenerativeModel(L.LightningModule, ABC):
         """Draw images: n x C x H x W, float32 in [-1, 1]. Equal generators give equal images."""
 
     def passes(self, **settings: Any) -> int:
-        """Forward passes through `networks` that one `sample` with these of its keyword arguments takes."""
+        """Evaluations of `networks` for each image that `sample` with these of its keyword arguments takes."""
         return 1
 
     def check_sampler(self, **settings: Any) -> None:
         """Raise ValueError, in one sentence, if `sample` cannot work with these of its keyword arguments."""
+
+    def draw_labels(self, n: int, generator: torch.Generator) -> Tensor | None:
+        """Draw n labels from the training images' shares, int64 on the model's device; None if not conditional.
+
+        `sample` calls it first, so that equal generators tell the labels of its images.
+        """
+        if not self.classes:
+            return None
+        shares = torch.tensor(self.class_shares, dtype=torch.float64, device=generator.device)
+        return torch.multinomial(shares, n, replacement=True, generator=generator).to(self.device)
 
     def log_losses(self, **losses: Tensor) -> None:
         """Log scalars, means over this rank's images, as means over all ranks' under `train/`.

@@ -6,7 +6,7 @@ import torch
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from models.base import GenerativeModel, ImageShape, inference, sampling
+from models.base import DataSpec, GenerativeModel, inference, sampling
 from models.corruption import CORRUPTIONS, Kind, random_numbers, salt_and_pepper
 from models.losses import bits_per_dim, discretized_logistic_log_likelihood
 from models.networks.autoencoder import ConvDecoder, ConvEncoder
@@ -55,7 +55,7 @@ class DAE(GenerativeModel):
 
     def __init__(
         self,
-        image_shape: ImageShape,
+        data: DataSpec,
         *,
         corruption: Kind = "salt_and_pepper",
         level: PositiveFloat = 0.6,
@@ -64,7 +64,7 @@ class DAE(GenerativeModel):
         hidden: PositiveInt = 256,
         learning_rate: PositiveFloat = 2e-3,
     ) -> None:
-        super().__init__(image_shape)
+        super().__init__(data)
         if corruption != "gaussian" and level > 1:
             raise ValueError(f"level={level}: with corruption={corruption} it is a probability, at most 1")
         self.corruption = corruption
@@ -73,8 +73,8 @@ class DAE(GenerativeModel):
         self.latent_dim = latent_dim
         self.learning_rate = learning_rate
         self.autoencoder = nn.Sequential(
-            ConvEncoder(image_shape, latent_dim, width=width, hidden=hidden),
-            ConvDecoder(image_shape, latent_dim, width=width, hidden=hidden),
+            ConvEncoder(data.image_shape, latent_dim, width=width, hidden=hidden),
+            ConvDecoder(data.image_shape, latent_dim, width=width, hidden=hidden),
         ).apply(keep_variance)
         self.log_scale = nn.Parameter(torch.tensor(-2.0))
 

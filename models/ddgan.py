@@ -8,7 +8,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveIn
 from torch import Tensor
 
 from models.adversarial import AdversarialModel, Seen
-from models.base import ImageShape, noise, sampling
+from models.base import DataSpec, noise, sampling
 from models.diffusion.process import Process, vp_beta
 from models.losses import discriminator_non_saturating, generator_non_saturating
 from models.networks.autoencoder import Architecture
@@ -45,7 +45,7 @@ class DenoisingDiffusionGAN(AdversarialModel):
 
     def __init__(
         self,
-        image_shape: ImageShape,
+        data: DataSpec,
         *,
         T: PositiveInt = 4,
         latent_dim: NonNegativeInt = 64,
@@ -63,18 +63,18 @@ class DenoisingDiffusionGAN(AdversarialModel):
         beta_2: Annotated[float, Ge(0), Lt(1)] = 0.99,
         ema_decay: Annotated[float, Gt(0), Lt(1)] = 0.999,
     ) -> None:
-        super().__init__(image_shape)
+        super().__init__(data)
         if architecture == "conv" and channels[0] % 2:
             raise ValueError(f"channels={channels}: the first entry must be even, for sines and cosines of the time")
         self.process = Process(vp_beta(T))
         self.register_buffer("coefficients", posterior_coefficients(self.process).float(), persistent=False)
         if architecture == "conv":
-            unet = UNet(image_shape[0], channels, blocks, patch, attention)
+            unet = UNet(data.image_shape[0], channels, blocks, patch, attention)
             self.generator = LatentDenoiser(unet, latent_dim).to(memory_format=torch.channels_last)
-            self.discriminator = PairDiscriminator(image_shape, width).to(memory_format=torch.channels_last)
+            self.discriminator = PairDiscriminator(data.image_shape, width).to(memory_format=torch.channels_last)
         else:
-            self.generator = LatentDenoiser(ResidualPerceptron(image_shape, hidden, blocks), latent_dim)
-            self.discriminator = LinearPairDiscriminator(image_shape, hidden)
+            self.generator = LatentDenoiser(ResidualPerceptron(data.image_shape, hidden, blocks), latent_dim)
+            self.discriminator = LinearPairDiscriminator(data.image_shape, hidden)
         self.latent_dim = latent_dim
         self.r1_gamma = r1_gamma
         self.learning_rate = learning_rate
@@ -82,7 +82,7 @@ class DenoisingDiffusionGAN(AdversarialModel):
         self.betas = (beta_1, beta_2)
         self.ema_decay = ema_decay
 
-    def draw(self, x: Tensor) -> Seen:
+    def draw(self, x: Tensor, y: Tensor) -> Seen:
         """x_{t-1} of the process and of the generator, both before the same x_t, with x_t and t."""
         t = own_share(lambda m: torch.randint(1, self.process.T + 1, (m,), device=x.device), len(x))
         z = own_share(lambda m: torch.randn(m, self.latent_dim, device=x.device), len(x))

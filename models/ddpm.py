@@ -1,25 +1,29 @@
 """Denoising diffusion probabilistic model."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import torch
+import torch.nn.functional as F
 from annotated_types import Ge, MinLen
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from models.base import Fraction, GenerativeModel, ImageShape, Optimizer, inference, noise, sampling
+from models.base import DataSpec, Fraction, GenerativeModel, Optimizer, Share, inference, noise, sampling
+from models.conditional import check_labels, class_count, classifier_free, dropped
 from models.diffusion.bound import variational_bound
 from models.diffusion.grids import even
-from models.diffusion.guidance import autoguided
+from models.diffusion.guidance import autoguided, classifier_guided
 from models.diffusion.process import Process, cosine_beta, linear_beta
 from models.diffusion.sampler_settings import Grid, Method, SamplerSettings
-from models.diffusion.samplers import ancestral_path
+from models.diffusion.samplers import Denoiser, ancestral_path
 from models.diffusion.times import spread_times
 from models.losses import bits_per_dim
 from models.networks.autoencoder import Architecture
-from models.networks.captured import captured
+from models.networks.captured import captured, replayed
 from models.networks.frozen import frozen_copy, set_weights, weights_of
+from models.networks.time_classifier import time_classifier
 from models.networks.time_network import time_network
 from models.protocols import Bound
 from models.ranks import own_share
@@ -41,13 +45,16 @@ class DDPM(GenerativeModel):
     batches and decayed to zero by a half cosine. ema_decay: of the weights that sample. snapshot: the share of the
     training after which the averaged weights are kept beside the final ones, as the guide of samplers with `guidance`
     (None: no snapshot). optimizer: "adam", or "muon" for the hidden weights, at ten times the rate, see `Muon`.
+    condition: "none"; "label", of which the denoiser is told, but for a share `label_dropout` of the training images
+    (Ho and Salimans 2022, arXiv:2207.12598); or "classifier", of noisy images, that is trained beside the denoiser and
+    leads it to a label (Dhariwal and Nichol 2021, arXiv:2105.05233).
     """
 
     family = "diffusion"
 
     def __init__(
         self,
-        image_shape: ImageShape,
+        data: DataSpec,
         *,
         T: Annotated[int, Ge(2)] = 1000,
         schedule: Literal["linear", "cosine"] = "linear",
@@ -65,13 +72,24 @@ class DDPM(GenerativeModel):
         ema_decay: Fraction = 0.999,
         snapshot: Fraction | None = None,
         optimizer: Optimizer = "adam",
+        condition: Literal["none", "label", "classifier"] = "none",
+        label_dropout: Share = 0.1,
     ) -> None:
-        super().__init__(image_shape)
+        super().__init__(data)
+        self.classes = class_count(data, condition)
+        self.condition = condition
+        self.label_dropout = label_dropout
         self.process = Process(linear_beta(T, beta_1, beta_T) if schedule == "linear" else cosine_beta(T))
         self.denoiser = time_network(
-            architecture, image_shape,
+            architecture, data.image_shape,
             channels=channels, blocks=blocks, patch=patch, attention=attention, hidden=hidden,
+            classes=self.classes if condition == "label" else 0,
         )  # fmt: skip
+        if condition == "classifier":
+            self.classifier = time_classifier(
+                architecture, data.image_shape, self.classes,
+                channels=channels, blocks=blocks, patch=patch, hidden=hidden,
+            )  # fmt: skip
         self.snr_gamma = snr_gamma
         self.learning_rate = learning_rate
         self.warmup = warmup
@@ -82,7 +100,8 @@ class DDPM(GenerativeModel):
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:
-        return (self.denoiser,) if self.guide is None else (self.denoiser, self.guide)
+        guides = [self.guide] if self.guide is not None else [self.classifier] if self.condition == "classifier" else []
+        return (self.denoiser, *guides)
 
     def snapshot_weights(self) -> list[Tensor]:
         return weights_of(self.denoiser)
@@ -92,14 +111,20 @@ class DDPM(GenerativeModel):
         set_weights(self.guide, weights)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        x_0, _ = batch
+        x_0, y = batch
         t = own_share(lambda m: self.spread_times(m, x_0.device), len(x_0))
         eps = own_share(lambda m: torch.randn(m, *self.image_shape, device=x_0.device), len(x_0))
-        error = (self.denoiser(self.process.q_sample(x_0, t, eps), t) - eps).square().flatten(1).mean(1)
+        x_t = self.process.q_sample(x_0, t, eps)
+        labels = [dropped(y, self.label_dropout, self.classes)] if self.condition == "label" else []
+        error = (self.denoiser(x_t, t, *labels) - eps).square().flatten(1).mean(1)
         # Algorithm 1 / Eq. 14, L_simple
         loss = torch.mean(self.weights(t) * error)
-        self.log_losses(loss=loss)
-        return loss
+        if self.condition != "classifier":
+            self.log_losses(loss=loss)
+            return loss
+        cross_entropy = F.cross_entropy(self.classifier(x_t, t), y)
+        self.log_losses(loss=loss, classifier=cross_entropy)
+        return loss + cross_entropy  # of networks that share no weights
 
     def weights(self, t: Tensor) -> Tensor:
         """What the squared error at each time of `t` (N) counts in the loss: N values in (0, 1].
@@ -117,7 +142,10 @@ class DDPM(GenerativeModel):
         return spread_times(self.process.T, n, device)
 
     def passes(self, **settings: Any) -> int:
-        return SamplerSettings(**settings).passes(self.process)
+        sampler = SamplerSettings(**settings)
+        if self.condition == "classifier":  # at every time, with the denoiser
+            return 2 * replace(sampler, label_guidance=None, guided_from=None, guided_to=None).passes(self.process)
+        return sampler.passes(self.process)
 
     def check_sampler(self, **settings: Any) -> None:
         sampler = SamplerSettings(**settings)
@@ -126,6 +154,13 @@ class DDPM(GenerativeModel):
             raise ValueError(
                 f"guidance={sampler.guidance:g}: the weights have no snapshot to be guided by; train with "
                 "model.snapshot=0.125, or leave guidance out"
+            )
+        if sampler.guidance is not None and self.classes:
+            raise ValueError(f"guidance={sampler.guidance:g}: is for models without labels; set label_guidance")
+        if sampler.label_guidance is not None and not self.classes:
+            raise ValueError(
+                f"label_guidance={sampler.label_guidance:g}: the model was trained without labels; train with "
+                "model.condition=label or classifier, or leave label_guidance out"
             )
 
     @sampling
@@ -141,23 +176,50 @@ class DDPM(GenerativeModel):
         sigma_max: PositiveFloat | None = None,
         sigma_min: PositiveFloat | None = None,
         guidance: PositiveFloat | None = None,
+        label_guidance: NonNegativeFloat | None = None,
+        guided_from: PositiveFloat | None = None,
+        guided_to: PositiveFloat | None = None,
     ) -> Tensor:
         """Draw images by `steps` steps (None: all T) of a method on a grid of times.
 
-        method: Ho et al.'s "ancestral" sampler, "ddim", "dpm-solver" for DPM-Solver++(2M), or "heun", which evaluates
-        the network twice a step. grid: times even in "time", in "log-snr", or "karras"; the last two keep to noise
-        levels from sigma_max (35) to sigma_min (0.03). eta: share of noise of ddim and dpm-solver, 0 where it is not
-        given. guidance: weight of the final weights' prediction against the snapshot's, see `autoguided`.
+        method: Ho et al.'s "ancestral" sampler, "ddim", "dpm-solver" for DPM-Solver++(2M), "unipc" for UniPC-2, or
+        "heun", which evaluates the network twice a step, once in the first and in the last. grid: times even in "time",
+        in "log-snr", or "karras"; the last two keep to noise levels from sigma_max (35) to sigma_min (0.03). eta: share
+        of noise of ddim and dpm-solver, 0 where it is not given. guidance: weight of the final weights' prediction
+        against the snapshot's, see `autoguided`.
+        label_guidance: w against the prediction without labels, see `classifier_free` (0 where it is not given).
+        guided_from, guided_to: noise levels sigma between which guidance is used.
         """
-        sampler = SamplerSettings(method, steps, grid, eta, sigma_max, sigma_min, guidance)
+        sampler = SamplerSettings(
+            method, steps, grid, eta, sigma_max, sigma_min, guidance, label_guidance, guided_from, guided_to
+        )
+        return self.draw(n, self.draw_labels(n, generator), generator, sampler)
+
+    @sampling
+    def sample_given(self, /, labels: Tensor, generator: torch.Generator, **settings: Any) -> Tensor:
+        return self.draw(len(labels), check_labels(labels, self.classes), generator, SamplerSettings(**settings))
+
+    def draw(self, n: int, labels: Tensor | None, generator: torch.Generator, sampler: SamplerSettings) -> Tensor:
+        """x_0 of given labels (None: of a model without), n x C x H x W."""
         x_T = noise((n, *self.image_shape), generator, self.device)
-        t_T = torch.full((n,), self.process.T, device=self.device)
-        denoiser = captured(self.denoiser, x_T, t_T, sampler.passes(self.process))
-        if guidance is not None:
-            assert self.guide is not None
-            guide = captured(self.guide, x_T, t_T, sampler.passes(self.process))
-            denoiser = autoguided(denoiser, guide, guidance)
-        return sampler.draw(denoiser, self.process, x_T, generator)
+        return sampler.draw(self.prediction(x_T, labels, sampler), self.process, x_T, generator)
+
+    def prediction(self, x_T: Tensor, labels: Tensor | None, sampler: SamplerSettings) -> Denoiser:
+        """The denoiser that a sampler follows for inputs like x_T, with its guidance."""
+        passes, guided = sampler.passes(self.process), sampler.guided(self.process)
+        t_T = torch.full((len(x_T),), self.process.T, device=self.device)
+        if labels is not None and self.condition == "label":
+            network = replayed(self.denoiser, passes)
+            return classifier_free(network, labels, self.classes, sampler.label_guidance or 0.0, guided)
+        denoiser = captured(self.denoiser, x_T, t_T, passes=passes)
+        if labels is not None:
+            w = sampler.label_guidance or 0.0
+            return classifier_guided(denoiser, self.classifier, self.process, labels, w, guided)
+        if sampler.guidance is None:
+            return denoiser
+        assert self.guide is not None
+        guide = captured(self.guide, x_T, t_T, passes=passes)
+        return autoguided(denoiser, guide, sampler.guidance, guided)
 
     @inference
     def bits_per_dim(self, x: Tensor, generator: torch.Generator) -> list[Bound]:
@@ -174,9 +236,10 @@ class DDPM(GenerativeModel):
 
     def trajectory(self, n: int, generator: torch.Generator, steps: int) -> Iterator[tuple[int, Tensor]]:
         """(t, x_t) from t = T to t = 0 of what `sample` draws by these steps with such a generator, unclipped."""
-        visited = even(self.process.T, steps)
+        visited, labels = even(self.process.T, steps), self.draw_labels(n, generator)
         x_T = noise((n, *self.image_shape), generator, self.device)
-        path = ancestral_path(self.denoiser, self.process, x_T, visited, generator)
+        denoiser = self.prediction(x_T, labels, SamplerSettings(steps=steps))
+        path = ancestral_path(denoiser, self.process, x_T, visited, generator)
         # each step by itself, since the caller's code runs between them, and the caller may stop early
         advance = inference(lambda _: next(path, None))
         return iter(lambda: advance(self), None)

@@ -7,10 +7,10 @@ from annotated_types import Ge, Lt, MinLen
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from models.base import Fraction, GenerativeModel, ImageShape, Optimizer, noise, sampling
+from models.base import DataSpec, Fraction, GenerativeModel, Optimizer, noise, sampling
 from models.flows.maps import jump, jump_and_renoise, two_part_target
 from models.flows.path import Times, draw_times, interpolate
-from models.flows.solvers import evaluations, solve
+from models.flows.solvers import evaluated, solve
 from models.networks.autoencoder import Architecture
 from models.networks.captured import captured
 from models.networks.time_network import time_network
@@ -32,7 +32,7 @@ class FlowMap(GenerativeModel):
 
     - "split-meanflow": w = F(z_t, t, l), lambda uniform (Guo et al. 2025, SplitMeanFlow, arXiv:2507.16884);
     - "shortcut": the same, lambda = 1/2 (Frans et al. 2024, One Step Diffusion via Shortcut Models, arXiv:2410.12557);
-    - "soflow": w = eps - x of the data, lambda = `ratio` (SoFlow, arXiv:2512.15657);
+    - "soflow": w = eps - x of the data, lambda = `ratio` (Luo et al. 2025, SoFlow, arXiv:2512.15657);
     - "consistency": the same with s = 0 only (Song et al. 2023, Consistency Models, arXiv:2303.01469).
 
     Targets carry no gradient. The exact flow is a solution of the first two at every lambda, of the last two as lambda
@@ -40,8 +40,8 @@ class FlowMap(GenerativeModel):
     share lambda of the way with each generation of targets: a small one needs a long training.
 
     Departures from the papers: straight paths with noise at t = 1 in all; flow matching alone at first, since a good
-    velocity is the condition of a good map (arXiv:2511.19065); flow matching beside the map in all; targets from the
-    network that learns, not from its average; shortcuts between any times, not on a dyadic grid.
+    velocity is the condition of a good map (Kim et al. 2025, arXiv:2511.19065); flow matching beside the map in all;
+    targets from the network that learns, not from its average; shortcuts between any times, not on a dyadic grid.
 
     ratio: lambda of "soflow" and "consistency" (None: 0.1). flow_first: share of the training that is flow matching
     alone. flow_share: share of flow matching in each later batch. times: of flow matching, see `draw_times`; the map's
@@ -56,7 +56,7 @@ class FlowMap(GenerativeModel):
 
     def __init__(
         self,
-        image_shape: ImageShape,
+        data: DataSpec,
         *,
         objective: Objective = "split-meanflow",
         ratio: Fraction | None = None,
@@ -74,13 +74,13 @@ class FlowMap(GenerativeModel):
         ema_decay: Fraction = 0.999,
         optimizer: Optimizer = "adam",
     ) -> None:
-        super().__init__(image_shape)
+        super().__init__(data)
         if ratio is not None and objective not in FROM_DATA:
             raise ValueError(
                 f"ratio={ratio:g}: objective={objective} draws or sets it; choose from {', '.join(FROM_DATA)}"
             )
         self.network = time_network(
-            architecture, image_shape,
+            architecture, data.image_shape,
             channels=channels, blocks=blocks, patch=patch, attention=attention, hidden=hidden, times=2,
         )  # fmt: skip
         self.objective = objective
@@ -151,7 +151,7 @@ class FlowMap(GenerativeModel):
         return torch.where((share[1:].floor() > share[:-1].floor())[:, None], mapped, flow)
 
     def passes(self, *, method: str = "map", steps: int = 1) -> int:  # type: ignore[override]  # those of `sample`
-        return evaluations("heun", steps) if method == "heun" else steps
+        return len(evaluated("heun", steps)) if method == "heun" else steps
 
     def check_sampler(self, *, method: str = "map", steps: int = 1) -> None:  # type: ignore[override]  # likewise
         if self.objective == "consistency" and method == "map" and steps > 1:
@@ -175,7 +175,7 @@ class FlowMap(GenerativeModel):
         """
         z = noise((n, *self.image_shape), generator, self.device)
         passes = self.passes(method=method, steps=steps)
-        network = captured(self.network, z, z.new_zeros(n, 2), passes)
+        network = captured(self.network, z, z.new_zeros(n, 2), passes=passes)
         if method == "map":
             return jump(lambda z, t, s: network(z, inputs(t, s)), z, steps)
         if method == "consistency":

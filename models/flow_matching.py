@@ -1,19 +1,21 @@
 """Flow matching: a rectified flow."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from annotated_types import MinLen
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from models.base import Fraction, GenerativeModel, ImageShape, Optimizer, inference, noise, sampling
+from models.base import DataSpec, Fraction, GenerativeModel, Optimizer, Share, inference, noise, sampling
+from models.conditional import Condition, Conditional, check_labels, class_count, classifier_free, dropped
 from models.flows.likelihood import log_likelihood
 from models.flows.path import Times, Velocity, draw_times, interpolate
-from models.flows.solvers import Method, evaluations, solve
+from models.flows.sampler_settings import FlowSettings
+from models.flows.solvers import Method, solve
 from models.losses import bits_per_dim
 from models.networks.autoencoder import Architecture
-from models.networks.captured import captured
+from models.networks.captured import replayed
 from models.networks.time_network import time_network
 from models.protocols import Bound
 from models.ranks import own_share
@@ -35,14 +37,15 @@ class FlowMatching(GenerativeModel):
     "linear". blocks: of the U-Net at each resolution, of the perceptron in all. hidden: width of the perceptron, unused
     by "conv". learning_rate: peak of Adam's rate, reached after `warmup` batches and decayed to zero by a half cosine.
     ema_decay: of the weights that sample.
-    optimizer: "adam", or "muon" for the hidden weights, at ten times the rate, see `Muon`.
+    optimizer: "adam", or "muon" for the hidden weights, at ten times the rate, see `Muon`. condition: "label" tells the
+    network the labels, but for a share `label_dropout` of the training images (Ho and Salimans 2022, arXiv:2207.12598).
     """
 
     family = "flow"
 
     def __init__(
         self,
-        image_shape: ImageShape,
+        data: DataSpec,
         *,
         times: Times = "logit-normal",
         architecture: Architecture = "conv",
@@ -55,11 +58,16 @@ class FlowMatching(GenerativeModel):
         warmup: NonNegativeInt = 200,
         ema_decay: Fraction = 0.999,
         optimizer: Optimizer = "adam",
+        condition: Condition = "none",
+        label_dropout: Share = 0.1,
     ) -> None:
-        super().__init__(image_shape)
+        super().__init__(data)
+        self.classes = class_count(data, condition)
+        self.label_dropout = label_dropout
         self.network = time_network(
-            architecture, image_shape,
+            architecture, data.image_shape,
             channels=channels, blocks=blocks, patch=patch, attention=attention, hidden=hidden,
+            classes=self.classes,
         )  # fmt: skip
         self.times = times
         self.learning_rate = learning_rate
@@ -71,37 +79,66 @@ class FlowMatching(GenerativeModel):
     def networks(self) -> tuple[nn.Module, ...]:
         return (self.network,)
 
-    def velocity(self, z: Tensor, t: Tensor) -> Tensor:
-        """The predicted E[eps - x | z_t = z] at the times t, N from 0 to 1."""
-        return self.network(z, TIME_SCALE * t)
+    def velocity(self, z: Tensor, t: Tensor, *y: Tensor) -> Tensor:
+        """The predicted E[eps - x | z_t = z] at the times t, N from 0 to 1; y: of labels N, if they are given."""
+        return self.network(z, TIME_SCALE * t, *y)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        x, _ = batch
+        x, y = batch
+        labels = [dropped(y, self.label_dropout, self.classes)] if self.classes else []
         t = own_share(lambda m: draw_times(self.times, m, x.device), len(x))
         eps = own_share(lambda m: torch.randn(m, *self.image_shape, device=x.device), len(x))
-        # Liu et al. 2022, Eq. 1; Lipman et al. 2022, Eq. 23 without the smallest noise
-        loss = (self.velocity(interpolate(x, eps, t), t) - (eps - x)).square().mean()
+        # the objective of Liu et al. 2022, and Lipman et al. 2022, Eq. 23, without the smallest noise
+        loss = (self.velocity(interpolate(x, eps, t), t, *labels) - (eps - x)).square().mean()
         self.log_losses(loss=loss)
         return loss
 
-    def passes(self, *, method: Method = "euler", steps: PositiveInt = 20) -> int:  # type: ignore[override]  # as `sample`
-        return evaluations(method, steps)
+    def passes(self, **settings: Any) -> int:
+        return FlowSettings(**settings).passes()
+
+    def check_sampler(self, **settings: Any) -> None:
+        w = FlowSettings(**settings).label_guidance
+        if w is not None and not self.classes:
+            raise ValueError(
+                f"label_guidance={w:g}: the model was trained without labels; train with model.condition=label, or "
+                "leave label_guidance out"
+            )
 
     @sampling
     def sample(
-        self, n: int, generator: torch.Generator, *, method: Method = "euler", steps: PositiveInt = 20
+        self,
+        n: int,
+        generator: torch.Generator,
+        *,
+        method: Method = "euler",
+        steps: PositiveInt = 20,
+        label_guidance: NonNegativeFloat | None = None,
+        guided_from: PositiveFloat | None = None,
+        guided_to: PositiveFloat | None = None,
     ) -> Tensor:
         """Draw images by `steps` even steps from t = 1 to t = 0.
 
-        method: "euler", or "heun", which evaluates the network twice in each step but the last.
+        method: "euler", or "heun", which evaluates the network twice in each step but the last. label_guidance: w
+        against the prediction without labels, see `classifier_free` (0 where it is not given). guided_from, guided_to:
+        noise levels sigma = t / (1 - t) between which it is used.
         """
-        z = noise((n, *self.image_shape), generator, self.device)
-        return solve(method, self.replayed(z, self.passes(method=method, steps=steps)), z, steps)
+        settings = FlowSettings(method, steps, label_guidance, guided_from, guided_to)
+        return self.draw(n, self.draw_labels(n, generator), generator, settings)
 
-    def replayed(self, z: Tensor, passes: int) -> Velocity:
-        """`velocity` for that many passes at inputs like z, captured where that pays."""
-        network = captured(self.network, z, z.new_zeros(len(z)), passes)
-        return lambda z, t: network(z, TIME_SCALE * t)
+    @sampling
+    def sample_given(self, /, labels: Tensor, generator: torch.Generator, **settings: Any) -> Tensor:
+        return self.draw(len(labels), check_labels(labels, self.classes), generator, FlowSettings(**settings))
+
+    def draw(self, n: int, labels: Tensor | None, generator: torch.Generator, settings: FlowSettings) -> Tensor:
+        """z_0 of given labels (None: of a model without), n x C x H x W."""
+        z = noise((n, *self.image_shape), generator, self.device)
+        network = replayed(self.network, settings.passes())
+        velocity: Velocity = lambda z, t: network(z, TIME_SCALE * t)  # noqa: E731
+        if labels is not None:
+            given: Conditional = lambda z, t, y: network(z, TIME_SCALE * t, y)  # noqa: E731
+            w = settings.label_guidance or 0.0
+            velocity = classifier_free(given, labels, self.classes, w, settings.guided)
+        return solve(settings.method, velocity, z, settings.steps)
 
     @inference
     def bits_per_dim(self, x: Tensor, generator: torch.Generator) -> list[Bound]:

@@ -1,6 +1,6 @@
 """Generative adversarial network."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from annotated_types import Ge, Gt, Lt
@@ -8,22 +8,23 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from models.adversarial import AdversarialModel, Seen
-from models.base import ImageShape, noise, sampling
+from models.base import DataSpec, noise, sampling
+from models.conditional import Condition, check_labels, class_count
 from models.losses import discriminator_non_saturating, generator_non_saturating, relativistic
 from models.networks.autoencoder import Architecture, LinearDecoder
 from models.networks.dcgan import Discriminator, Generator
 from models.networks.initial import keep_variance
 from models.networks.perceptron import LinearDiscriminator
+from models.networks.projection import LabelledGenerator, ProjectionDiscriminator
 from models.ranks import own_share
 
 
 class GAN(AdversarialModel):
     """Goodfellow et al. 2014 (arXiv:1406.2661) with its non-saturating loss, in networks of DCGAN's size.
 
-    Stabilised by the R1 gradient penalty of Mescheder et al. 2018 (arXiv:1801.04406), the one regulariser that the
-    paper proves to make the non-saturating game converge locally, applied lazily. Adam with beta_1 = 0 as in Karras et
-    al. 2020. Both networks learn from each batch, so a batch counts once in the budget. Samples come from the
-    generator's averaged weights.
+    Stabilised by the R1 gradient penalty of Mescheder et al. 2018 (arXiv:1801.04406, Section 4.1), for which the paper
+    proves that the game converges locally, applied lazily. Adam with beta_1 = 0 as in Karras et al. 2020. Both networks
+    learn from each batch, so a batch counts once in the budget. Samples come from the generator's averaged weights.
 
     With the relativistic loss and penalty "r1+r2" it plays the game of Huang et al. 2025 (R3GAN, arXiv:2501.05441),
     which pairs each real image with a generated one and converges locally with both penalties. Departures: the
@@ -34,14 +35,15 @@ class GAN(AdversarialModel):
     convolution of the discriminator, unused by "linear". hidden: width of the fully connected layers, unused by "conv".
     loss: "non-saturating" or "relativistic". penalty: of gradients at real images, "r1", or at generated ones as well,
     "r1+r2". r1_gamma: weight of either (0: none); it scales with the square of the data's unit. learning_rate: of both
-    Adams, decayed to zero by a half cosine. beta_2: of both Adams. ema_decay: of the weights that sample.
+    Adams, decayed to zero by a half cosine. beta_2: of both Adams. ema_decay: of the weights that sample. condition:
+    "label" gives both networks the labels, the discriminator by projection (Miyato and Koyama 2018, arXiv:1802.05637).
     """
 
     family = "gan"
 
     def __init__(
         self,
-        image_shape: ImageShape,
+        data: DataSpec,
         *,
         latent_dim: PositiveInt = 64,
         architecture: Architecture = "conv",
@@ -53,17 +55,24 @@ class GAN(AdversarialModel):
         learning_rate: PositiveFloat = 1e-3,
         beta_2: Annotated[float, Ge(0), Lt(1)] = 0.99,
         ema_decay: Annotated[float, Gt(0), Lt(1)] = 0.999,
+        condition: Condition = "none",
     ) -> None:
-        super().__init__(image_shape)
+        super().__init__(data)
+        self.classes = class_count(data, condition)
+        inputs = 2 * latent_dim if self.classes else latent_dim
         if penalty == "r1+r2" and r1_gamma == 0:
             raise ValueError(f"penalty={penalty}: r1_gamma=0 gives it no weight; choose r1_gamma > 0 or penalty=r1")
         if architecture == "conv":
-            self.generator = Generator(image_shape, latent_dim, width).to(memory_format=torch.channels_last)
-            self.discriminator = Discriminator(image_shape, width).to(memory_format=torch.channels_last)
+            generator: nn.Module = Generator(data.image_shape, inputs, width).to(memory_format=torch.channels_last)
+            discriminator: Any = Discriminator(data.image_shape, width).to(memory_format=torch.channels_last)
         else:
-            decoder = LinearDecoder(image_shape, latent_dim, hidden).apply(keep_variance)
-            self.generator = nn.Sequential(decoder, nn.Tanh())
-            self.discriminator = LinearDiscriminator(image_shape, hidden)
+            decoder = LinearDecoder(data.image_shape, inputs, hidden).apply(keep_variance)
+            generator = nn.Sequential(decoder, nn.Tanh())
+            discriminator = LinearDiscriminator(data.image_shape, hidden)
+        if self.classes:
+            generator = LabelledGenerator(generator, self.classes, latent_dim)
+            discriminator = ProjectionDiscriminator(discriminator, self.classes)
+        self.generator, self.discriminator = generator, discriminator
         if loss == "relativistic":  # differences of logits do not depend on the last bias
             *_, last = (layer for layer in self.discriminator.modules() if isinstance(layer, nn.Linear))
             last.register_parameter("bias", None)
@@ -75,31 +84,43 @@ class GAN(AdversarialModel):
         self.betas = (0.0, beta_2)
         self.ema_decay = ema_decay
 
-    def draw(self, x: Tensor) -> Seen:
-        return x, self.generator(own_share(lambda m: torch.randn(m, self.latent_dim, device=x.device), len(x)))
+    def draw(self, x: Tensor, y: Tensor) -> Seen:
+        z = own_share(lambda m: torch.randn(m, self.latent_dim, device=x.device), len(x))
+        labels = (y,) if self.classes else ()
+        return x, self.generator(z, *labels), *labels
 
     def discriminator_loss(self, seen: Seen) -> Tensor:
-        x, fake = seen
-        real_logits, fake_logits = self.discriminator(torch.cat([x, fake.detach()])).float().chunk(2)
+        x, fake, *labels = seen
+        twice = [torch.cat([y, y]) for y in labels]
+        real_logits, fake_logits = self.discriminator(torch.cat([x, fake.detach()]), *twice).float().chunk(2)
         if self.loss == "relativistic":
             return relativistic(real_logits, fake_logits)
         return discriminator_non_saturating(real_logits, fake_logits)
 
     def penalties(self, seen: Seen) -> Tensor:
         """R1 on the real images and, if set, R2 on the generated ones."""
-        x, fake = seen
-        r1 = self.lazy_penalty(self.discriminator, x, self.r1_gamma)
-        return r1 + self.lazy_penalty(self.discriminator, fake, self.r1_gamma) if self.penalty == "r1+r2" else r1
+        x, fake, *labels = seen
+        r1 = self.lazy_penalty(lambda x: self.discriminator(x, *labels), x, self.r1_gamma)
+        if self.penalty == "r1":
+            return r1
+        return r1 + self.lazy_penalty(lambda x: self.discriminator(x, *labels), fake, self.r1_gamma)
 
     def generator_loss(self, seen: Seen) -> Tensor:
-        x, fake = seen
-        fake_logits = self.discriminator(fake).float()
+        x, fake, *labels = seen
+        fake_logits = self.discriminator(fake, *labels).float()
         if self.loss == "non-saturating":
             return generator_non_saturating(fake_logits)
         with torch.no_grad():
-            real_logits = self.discriminator(x).float()
+            real_logits = self.discriminator(x, *labels).float()
         return relativistic(fake_logits, real_logits)
 
     @sampling
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        return self.generator(noise((n, self.latent_dim), generator, self.device))
+        labels = self.draw_labels(n, generator)
+        z = noise((n, self.latent_dim), generator, self.device)
+        return self.generator(z) if labels is None else self.generator(z, labels)
+
+    @sampling
+    def sample_given(self, labels: Tensor, generator: torch.Generator) -> Tensor:
+        z = noise((len(labels), self.latent_dim), generator, self.device)
+        return self.generator(z, check_labels(labels, self.classes))

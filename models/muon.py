@@ -17,7 +17,8 @@ OTHERS = ("stem", "out", "embed", "modulation")  # modules whose weights are Ada
 def orthogonalised(matrices: Tensor) -> Tensor:
     """Return about U V^T of each matrix U S V^T of N x rows x columns, by Newton-Schulz iterations.
 
-    Jordan et al. 2024, Muon (https://kellerjordan.github.io/posts/muon). Singular values end between about 0.7 and 1.2.
+    Jordan et al. 2024, Muon (https://kellerjordan.github.io/posts/muon). Singular values of a
+    hundredth of the matrix's Frobenius norm or more end between 0.68 and 1.14.
     """
     a, b, c = COEFFICIENTS
     wide = matrices.transpose(1, 2) if matrices.shape[1] > matrices.shape[2] else matrices

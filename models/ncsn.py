@@ -9,7 +9,7 @@ from annotated_types import Ge, Gt, Lt, MinLen
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from models.base import GenerativeModel, ImageShape, Optimizer, noise, sampling
+from models.base import DataSpec, GenerativeModel, Optimizer, noise, sampling
 from models.diffusion.langevin import annealed_langevin
 from models.diffusion.noise_levels import FEWEST, geometric, langevin_step_size, level_count
 from models.diffusion.process import Process, sigma_beta
@@ -50,7 +50,7 @@ class NCSN(GenerativeModel):
 
     def __init__(
         self,
-        image_shape: ImageShape,
+        data: DataSpec,
         *,
         sigma_max: PositiveFloat = 34.0,
         sigma_min: PositiveFloat = 0.02,
@@ -66,11 +66,17 @@ class NCSN(GenerativeModel):
         ema_decay: Annotated[float, Gt(0), Lt(1)] = 0.999,
         optimizer: Optimizer = "adam",
     ) -> None:
-        super().__init__(image_shape)
-        sigmas = noise_levels(sigma_max, sigma_min, levels, math.prod(image_shape))
+        super().__init__(data)
+        sigmas = noise_levels(sigma_max, sigma_min, levels, math.prod(data.image_shape))
         self.process = Process(sigma_beta(sigmas))
         self.network = time_network(
-            architecture, image_shape, channels=channels, blocks=blocks, patch=patch, attention=attention, hidden=hidden
+            architecture,
+            data.image_shape,
+            channels=channels,
+            blocks=blocks,
+            patch=patch,
+            attention=attention,
+            hidden=hidden,
         )
         self.sigma_min, self.ratio = sigma_min, (sigmas[1] / sigmas[0]).item()
         self.learning_rate = learning_rate
@@ -104,7 +110,7 @@ class NCSN(GenerativeModel):
     def denoiser(self, x: Tensor, passes: int) -> Denoiser:
         """`predicted_eps` for images like x, by a network that is recorded where so many passes are worth it."""
         t = torch.full((len(x),), self.process.T, device=self.device)
-        return partial(self.predicted_eps, captured(self.network, x, t, passes))
+        return partial(self.predicted_eps, captured(self.network, x, t, passes=passes))
 
     def passes(self, **settings: Any) -> int:
         solver = solver_settings(**settings)
@@ -178,7 +184,7 @@ def solver_settings(
             if value is not None and (name, value) != ("grid", "time"):
                 raise ValueError(
                     f"{name}={value}: method=langevin steps at every level; leave {name} out, or choose ancestral, "
-                    "ddim, dpm-solver or heun"
+                    "ddim, dpm-solver, unipc or heun"
                 )
         return None
     if step_size is not None:

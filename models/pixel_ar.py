@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from models.base import GenerativeModel, ImageShape, inference, sampling
+from models.base import DataSpec, GenerativeModel, inference, sampling
 from models.losses import bits_per_dim
 from models.networks.patch_head import PatchHead, ordinal_embedding
 from models.networks.transformer import CausalTransformer
@@ -33,7 +33,7 @@ class PixelAR(GenerativeModel):
 
     def __init__(
         self,
-        image_shape: ImageShape,
+        data: DataSpec,
         *,
         patch: PositiveInt = 4,
         dim: PositiveInt = 96,
@@ -43,11 +43,11 @@ class PixelAR(GenerativeModel):
         learning_rate: PositiveFloat = 4e-3,
         warmup: NonNegativeInt = 100,
     ) -> None:
-        super().__init__(image_shape)
+        super().__init__(data)
         self.patch = patch
         self.learning_rate = learning_rate
         self.warmup = warmup
-        channels, height, width = image_shape
+        channels, height, width = data.image_shape
         self.grid = (-(-height // patch), -(-width // patch))
         positions, places = self.grid[0] * self.grid[1], channels * patch**2
         self.embed = ordinal_embedding(self.LEVELS, EMBEDDING)
@@ -56,7 +56,7 @@ class PixelAR(GenerativeModel):
         self.head = PatchHead(dim, places, self.LEVELS, EMBEDDING, hidden)
         # positions x places: 1 where a pixel is, 0 in the padding
         self.real: Tensor
-        self.register_buffer("real", self.cut(torch.ones(1, *image_shape, dtype=torch.int64))[0], persistent=False)
+        self.register_buffer("real", self.cut(torch.ones(1, *data.image_shape, dtype=torch.int64))[0], persistent=False)
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:

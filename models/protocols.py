@@ -6,7 +6,7 @@ All methods run in evaluation mode without gradients (`models.base.inference`). 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -24,6 +24,22 @@ class Bound:
     bits: Tensor  # N
     terms: dict[str, Tensor] = field(default_factory=dict)  # N each
     levels: int = 256  # that a value of an image can have: 8 bits, or 2 where the images were made binary
+
+
+@runtime_checkable
+class SamplesGiven(Protocol):
+    """A model that draws images of given labels, where `classes` is not 0; `sample` draws the labels itself."""
+
+    classes: int
+
+    def draw_labels(self, n: int, generator: torch.Generator) -> Tensor | None:
+        """The labels, int64 n, that `sample` draws first from such a generator; None where `classes` is 0."""
+
+    def sample_given(self, labels: Tensor, generator: torch.Generator, **settings: Any) -> Tensor:
+        """Images of these labels (int64 N, 0 ... classes - 1): N x C x H x W as of `sample`, with its settings.
+
+        Image k depends on label k and on the generator, and on no other label. Raises ValueError for other labels.
+        """
 
 
 @runtime_checkable

@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt, Lt, MinLen
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from models.base import GenerativeModel, ImageShape, Optimizer, inference, sampling
+from models.base import DataSpec, GenerativeModel, Optimizer, inference, sampling
 from models.corruption import random_numbers
 from models.diffusion.bound import borders
 from models.diffusion.grids import even
@@ -51,7 +51,7 @@ class SohlDickstein(GenerativeModel):
 
     def __init__(
         self,
-        image_shape: ImageShape,
+        data: DataSpec,
         *,
         kernel: Literal["gaussian", "binomial"] = "gaussian",
         T: Annotated[int, Ge(2)] = 1000,
@@ -66,13 +66,13 @@ class SohlDickstein(GenerativeModel):
         ema_decay: Annotated[float, Gt(0), Lt(1)] = 0.999,
         optimizer: Optimizer = "adam",
     ) -> None:
-        super().__init__(image_shape)
-        if kernel == "binomial" and image_shape[1:] == (1, 1):
+        super().__init__(data)
+        if kernel == "binomial" and data.image_shape[1:] == (1, 1):
             raise ValueError("kernel=binomial: is for images, and the data are points; choose gaussian")
         self.kernel: Kernel = KERNELS[kernel](T)
         self.network = time_network(
-            architecture, image_shape, channels=channels, blocks=blocks, patch=patch, attention=attention,
-            hidden=hidden, outputs=self.kernel.outputs * image_shape[0],
+            architecture, data.image_shape, channels=channels, blocks=blocks, patch=patch, attention=attention,
+            hidden=hidden, outputs=self.kernel.outputs * data.image_shape[0],
         )  # fmt: skip
         self.learning_rate = learning_rate
         self.warmup = warmup
@@ -114,7 +114,7 @@ class SohlDickstein(GenerativeModel):
         """Yield (t, x_t) from t = T to t = 0."""
         times = torch.full((n,), self.kernel.T, device=self.device)
         x = self.kernel.diffuse(torch.zeros(n, *self.image_shape, device=self.device), times, self.random(n, generator))
-        network: Pass = captured(self.network, x, times, self.passes())
+        network: Pass = captured(self.network, x, times, passes=self.passes())
         yield self.kernel.T, x
         for t in range(self.kernel.T, 0, -1):
             times = torch.full((n,), t, device=self.device)

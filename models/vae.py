@@ -3,10 +3,12 @@
 import math
 
 import torch
+import torch.nn.functional as F
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from models.base import GenerativeModel, ImageShape, inference, noise, sampling
+from models.base import DataSpec, GenerativeModel, inference, noise, sampling
+from models.conditional import Condition, check_labels, class_count
 from models.losses import bits_per_dim, discretized_logistic_log_likelihood, kl_to_standard_normal
 from models.networks.autoencoder import Architecture, encoder_and_decoder
 from models.protocols import Bound
@@ -27,14 +29,16 @@ class VAE(GenerativeModel):
     latent_dim: dimension of z. beta: weight of the KL term (1: the ELBO; Higgins et al. 2017 otherwise).
     architecture: "conv" or "linear" (fully connected), as the lecture shows both. width: channels of the first
     convolution, unused by "linear". hidden: width of the fully connected layers. learning_rate: of Adam, decayed to
-    zero by a half cosine.
+    zero by a half cosine. condition: "label" gives the decoder the label, so that the model is p(x | y) (Sohn, Lee and
+    Yan 2015, Learning Structured Output Representation using Deep Conditional Generative Models); departure from it:
+    q(z | x) is not told the label, which its image shows, and p(z) does not depend on it.
     """
 
     family = "autoregressive-vae"
 
     def __init__(
         self,
-        image_shape: ImageShape,
+        data: DataSpec,
         *,
         latent_dim: PositiveInt = 16,
         beta: NonNegativeFloat = 1.0,
@@ -42,13 +46,15 @@ class VAE(GenerativeModel):
         width: PositiveInt = 32,
         hidden: PositiveInt = 256,
         learning_rate: PositiveFloat = 2e-3,
+        condition: Condition = "none",
     ) -> None:
-        super().__init__(image_shape)
+        super().__init__(data)
+        self.classes = class_count(data, condition)
         self.latent_dim = latent_dim
         self.beta = beta
         self.learning_rate = learning_rate
         self.encoder, self.decoder = encoder_and_decoder(
-            architecture, image_shape, 2 * latent_dim, latent_dim, width=width, hidden=hidden
+            architecture, data.image_shape, 2 * latent_dim, latent_dim + self.classes, width=width, hidden=hidden
         )
         self.log_scale = nn.Parameter(torch.tensor(-2.0))
 
@@ -61,24 +67,29 @@ class VAE(GenerativeModel):
         mean, log_variance = self.encoder(x).float().chunk(2, dim=1)
         return mean, log_variance
 
-    def terms(self, x: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
+    def given(self, z: Tensor, y: Tensor | None) -> Tensor:
+        """The decoder's inputs: z and, in a conditional model, a one of K for each label y (int64 N)."""
+        return z if y is None else torch.cat([z, F.one_hot(y, self.classes).to(z)], 1)
+
+    def terms(self, x: Tensor, eps: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The two terms of the negative ELBO for each image, in nats: -log p(x | z) and KL(q(z | x) || p(z)).
 
-        z = mean + exp(log_variance / 2) * eps, for standard normal `eps`, N x latent_dim.
+        z = mean + exp(log_variance / 2) * eps, for standard normal `eps`, N x latent_dim. y: labels N of a conditional
+        model, whose first term is -log p(x | z, y).
         """
         mean, log_variance = self.posterior(x)
         # Section 2.4, the reparameterisation trick
         z = mean + torch.exp(0.5 * log_variance) * eps
-        return -self.log_likelihood(x, z), kl_to_standard_normal(mean, log_variance)
+        return -self.log_likelihood(x, self.given(z, y)), kl_to_standard_normal(mean, log_variance)
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
-        """log p(x | z) for each image, in nats."""
+        """log p(x | z) for each image, in nats; z: the decoder's inputs."""
         return discretized_logistic_log_likelihood(x, self.decoder(z).float(), self.log_scale)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        x, _ = batch
+        x, y = batch
         eps = own_share(lambda m: torch.randn(m, self.latent_dim, device=x.device), len(x))
-        reconstruction, kl = (term.mean() for term in self.terms(x, eps))
+        reconstruction, kl = (term.mean() for term in self.terms(x, eps, y if self.classes else None))
         # Eq. 3, negated: the loss is the negative ELBO for beta = 1
         loss = reconstruction + self.beta * kl
         elbo = reconstruction + kl
@@ -90,7 +101,13 @@ class VAE(GenerativeModel):
 
     @sampling
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        return self.decoder(noise((n, self.latent_dim), generator, self.device))
+        labels = self.draw_labels(n, generator)
+        return self.decoder(self.given(noise((n, self.latent_dim), generator, self.device), labels))
+
+    @sampling
+    def sample_given(self, labels: Tensor, generator: torch.Generator) -> Tensor:
+        z = noise((len(labels), self.latent_dim), generator, self.device)
+        return self.decoder(self.given(z, check_labels(labels, self.classes)))
 
     @inference
     def encode(self, x: Tensor) -> Tensor:

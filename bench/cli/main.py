@@ -13,11 +13,11 @@ from bench.runtime.streams import is_closed_pipe, replace_unencodable
 from bench.runtime.threads import fit_threads
 
 COMMANDS = (  # modules of this package, in the order of `bench --help`
-    "train", "sweep", "evaluate", "steps", "table", "show", "compare", "report", "wandb", "extractor", "selftest",
-    "speed", "list", "check",
+    "train", "sweep", "evaluate", "steps", "guidance", "table", "show", "compare", "report", "wandb", "extractor",
+    "selftest", "speed", "list", "check",
 )  # fmt: skip
 READERS = {"table", "show", "compare", "report", "list"}  # their work is done before they print
-COMPUTING = {"train", "evaluate", "steps", "extractor", "selftest", "check"}  # with torch, in this process
+COMPUTING = {"train", "evaluate", "steps", "guidance", "extractor", "selftest", "check"}  # with torch, in this process
 START = """\
 start here:
   bench train preset=smoke    train a small model of every kind (two minutes)

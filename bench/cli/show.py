@@ -73,11 +73,12 @@ def files(record: "Record", results: Path) -> dict[str, str]:
 def missing(record: "Record") -> dict[str, str]:
     """What the same command would still do for this run, as far as its record tells without data and model."""
     from bench.config.schema import Config, ConfigError, check
+    from bench.evaluation.metrics.registry import expected
     from bench.runs.plan import missing_metrics, plan, sentence
 
     if not record.images_seen:  # real images, or another program's
         reasons = dict.fromkeys(
-            reason for result in record.results.values() for reason in missing_metrics(result).values()
+            reason for result in record.results.values() for reason in missing_metrics(result, expected(False)).values()
         )
         return {"missing": "; ".join(reasons)} if reasons else {}
     try:

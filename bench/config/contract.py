@@ -24,7 +24,7 @@ def check_model(kind: Any) -> None:
     near = suggestion(family, FAMILIES)
     if family not in FAMILIES and (near or not re.fullmatch(r"[a-z][a-z-]*", family) or family in ("data", "outside")):
         raise ValueError(f"has family={family!r}{near}; choose from {', '.join(FAMILIES)}, or a new word, a to z")
-    check_arguments(kind.__init__, "constructor", ["self", "image_shape"])
+    check_arguments(kind.__init__, "constructor", ["self", "data"])
     check_arguments(kind.sample, "sample", ["self", "n", "generator"])
 
 

@@ -1,5 +1,6 @@
 """Load YAML files and key=value overrides into checked configurations."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +18,7 @@ from bench.config.schema import Config, ConfigError, arguments, check, check_nam
 CONFIGS = files("configs")
 GROUPS = ("preset", "model", "data")  # model=vae picks configs/model/vae.yaml
 DEFAULT_PRESET = "quick"
+GUIDED = re.compile(r"(.+)-w(\d+(?:\.\d+)?)")  # a sampler's name with its guidance by labels
 
 
 def names(group: str) -> list[str]:
@@ -116,11 +118,14 @@ def merge(values: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any]:
 
 
 def sampler(name: object, key: str) -> dict[str, Any]:
-    """Return the settings of KIND or KIND-STEPS, where sampler/KIND.yaml is a file.
+    """Return the settings of KIND or KIND-STEPS, where sampler/KIND.yaml is a file, guided by -wW at the end.
 
-    key: of the setting that names the sampler, for the ConfigError if there is none.
+    W is `label_guidance`: sde-dpm-solver-20-w1.5. key: of the setting that names the sampler, for the ConfigError if
+    there is none.
     """
     kinds = names("sampler")
+    if match := GUIDED.fullmatch(str(name)):
+        return sampler(match[1], key) | {"label_guidance": float(match[2])}
     kind, _, steps = str(name).rpartition("-")
     if name in kinds:
         return read("sampler", str(name))

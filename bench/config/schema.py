@@ -1,7 +1,7 @@
 """The schema of a configuration: pydantic models for the sections, signatures for models, data and samplers."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal, get_type_hints
 
 from annotated_types import Ge, Lt
@@ -80,6 +80,11 @@ class Config(Section):
     evaluation: Evaluation
     wandb: Wandb
     plugins: dict[str, Plugin] = {}
+
+
+def conditional(model: Mapping[str, Any]) -> bool:
+    """Return whether the `model` section configures a model that is given labels: by its setting `condition`."""
+    return model.get("condition", "none") != "none"
 
 
 def samplers(config: Config) -> dict[str, dict[str, Any]]:

@@ -10,8 +10,8 @@ from bench.evaluation.errors import EvaluationError
 from bench.evaluation.features.extractor import Progress, check_images
 from bench.evaluation.features.reference import BASELINE, subset
 from bench.evaluation.protocol import Protocol
-from bench.evaluation.samples import Sample, generate
-from bench.evaluation.scoring import Evaluation, Part, ReferenceSet, measure_chunk, score, select_metrics
+from bench.evaluation.samples import Labels, Sample, generate, labels_of
+from bench.evaluation.scoring import Evaluation, GivenLabels, Part, ReferenceSet, measure_chunk, score, select_metrics
 from bench.runtime import ranks
 
 
@@ -24,11 +24,13 @@ def evaluate(
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
     metrics: Collection[str] | None = None,
+    labels: Labels | None = None,
 ) -> Evaluation:
     """Compute the metrics of `protocol.samples` images from `sample`, which is given generators on `device`.
 
     training_seed: of the model that is sampled; a part of the generators' keys.
     metrics: names of the metrics to compute; None: all. The samples do not depend on it.
+    labels: draws the labels of the samples, where `sample` was given any; `reference_set.classes` is needed then.
 
     Inside an initialised torch.distributed group the chunks are distributed over the ranks, and every rank returns the
     same Evaluation as a single process would. Raises EvaluationError if the samples are not images like the
@@ -54,12 +56,23 @@ def evaluate(
             progress=progress,
         ):
             seconds["sampling"] += time.perf_counter() - start
-            parts[k] = measure_chunk(images, k * protocol.chunk, reference_set, seconds)
+            parts[k] = measure_chunk(images, k * protocol.chunk, reference_set, seconds, judged=labels is not None)
             start = time.perf_counter()
         return parts
 
     shares = ranks.gather_on_first(measure_own_chunks)
-    return ranks.on_first(lambda: score(merge(shares), reference_set, protocol, seconds, progress, metrics))
+    given = None
+    if labels is not None:
+        drawn = labels_of(
+            labels,
+            protocol.samples,
+            chunk=protocol.chunk,
+            seed=protocol.seed,
+            training_seed=training_seed,
+            device=device,
+        )
+        given = GivenLabels(drawn)
+    return ranks.on_first(lambda: score(merge(shares), reference_set, protocol, seconds, progress, metrics, given))
 
 
 def merge(shares: list[dict[int, Part]]) -> dict[int, Part]:
@@ -73,11 +86,12 @@ def evaluate_images(
     protocol: Protocol,
     progress: Progress | None = None,
     metrics: Collection[str] | None = None,
+    given: GivenLabels | None = None,
 ) -> Evaluation:
     """Compute the same metrics for existing images, N x C x H x W: a held-out split, or another program's samples.
 
     `protocol.samples` of them are chosen by its seed, without repetition; raises EvaluationError if there are fewer.
-    metrics: as for `evaluate`.
+    metrics: as for `evaluate`. given: the labels of the chosen images, where these are to be judged.
     """
     check_images(images, reference_set.extractor.dtype)
     check_protocol(reference_set, protocol)
@@ -88,10 +102,10 @@ def evaluate_images(
     seconds = {"features": 0.0, "nearest": 0.0}
     parts: dict[int, Part] = {}
     for k, chunk in enumerate(selection.split(protocol.chunk)):
-        parts[k] = measure_chunk(chunk, k * protocol.chunk, reference_set, seconds)
+        parts[k] = measure_chunk(chunk, k * protocol.chunk, reference_set, seconds, judged=given is not None)
         if progress:
             progress("features", min((k + 1) * protocol.chunk, len(selection)), len(selection))
-    return score(parts, reference_set, protocol, seconds, progress, metrics)
+    return score(parts, reference_set, protocol, seconds, progress, metrics, given)
 
 
 def check_protocol(reference_set: ReferenceSet, protocol: Protocol) -> None:

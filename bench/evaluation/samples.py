@@ -10,6 +10,7 @@ from bench.evaluation.features.extractor import Progress
 from bench.evaluation.keys import seeded
 
 Sample = Callable[[int, torch.Generator], Tensor]  # (n, generator) -> float32 n x C x H x W in [-1, 1]
+Labels = Callable[[int, torch.Generator], Tensor | None]  # (n, generator) -> the labels, int64 n, that it draws first
 
 
 def quantise(x: Tensor) -> Tensor:
@@ -30,6 +31,11 @@ def check_samples(x: Tensor) -> Tensor:
 
 
 QUANTISATIONS = {"uint8": quantise, "none": check_samples}  # by the protocol's name
+
+
+def chunk_generator(device: torch.device | str, seed: int, training_seed: int, k: int) -> torch.Generator:
+    """Return the generator of chunk k."""
+    return seeded(device, "samples", seed, training_seed, k)
 
 
 def generate(
@@ -57,9 +63,24 @@ def generate(
         if progress:
             progress("sampling", done, len(numbers))
         size = min(chunk, n - k * chunk)
-        x = sample(size, seeded(device, "samples", seed, training_seed, k))
+        x = sample(size, chunk_generator(device, seed, training_seed, k))
         if len(x) != size:
             raise EvaluationError(f"sample({size}) returned {len(x)} images.")
         yield k, QUANTISATIONS[quantisation](x)
     if progress:
         progress("sampling", len(numbers), len(numbers))
+
+
+def labels_of(
+    labels: Labels, n: int, *, chunk: int, seed: int, training_seed: int, device: torch.device | str
+) -> Tensor:
+    """Return the labels of the n samples that `generate` draws, int64 n on the CPU, in the order of the chunks.
+
+    Raises EvaluationError where `labels` draws none.
+    """
+    sizes = [min(chunk, n - start) for start in range(0, n, chunk)]
+    drawn = [labels(size, chunk_generator(device, seed, training_seed, k)) for k, size in enumerate(sizes)]
+    parts = [part.cpu() for part in drawn if part is not None]
+    if len(parts) < len(drawn):
+        raise EvaluationError("the model drew no labels, though its samples are to be judged by them.")
+    return torch.cat(parts)

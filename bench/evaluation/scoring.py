@@ -1,20 +1,23 @@
 """Measure chunks of the samples independently, on the rank that drew them, and compute the figures of all."""
 
+import dataclasses
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from bench.evaluation.errors import EvaluationError, unknown
 from bench.evaluation.features.extractor import Extractor, Moments, Progress, full_float32
+from bench.evaluation.features.judge import Judge
 from bench.evaluation.features.reference import HeldOut, Reference
 from bench.evaluation.metrics.alignment import Aligned
 from bench.evaluation.metrics.copies import TrainingPixels, aligned_alarm, exact_alarm, fingerprints
-from bench.evaluation.metrics.feature_sets import FeatureSets, ModeCount, Modes, Nearest, SecondSpace
+from bench.evaluation.metrics.feature_sets import FeatureSets, Labelled, ModeCount, Modes, Nearest, SecondSpace
 from bench.evaluation.metrics.fid import fid_by_count
 from bench.evaluation.metrics.intervals import groups
+from bench.evaluation.metrics.labels import by_class
 from bench.evaluation.metrics.memorisation import cell_of, copying_alarm, nearest
 from bench.evaluation.metrics.registry import METRICS, Metric
 from bench.evaluation.protocol import Protocol
@@ -32,12 +35,40 @@ class SecondReference:
 
 
 @dataclass(frozen=True, eq=False)
+class ClassReference:
+    """What samples of given labels are compared with: a judge, and labels of the reference and of held-out images."""
+
+    judge: Judge
+    reference_labels: Tensor  # int64, of the reference split in its order
+    test_images: Tensor  # uint8, held out
+    test_labels: Tensor  # int64
+
+    @property
+    def classes(self) -> int:
+        return int(self.reference_labels.max()) + 1
+
+
+@dataclass(frozen=True, eq=False)
+class GivenLabels:
+    """The labels of images, and what teaches the classifier of the classification accuracy score.
+
+    counted: bool N, whether the judge's opinion of an image counts; None: of all. images, image_labels: real images in
+    the place of the samples.
+    """
+
+    labels: Tensor  # int64 N
+    counted: Tensor | None = None
+    images: Tensor | None = None
+    image_labels: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class ReferenceSet:
     """What samples are compared with: the reference split's features, and what further metrics need.
 
     `held_out` is needed for C_T and FLD, `modes` for the metrics of modes, `random` for the distance in the features
     of the random network. `pixels` and `random` belong to the images of `reference`, and `pixels` are used only with
-    `held_out`.
+    `held_out`. `classes` are needed for samples of given labels.
     """
 
     extractor: Extractor
@@ -46,6 +77,7 @@ class ReferenceSet:
     modes: Modes | None = None
     pixels: TrainingPixels | None = None
     random: SecondReference | None = None
+    classes: ClassReference | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +110,8 @@ class Part:
     aligned: Aligned | None = None
     closest_aligned: Closest | None = None
     random: Tensor | None = None  # features of the random network
+    judged: Tensor | None = None  # int64, the labels that the judge sees
+    images: Tensor | None = None  # where they were judged, since a classifier learns from them
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,13 +126,27 @@ class Evaluation:
     seconds: dict[str, float]  # wall-clock by stage: sampling, features, nearest, each metric; of the first rank
     closest: Closest | None
     versions: dict[str, int]  # of every selected metric, also of those without a figure here
+    by_class: list[dict[str, float]] = field(default_factory=list)  # of each label, where intra_fid was computed
 
 
-def measure_chunk(images: Tensor, first: int, reference_set: ReferenceSet, seconds: dict[str, float]) -> Part:
+def measure_chunk(
+    images: Tensor, first: int, reference_set: ReferenceSet, seconds: dict[str, float], judged: bool = False
+) -> Part:
     """Measure one chunk, so that its features do not depend on the rank; `first`: the index of its first image.
 
-    Adds the time of each stage to `seconds`.
+    judged: whether the judge looks at it. Adds the time of each stage to `seconds`.
     """
+    part = _measured(images, first, reference_set, seconds)
+    if not judged:
+        return part
+    start = time.perf_counter()
+    assert reference_set.classes is not None
+    labels = reference_set.classes.judge.classify(images.cpu())
+    seconds["judge"] = seconds.get("judge", 0.0) + time.perf_counter() - start
+    return dataclasses.replace(part, judged=labels, images=images.cpu())
+
+
+def _measured(images: Tensor, first: int, reference_set: ReferenceSet, seconds: dict[str, float]) -> Part:
     if images.shape[1:] != reference_set.reference.shape:
         shape = tuple(images.shape[1:])
         raise EvaluationError(f"samples are {shape}, but the reference's images {reference_set.reference.shape}.")
@@ -129,11 +177,12 @@ def score(
     seconds: dict[str, float],
     progress: Progress | None = None,
     metrics: Collection[str] | None = None,
+    given: GivenLabels | None = None,
 ) -> Evaluation:
     """Compute the selected metrics (None: all) that apply, of all parts in the order of their numbers."""
     selection = select_metrics(metrics)
     ordered = [parts[k] for k in sorted(parts)]
-    sets = feature_sets(ordered, reference_set, protocol)
+    sets = feature_sets(ordered, reference_set, protocol, given)
     values: dict[str, float] = {}
     intervals: dict[str, tuple[float, float]] = {}
     applicable = [metric for metric in selection if metric.applies(sets)]
@@ -159,7 +208,8 @@ def score(
         flags=flags(sets, distinct),
         seconds=seconds,
         closest=join_pairs(pairs) if pairs else None,
-        versions={metric.name: metric.version for metric in selection},
+        versions={metric.name: metric.version for metric in selection if given or not metric.given},
+        by_class=by_class(sets) if METRICS["intra_fid"] in selection else [],
     )
 
 
@@ -173,7 +223,9 @@ def select_metrics(names: Collection[str] | None) -> list[Metric]:
     return [metric for metric in METRICS.values() if metric.name in names]
 
 
-def feature_sets(parts: list[Part], reference_set: ReferenceSet, protocol: Protocol) -> FeatureSets:
+def feature_sets(
+    parts: list[Part], reference_set: ReferenceSet, protocol: Protocol, given: GivenLabels | None = None
+) -> FeatureSets:
     """Join the parts into the feature sets that the metrics compare."""
     generated = torch.cat([part.features for part in parts])
     logits_of_parts = [part.logits for part in parts if part.logits is not None]
@@ -206,6 +258,7 @@ def feature_sets(parts: list[Part], reference_set: ReferenceSet, protocol: Proto
         copies,
         reference_set.held_out.features if reference_set.held_out else None,
         random,
+        labelled(parts, reference_set, given) if given else None,
     )
 
 
@@ -221,6 +274,21 @@ def join_pairs(pairs: list[Closest]) -> Closest:
         torch.cat([getattr(pair, name) for pair in pairs]) for name in ("images", "training", "distances")
     )
     return Closest(images, training, distances).first()
+
+
+def labelled(parts: list[Part], reference_set: ReferenceSet, given: GivenLabels) -> Labelled:
+    """Join the judge's opinions, and what the figures of given labels are computed from."""
+    classes = reference_set.classes
+    assert classes is not None
+    judged = torch.cat([part.judged for part in parts if part.judged is not None])
+    images = torch.cat([part.images for part in parts if part.images is not None])
+    counted = torch.ones_like(judged, dtype=torch.bool) if given.counted is None else given.counted
+    return Labelled(
+        classes.classes, given.labels, judged, counted,
+        images if given.images is None else given.images,
+        given.labels if given.image_labels is None else given.image_labels,
+        classes.test_images, classes.test_labels, reference_set.reference.features, classes.reference_labels,
+    )  # fmt: skip
 
 
 def flags(sets: FeatureSets, distinct: int) -> tuple[str, ...]:

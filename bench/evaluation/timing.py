@@ -37,8 +37,8 @@ class Timing:
     images_per_second: float
     latency: float  # seconds for one image
     latency_interval: tuple[float, float] | None  # as above
-    # network function evaluations: forward calls for one call of sample; None without a network. Of a network that is
-    # replayed as a CUDA graph, replays count; the passes that record it do not, and are in no timed call.
+    # network function evaluations of one image: forward calls, or two where a call guides; None without a network. Of
+    # a network that is replayed as a CUDA graph, replays count; the passes that record it are in no timed call.
     nfe: int | None
     peak_memory_mb: float | None  # 2^20 bytes; None where it cannot be measured
     peak_memory_of: str  # what that peak is of
@@ -59,7 +59,7 @@ def time_sampling(
 ) -> Timing:
     """Time `sample(n, generator)` on `device`, for one image and for `images` at once, `repeats` times or more.
 
-    The warm-up is one single-image call, which also counts the forward calls of `networks`, so a sampler of 1000 steps
+    The warm-up is one single-image call, which also counts the evaluations of `networks`, so a sampler of 1000 steps
     pays for 1000 forward passes of one image before it is timed. On a GPU a call of `images` follows it, in which
     libraries choose their algorithms for that size and graphs are recorded. Raises EvaluationError unless images and
     repeats are at least 1.
@@ -67,7 +67,7 @@ def time_sampling(
     if images < 1 or repeats < 1:
         raise EvaluationError(f"images={images} and repeats={repeats} must both be at least 1.")
     device = torch.device(device)
-    with _forward_calls(networks) as forward_calls:
+    with _evaluations(networks) as evaluations:
         seconds_of_call(sample, 1, device)
     if device.type != "cpu":
         seconds_of_call(sample, images, device)
@@ -83,7 +83,7 @@ def time_sampling(
         images_per_second=images / batch,
         latency=latency,
         latency_interval=latency_interval,
-        nfe=len(forward_calls) if networks else None,
+        nfe=sum(evaluations) if networks else None,
         peak_memory_mb=memory,
         peak_memory_of=memory_of,
         images=images,
@@ -142,10 +142,16 @@ def hardware(device: torch.device | str = "cpu") -> dict[str, str | int | None]:
 
 
 @contextlib.contextmanager
-def _forward_calls(networks: Sequence[nn.Module]) -> Iterator[list[None]]:
-    """Yield a list that grows by one with each forward call of one of `networks`; the hooks are always removed."""
-    calls: list[None] = []
-    handles = [network.register_forward_hook(lambda *_: calls.append(None)) for network in networks]
+def _evaluations(networks: Sequence[nn.Module]) -> Iterator[list[int]]:
+    """Yield a list of the images in each forward call of one of `networks`; the hooks are always removed.
+
+    A call may pass an image twice, as guidance by labels does.
+    """
+    calls: list[int] = []
+    handles = [
+        network.register_forward_hook(lambda network, inputs, output: calls.append(len(inputs[0])))
+        for network in networks
+    ]
     try:
         yield calls
     finally:

@@ -4,6 +4,9 @@ HELD_OUT = 2000  # images that are looked at, at most
 STEPS = 100  # of the ancestral sampler's trajectory, where T allows
 
 CAPTIONS = {
+    "by-label": (
+        "Samples of given labels, a column each, by the sampler that represents the model; of many labels, ten."
+    ),
     "reconstructions": (
         "Held-out images in the odd rows, and beneath each of them what the model makes of it by compression and back."
     ),
@@ -33,6 +36,13 @@ CAPTIONS = {
     "steps": (
         "FID, recall and coverage against the network evaluations of an image, a line for each sampler of the same "
         "weights; bars are 95% intervals over samples."
+    ),
+    "guidance": (
+        "Class accuracy, FID and coverage against the guidance by labels w, a line for each sampler of the same "
+        "weights; bars are 95% intervals over samples."
+    ),
+    "by-guidance": (
+        "Samples of each label, a column each, from the same noise at rising guidance by labels w from top to bottom."
     ),
     "codebook-usage": (
         f"Share of each code of the codebook over up to {HELD_OUT:,} held-out images, the most frequent code first, on "

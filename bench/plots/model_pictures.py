@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,7 +16,7 @@ from bench.plots.captions import CAPTIONS, HELD_OUT, STEPS
 from bench.plots.image_grid import Sheet, codebook_bars, in_rows, plane_and_scatter, save
 from datamodules.stream import to_unit
 from models.base import GenerativeModel
-from models.protocols import Decodes, Denoises, Diffuses, Quantises, Reconstructs
+from models.protocols import Decodes, Denoises, Diffuses, Quantises, Reconstructs, SamplesGiven
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,11 +26,15 @@ BATCH = 250  # of them in a batch
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Held-out images x, N x C x H x W, as a model takes them and on its device."""
+    """Held-out images x, N x C x H x W, as a model takes them and on its device.
+
+    sampler: settings of the sampler that represents the model.
+    """
 
     x: Tensor
     labels: Tensor | None  # N
     seed: int
+    sampler: Mapping[str, Any] = field(default_factory=dict)
 
     def generator(self) -> torch.Generator:
         """Return a new generator for each picture, so that no picture depends on which others are drawn."""
@@ -138,6 +142,15 @@ def denoising(model: Denoises, held_out: HeldOut) -> Sheet:
     return Sheet(to_uint8(torch.stack(rows)), labels, row_breaks=range(1, len(rows), 2))
 
 
+def by_label(model: SamplesGiven, held_out: HeldOut) -> Sheet | None:
+    """Draw six samples of each label, of ten labels at most, a column each; None for a model that takes none."""
+    if not model.classes:
+        return None
+    shown = torch.tensor(evenly(model.classes - 1, 10), device=held_out.x.device)
+    samples = model.sample_given(shown.repeat(6), held_out.generator(), **held_out.sampler)
+    return Sheet(to_uint8(samples.unflatten(0, (6, len(shown)))), columns=[str(int(label)) for label in shown])
+
+
 def codebook_usage(model: Quantises, held_out: HeldOut) -> Figure:
     """Draw how often each code is chosen by the places of held-out images."""
     codes = torch.cat([model.codes(x).flatten().cpu() for x in held_out.x.split(BATCH)])
@@ -145,11 +158,15 @@ def codebook_usage(model: Quantises, held_out: HeldOut) -> Figure:
 
 
 class Picture(NamedTuple):
-    """One picture: its ability, how it is drawn (None: not of this model), and its caption."""
+    """One picture: its ability, how it is drawn (None: not of this model), and its caption.
+
+    unconditional: whether it gives the model no labels, so that a model that takes them has no such picture.
+    """
 
     name: str
     ability: type
     draw: Callable[[Any, HeldOut], Sheet | Figure | None]
+    unconditional: bool = False
 
     @property
     def caption(self) -> str:
@@ -157,10 +174,11 @@ class Picture(NamedTuple):
 
 
 PICTURES = [
-    Picture("reconstructions", Reconstructs, reconstructions),
-    Picture("latent-plane", Decodes, latent_plane),
-    Picture("traversals", Decodes, traversals),
-    Picture("interpolations", Decodes, interpolations),
+    Picture("by-label", SamplesGiven, by_label),
+    Picture("reconstructions", Reconstructs, reconstructions, unconditional=True),
+    Picture("latent-plane", Decodes, latent_plane, unconditional=True),
+    Picture("traversals", Decodes, traversals, unconditional=True),
+    Picture("interpolations", Decodes, interpolations, unconditional=True),
     Picture("forward-chain", Diffuses, forward_chain),
     Picture("film-strip", Diffuses, film_strip),
     Picture("denoising", Denoises, denoising),
@@ -168,18 +186,29 @@ PICTURES = [
 ]
 
 
-def draw(model: GenerativeModel, images: Tensor, labels: Tensor | None, folder: Path, *, seed: int) -> dict[str, Path]:
+def draw(
+    model: GenerativeModel,
+    images: Tensor,
+    labels: Tensor | None,
+    folder: Path,
+    *,
+    seed: int,
+    sampler: Mapping[str, Any] | None = None,
+) -> dict[str, Path]:
     """Draw every picture that the model has the abilities for, as folder/NAME.png; return the paths by name.
 
     images: uint8 held-out images, N x C x H x W with N >= 1, of which the first ones are used. labels: N, or None.
+    sampler: settings of the sampler that represents the model.
     Everything is computed in float32 on the model's device; equal seeds give equal files.
     """
     device = model.device
     files: dict[str, Path] = {}
-    held_out = HeldOut(to_unit(images[:HELD_OUT]).to(device), None if labels is None else labels[:HELD_OUT], seed)
+    labels = None if labels is None else labels[:HELD_OUT]
+    held_out = HeldOut(to_unit(images[:HELD_OUT]).to(device), labels, seed, sampler or {})
     with torch.autocast(device.type, enabled=False):
-        for name, ability, function in PICTURES:
-            picture = function(model, held_out) if isinstance(model, ability) else None
+        for name, ability, function, unconditional in PICTURES:
+            fits = isinstance(model, ability) and not (unconditional and model.classes)
+            picture = function(model, held_out) if fits else None
             if picture is not None:
                 files[name] = folder / f"{name}.png"
                 save(picture, files[name])

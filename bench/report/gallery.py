@@ -17,7 +17,7 @@ from bench.runtime.files import visible
 from bench.table.rows import Row
 
 OF_ROWS = {"samples": "Samples", "nearest": "Nearest training neighbours"}
-DRAWN = ("steps",)  # pictures of a run that the page draws itself, from the records
+DRAWN = ("steps", "guidance")  # pictures of a run that the page draws itself, from the records
 ALTS = {
     "samples": "Samples of {}.",
     "nearest": "Samples of {} in the upper row, each above its nearest training image.",

@@ -16,14 +16,15 @@ from bench.report import curves, tables
 from bench.report.collect import Collection, Comparison, collect
 from bench.report.details import Facts, columns, details_of, result_rows, run_key, sources_of_line, sources_of_row
 from bench.report.gallery import Gallery, embedded_paths, galleries
-from bench.table import agreement, literature, step_curves
+from bench.table import agreement, literature
 from bench.table.answer import answer
 from bench.table.chart import Chart, chart
 from bench.table.describe import PAGES, facts
 from bench.table.picture import environment as templates_of
 from bench.table.picture import source
-from bench.table.step_chart import step_panels
-from bench.table.text import OTHERS, Grid, caption, steps_grid
+from bench.table.sampler_chart import sampler_panels
+from bench.table.sampler_curves import Sweep, by_sweep
+from bench.table.text import OTHERS, Grid, caption, curves_grid
 
 LIMIT = 9_500_000  # bytes of a page; pictures beyond it are named, not embedded
 WIDE, NARROW = (860, 470), (372, 440)  # pixels of the chart, for screens and for phones
@@ -46,8 +47,7 @@ class Section:
     others: Sequence[tables.MarkRow] = ()  # the marks of the models' other samplers
     cells: Sequence[str] = ()  # the families of the lecture's nine cells
     charts: Sequence[tuple[str, Chart]] = ()  # class of the style sheet, chart
-    step_panels: Sequence[Panel] = ()
-    step_grid: Grid = field(default_factory=list)
+    curves: Sequence[tuple[Sweep, Sequence[Panel], Grid]] = ()
     blocks: Sequence[tables.Block] = ()
     tasks: Sequence[tables.Block] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
@@ -99,7 +99,7 @@ def context(
             ("family", "Family", "all families", family_choices(sections)),
         ],
         "style": Markup(style), "script": Markup(script),
-        "literature": literature, "agreement": agreement, "step_curves": step_curves, "other_samplers": OTHERS,
+        "literature": literature, "agreement": agreement, "other_samplers": OTHERS,
         "policy": policy(style, script, served=bool(version)),
         "version": version,
         "data": data(sections),
@@ -169,8 +169,7 @@ def section(id: str, title: str, comparison: Comparison) -> Section:
         others=tables.other_sampler_rows(table),
         cells=[entry.family for entry in agreement.agreements(table)],
         charts=charts,
-        step_panels=step_panels(table.step_curves),
-        step_grid=steps_grid(table.step_curves),
+        curves=[(sweep, sampler_panels(sweep, own), curves_grid(sweep, own)) for sweep, own in by_sweep(table.curves)],
         blocks=tables.blocks(table),
         tasks=tables.task_blocks(table),
         details=details,

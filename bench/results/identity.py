@@ -13,8 +13,11 @@ PLACES = {"data": ("root",)}  # settings in them that name places, not contents
 # Settings that models got after runs of them were recorded, with the value that those runs had. A run with this value
 # is the recorded one: its run_id omits the setting.
 LATER: dict[str, dict[str, Any]] = {
-    "gan": {"loss": "non-saturating", "penalty": "r1"},
-    "ddpm": {"snapshot": None, "optimizer": "adam"},
+    "gan": {"loss": "non-saturating", "penalty": "r1", "condition": "none"},
+    "ddpm": {"snapshot": None, "optimizer": "adam", "condition": "none", "label_dropout": 0.1},
+    "flow_matching": {"condition": "none", "label_dropout": 0.1},
+    "vae": {"condition": "none"},
+    "vqvae": {"condition": "none"},
 }
 
 

@@ -32,6 +32,7 @@ class Result(BaseModel):
     versions: dict[str, int] = {}  # of every metric that was computed, also of those that gave no figure
     intervals: dict[str, tuple[float, float]] = {}  # ends of 95% intervals over samples, of the metrics that have one
     fid_by_count: dict[int, float] = {}  # number of samples -> FID
+    by_class: list[dict[str, float]] = []  # figures of the samples of each label, where labels were given
     flags: list[str] = []  # sentences about what makes the metrics doubtful
     seconds: dict[str, float] = {}  # what each stage of the evaluation cost
     timing: dict[str, Any] = {}

@@ -12,14 +12,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from bench.config.schema import Config
+from bench.config.schema import Config, conditional
 from bench.evaluation import planted
 from bench.evaluation.evaluate import evaluate_images
 from bench.evaluation.features.reference import BASELINE, subset
 from bench.evaluation.keys import seeded
 from bench.evaluation.metrics.memorisation import cell_of
+from bench.evaluation.metrics.registry import expected
 from bench.evaluation.protocol import Protocol
-from bench.evaluation.scoring import ReferenceSet
+from bench.evaluation.scoring import GivenLabels, ReferenceSet
 from bench.results import records
 from bench.runs.context import EvaluationContext, protocol
 from bench.runs.evaluate import unmeasured, with_figures
@@ -27,6 +28,7 @@ from bench.runs.plan import missing_metrics
 from bench.runtime.console import console
 from datamodules.base import ImageDataModule
 
+HELD_OUT = "held-out"
 SHARE = 0.1  # share of modes missing, or of images spoiled
 
 
@@ -52,6 +54,15 @@ def held_out(data: ImageDataModule, reference_set: ReferenceSet, n: int, seed: i
     """Return n held-out images, chosen by the seed, or all if there are fewer."""
     total = len(data.test_images)
     return data.test_images[subset(total, min(n, total), seed, BASELINE)]
+
+
+def given_labels(data: ImageDataModule, reference_set: ReferenceSet, n: int, seed: int) -> GivenLabels:
+    """Return the labels of `held_out` images, and n training images to teach a classifier that is tested on others."""
+    assert reference_set.classes is not None
+    chosen = subset(len(data.test_images), n, seed, BASELINE)
+    counted = ~reference_set.classes.judge.learned[chosen]
+    taught = subset(len(data.train_images), min(n, len(data.train_images)), seed, "real images that teach")
+    return GivenLabels(data.test_labels[chosen], counted, data.train_images[taught], data.train_labels[taught])
 
 
 def class_missing(data: ImageDataModule, reference_set: ReferenceSet, n: int, seed: int) -> Tensor:
@@ -83,7 +94,7 @@ def one_in_ten_spoiled(data: ImageDataModule, reference_set: ReferenceSet, n: in
 
 
 BASELINES = (
-    Baseline("held-out", "held-out images", held_out),
+    Baseline(HELD_OUT, "held-out images", held_out),
     Baseline("class-missing", "held-out images, 1 in 10 classes missing", class_missing),
     Baseline("one-in-ten-spoiled", "held-out images, 1 in 10 images spoiled", one_in_ten_spoiled),
 )
@@ -102,14 +113,16 @@ def measure_baselines(config: Config, data: ImageDataModule, evaluation: Evaluat
         record = records.find(results, name) or records.reference(
             name, baseline.name, config.model_dump(), data.digest("test")
         )
-        missing = missing_metrics(next(iter(record.results.values()), None))
+        labelled = conditional(config.model) and baseline.name == HELD_OUT
+        missing = missing_metrics(next(iter(record.results.values()), None), expected(labelled))
         if not missing:
             continue
         images = baseline.images(data, evaluation.reference_set, row.samples, row.seed)
         if len(images) <= max(row.prc_neighbours, row.dc_neighbours):
             console.print(f"  [yellow]{baseline.words}: {len(images)} images are too few to be evaluated[/]")
             continue
-        measure_baseline(record, baseline, images, row, missing, evaluation)
+        given = given_labels(data, evaluation.reference_set, len(images), row.seed) if labelled else None
+        measure_baseline(record, baseline, images, row, missing, evaluation, given)
         records.write(record, results)
 
 
@@ -120,17 +133,19 @@ def measure_baseline(
     row: Protocol,
     missing: dict[str, str],
     evaluation: EvaluationContext,
+    given: GivenLabels | None,
 ) -> None:
     """Measure the missing metrics of a baseline's images and put them in its record.
 
-    row: the protocol of the rows. missing: metric -> the reason to compute it.
+    row: the protocol of the rows. missing: metric -> the reason to compute it. given: the images' labels, where models
+    are given any.
     """
     stated = dataclasses.replace(row, samples=len(images), kid_subset_size=min(row.kid_subset_size, len(images)))
     console.print(f"  baseline: {stated.samples:,} {baseline.words}, evaluated like samples")
     known = record.results.get(stated.fingerprint())
     if known:
         console.print(f"  missing: {'; '.join(dict.fromkeys(missing.values()))}")
-    evaluated = evaluate_images(images, evaluation.reference_set, stated, metrics=missing)
+    evaluated = evaluate_images(images, evaluation.reference_set, stated, metrics=missing, given=given)
     result = with_figures(known or unmeasured(stated, evaluation), evaluated, baseline.words, evaluation.code)
     held_out_set = evaluation.reference_set.held_out
     if held_out_set and not held_out_set.disjoint:  # the same images: 0 by construction, FLD far too low

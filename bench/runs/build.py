@@ -18,7 +18,7 @@ from bench.runtime import ranks
 from bench.runtime.console import console
 from bench.runtime.errors import InputError
 from datamodules.base import DataError, ImageDataModule
-from models.base import GenerativeModel
+from models.base import DataSpec, GenerativeModel
 
 SMALLEST_SIDE = 4  # pixels; the classifiers' two poolings leave one of it, and SSIM's window is 3 x 3
 
@@ -81,20 +81,27 @@ def is_images(data: ImageDataModule) -> bool:
     return data.train_images.dtype == torch.uint8
 
 
-def build_model(config: Config, image_shape: tuple[int, int, int]) -> GenerativeModel:
+def data_spec(data: ImageDataModule) -> DataSpec:
+    """Return what a model is told of its data."""
+    counts = torch.bincount(data.train_labels)
+    shares = (counts.double() / len(data.train_labels)).tolist() if len(counts) > 1 else ()
+    return DataSpec(data.image_shape, tuple(shares))
+
+
+def build_model(config: Config, data: DataSpec) -> GenerativeModel:
     """Build the configured model with the initial weights of its seed."""
     L.seed_everything(key("initial weights", config.seed), verbose=False)
     component = configured("model", config)
     build = component.load()
     try:
-        model: GenerativeModel = build(image_shape, **without_name(config.model))
+        model: GenerativeModel = build(data, **without_name(config.model))
     except ValueError as error:
         raise ConfigError(f"model={config.model['name']}: {error}") from None
     except Exception as error:
         if component.place is None:
             raise
         raise component.place.error(
-            f"cannot be built for images of {image_shape}: {cause(error, component.place)}"
+            f"cannot be built for images of {data.image_shape}: {cause(error, component.place)}"
         ) from error
     return model
 

@@ -1,5 +1,6 @@
 """The context of a run: its configuration, data and model, and the means to evaluate its rows."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,8 +11,9 @@ from torch import Tensor
 
 from bench.config.components import running_code
 from bench.config.devices import sampling_device
-from bench.config.schema import Config
+from bench.config.schema import Config, conditional
 from bench.evaluation.features.extractor import Extractor
+from bench.evaluation.features.judge import Judge, channel_judge, trained_judge
 from bench.evaluation.features.random_network import random_network
 from bench.evaluation.features.reference import held_out, reference
 from bench.evaluation.features.registry import load_extractor
@@ -19,7 +21,7 @@ from bench.evaluation.metrics.copies import PER_SAMPLE, training_pixels
 from bench.evaluation.metrics.feature_sets import Modes
 from bench.evaluation.metrics.modes import by_centres, by_classifier
 from bench.evaluation.protocol import Protocol
-from bench.evaluation.scoring import ReferenceSet, SecondReference
+from bench.evaluation.scoring import ClassReference, ReferenceSet, SecondReference
 from bench.results.identity import run_id
 from bench.results.layout import ResultsFolder
 from bench.runtime.console import Bar, console
@@ -68,7 +70,10 @@ class RunContext:
 
 
 def evaluation_context(config: Config, data: ImageDataModule, precision: str, cells: int = CELLS) -> EvaluationContext:
-    """Load the extractor and the training split's features, which are computed once a machine; `cells` of C_T."""
+    """Load the extractor and the training split's features, which are computed once a machine; `cells` of C_T.
+
+    A judge of labels is trained for a model that is given labels, likewise once a machine.
+    """
     settings = config.evaluation
     device = sampling_device(config)
     weights = Path(settings.extractor_weights) if settings.extractor_weights else None
@@ -89,6 +94,7 @@ def evaluation_context(config: Config, data: ImageDataModule, precision: str, ce
     reference_set = ReferenceSet(
         extractor, features, held_out_set, modes(data, config.data["name"], extractor), pixels,
         second_reference(data.train_images, device),
+        class_reference(data, extractor) if conditional(config.model) else None,
     )  # fmt: skip
     floats = "bfloat16" if precision == "bf16-mixed" else "float32"
     return EvaluationContext(reference_set, device, floats, running_code(config))
@@ -102,6 +108,33 @@ def second_reference(training: Tensor, device: torch.device) -> SecondReference 
     with Bar(f"{extractor.name} features, train split", len(training), "images") as bar:
         features = reference(training, extractor, CACHE, lambda _, done, total: bar.advance(done - bar.done))
     return SecondReference(extractor, features.moments)
+
+
+def class_reference(data: ImageDataModule, extractor: Extractor) -> ClassReference:
+    """Return the judge of the data's labels, and what else samples of given labels are compared with."""
+    return ClassReference(judge(data, extractor), data.train_labels, data.test_images, data.test_labels)
+
+
+def judge(data: ImageDataModule, extractor: Extractor) -> Judge:
+    """Return the nearest centre of a mixture; otherwise a classifier, taught by half of the held-out images."""
+    classes = int(data.train_labels.max()) + 1
+    if isinstance(data, Mixture):
+        centres = data.centres
+        nearest = Judge(
+            "the nearest centre", lambda x: torch.cdist(x.flatten(1), centres).argmin(1),
+            torch.zeros(len(data.test_images), dtype=torch.bool),
+        )  # fmt: skip
+        return nearest
+
+    def progress(steps: range) -> Iterator[int]:
+        with Bar("train the judge of labels", len(steps), "batches") as bar:
+            for step in steps:
+                yield step
+                bar.advance()
+
+    if extractor.by_channel:
+        return channel_judge(data.test_images, data.test_labels, extractor.classes, CACHE, progress)
+    return trained_judge(data.test_images, data.test_labels, classes, CACHE, progress)
 
 
 def modes(data: ImageDataModule, name: str, extractor: Extractor) -> Modes | None:

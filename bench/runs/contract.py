@@ -21,7 +21,7 @@ from bench.evaluation.tasks.measures import Task
 from bench.evaluation.tasks.registry import ABILITIES
 from bench.plots import model_pictures
 from bench.results.layout import checkpoints_of, weights_of
-from bench.runs.build import build_model, is_images
+from bench.runs.build import build_model, data_spec, is_images
 from bench.runtime.console import console
 from bench.training.callbacks import callback
 from bench.training.checkpoints import Checkpoints
@@ -121,23 +121,23 @@ def check_no_trace_in(model: GenerativeModel, settings: Mapping[str, Any]) -> No
 
 
 def check_passes(model: GenerativeModel, settings: Mapping[str, Any]) -> None:
-    """`networks` are modules of the model, and a sample passes them as often as `passes` says."""
+    """`networks` are modules of the model, and evaluated for each image of a sample as often as `passes` says."""
     require(isinstance(model.networks, tuple) and model.networks, "networks is no tuple with a module in it")
     own = {id(module) for module in model.modules()}
     require(all(isinstance(network, nn.Module) for network in model.networks), "networks holds what is no nn.Module")
     require({id(network) for network in model.networks} <= own, "networks holds a module that is not the model's")
     count = 0
 
-    def counted(*_: Any) -> None:
+    def counted(network: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal count
-        count += 1
+        count += len(inputs[0])
 
     hooks = [network.register_forward_hook(counted) for network in model.networks]
     model.sample(2, seeded(1), **settings)
     for hook in hooks:
         hook.remove()
-    stated = model.passes(**settings)
-    require(stated == count, f"a sample takes {count} forward passes of its networks, but passes() says {stated}")
+    stated, found = model.passes(**settings), count / 2
+    require(stated == found, f"an image takes {found:g} evaluations of the networks, but passes() says {stated}")
 
 
 def check_settings(model: GenerativeModel, settings: Mapping[str, Any]) -> None:
@@ -179,7 +179,7 @@ class Subject:
     folder: Path
 
     def build(self) -> GenerativeModel:
-        return build_model(self.config, self.data.image_shape)
+        return build_model(self.config, data_spec(self.data))
 
     def train(self, name: str, *observers: L.Callback) -> GenerativeModel:
         """Train in the folder `name`, from the checkpoint there if there is one; Interrupted if it was stopped."""

@@ -117,7 +117,7 @@ def sample_row(
     with Bar(f"sample {sampling.label}", passes, "image passes") as bar, counted(sampling.model, bar):
         return evaluate(
             sampling.draw, evaluation.reference_set, stated, training_seed=seed, device=evaluation.device,
-            metrics=metrics,
+            metrics=metrics, labels=sampling.model.draw_labels if sampling.model.classes else None,
         )  # fmt: skip
 
 
@@ -151,6 +151,7 @@ def with_figures(result: records.Result, evaluated: Evaluation, label: str, code
             "versions": result.versions | evaluated.versions,
             "intervals": other_ends | evaluated.intervals,
             "fid_by_count": evaluated.fid_by_count or result.fid_by_count,
+            "by_class": evaluated.by_class or result.by_class,
             "flags": list(evaluated.flags),
             "seconds": result.seconds | {stage: round(seconds, 3) for stage, seconds in evaluated.seconds.items()},
             "code": code,

@@ -14,6 +14,7 @@ from bench.config.schema import Config, ConfigError
 from bench.evaluation.digest import digest as digest_of_tensors
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.evaluate import evaluate_images
+from bench.evaluation.metrics.registry import expected
 from bench.evaluation.png_folder import FORMATS, LOSSY, read_images
 from bench.evaluation.protocol import Protocol
 from bench.plots.sample_pictures import draw_row
@@ -62,7 +63,7 @@ def evaluate_folder(
             f"--name={label}: {records.path(results, run_id)} was made from other images; choose another --name"
         )
     known = record.results.get(row_protocol.fingerprint()) if record else None
-    missing = missing_metrics(known)
+    missing = missing_metrics(known, expected(False))
     if known and not missing:
         console.print(f"[bold]{run_id}[/] is already evaluated, nothing to do: {records.path(results, run_id)}")
         return

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.config.components import configured
-from bench.config.schema import Config, samplers
-from bench.evaluation.metrics.registry import METRICS
+from bench.config.schema import Config, conditional, samplers
+from bench.evaluation.metrics.registry import METRICS, expected
 from bench.evaluation.tasks.registry import ABILITIES
 from bench.results.records import Record, Result
 
@@ -67,30 +67,30 @@ def row_steps(record: Record, name: str, config: Config, targets: Targets | None
     """Return the steps that one sampler's row still needs."""
     evaluated = name not in config.evaluation.timed_only
     subject = "" if name == "default" else f"{name}: "
-    result = result_of(record, name, config, targets)
+    result, names = result_of(record, name, config, targets), expected(conditional(config.model))
     if result is None:
         reason = absence(record, name)
-        timing, metrics = Step("timing", reason, name), Step("metrics", reason, name, tuple(METRICS))
+        timing, metrics = Step("timing", reason, name), Step("metrics", reason, name, names)
         return [timing, metrics] if evaluated else [timing]
     steps = [] if result.timing else [Step("timing", f"{subject}it was not timed", name)]
     if evaluated and not result.metrics and not result.versions:
-        return [*steps, Step("metrics", f"{subject}it was only timed", name, tuple(METRICS))]
-    if evaluated and (missing := missing_metrics(result)):
+        return [*steps, Step("metrics", f"{subject}it was only timed", name, names)]
+    if evaluated and (missing := missing_metrics(result, names)):
         reasons = "; ".join(dict.fromkeys(missing.values()))
         steps.append(Step("metrics", subject + reasons, name, tuple(missing)))
     return steps
 
 
-def missing_metrics(result: Result | None) -> dict[str, str]:
-    """Return metric -> reason, for each metric that a result lacks or has in another version."""
+def missing_metrics(result: Result | None, names: Collection[str]) -> dict[str, str]:
+    """Return metric -> reason, for each of the named metrics that a result lacks or has in another version."""
     if result is None or not (result.metrics or result.versions):
-        return {name: f"metric {name} was not computed" for name in METRICS}
+        return {name: f"metric {name} was not computed" for name in names}
     if not result.versions:
-        return dict.fromkeys(METRICS, "its metrics are of versions that were not recorded")
+        return dict.fromkeys(names, "its metrics are of versions that were not recorded")
     return {
         name: f"metric {name} is version {known}, now {metric.version}" if known else f"metric {name} was not computed"
-        for name, metric in METRICS.items()
-        if (known := result.versions.get(name)) != metric.version
+        for name in names
+        if (metric := METRICS[name]) and (known := result.versions.get(name)) != metric.version
     }
 
 
@@ -144,7 +144,11 @@ def offered_by(config: Config) -> list[str]:
     if issubclass(configured("data", config).load(), Mixture):
         return []
     model = configured("model", config).load()
-    return [name for name, entry in ABILITIES.items() if entry.offered_by(model)]
+    return [
+        name
+        for name, entry in ABILITIES.items()
+        if entry.offered_by(model) and not (entry.unconditional and conditional(config.model))
+    ]
 
 
 def same_setting(protocol: Mapping[str, Any], config: Config) -> bool:

@@ -11,14 +11,15 @@ from rich.table import Table
 
 from bench.config.components import Component, component_of, find
 from bench.config.load import check_parts, evaluate_named_samplers, merge, results_folder, split, split_groups
-from bench.config.schema import Config, ConfigError, Plugin, check, check_name, samplers
+from bench.config.schema import Config, ConfigError, Plugin, check, check_name, conditional, samplers
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.evaluate import check_protocol
+from bench.evaluation.metrics.registry import expected
 from bench.evaluation.protocol import Protocol
 from bench.evaluation.scoring import Evaluation
 from bench.results import records
 from bench.results.layout import ResultsFolder
-from bench.runs.build import announce_changes, build_data, build_model, load_weights
+from bench.runs.build import announce_changes, build_data, build_model, data_spec, load_weights
 from bench.runs.context import evaluation_context
 from bench.runs.evaluate import sample_row, sampling_of, time_row, unmeasured, with_figures
 from bench.runs.plan import missing_metrics
@@ -145,7 +146,7 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     stated = stored_protocol(name, results)
     record, config, weights = config_of_protocol(run, results, stated, overrides)
     data = build_data(config)
-    model = build_model(config, data.image_shape)
+    model = build_model(config, data_spec(data))
     load_weights(model, weights)
     announce_changes(config)
     check_same_run(run, name, config, model, stated)
@@ -157,7 +158,9 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     sampling = sampling_of(config, model, stated)
     evaluated = sample_row(sampling, stated, config.seed, evaluation)
     known = record.results.get(stated.fingerprint())
-    missing = missing_metrics(known) if known and known.versions else {}  # unknown versions: compare all
+    missing = (
+        missing_metrics(known, expected(conditional(config.model))) if known and known.versions else {}
+    )  # unknown versions: compare all
     if known and known.metrics:
         compare(known, evaluated, stated, missing)
         if not missing:

@@ -14,7 +14,15 @@ from bench.results.layout import ResultsFolder
 from bench.results.records import Record
 from bench.results.status import publish_status
 from bench.runs.baselines import measure_baselines
-from bench.runs.build import announce_changes, build_data, build_model, is_images, load_weights, preflight
+from bench.runs.build import (
+    announce_changes,
+    build_data,
+    build_model,
+    data_spec,
+    is_images,
+    load_weights,
+    preflight,
+)  # fmt: skip
 from bench.runs.context import EvaluationContext, RunContext, evaluation_context
 from bench.runs.evaluate import evaluate_rows, row_protocol
 from bench.runs.plan import Step, Targets, plan, sentence, without_timings
@@ -24,9 +32,9 @@ from bench.runtime.console import console
 from bench.runtime.files import visible, write_bytes
 from bench.runtime.locks import exclusive
 from bench.table.aggregate import names
-from bench.table.picture import png, steps_svg
+from bench.table.picture import curves_svg, png
 from bench.table.rows import gather
-from bench.table.step_curves import step_curves
+from bench.table.sampler_curves import by_sweep, sampler_curves
 from bench.tracking.callback import WandbCallback
 from bench.tracking.identity import open_session, started_by_agent
 from bench.tracking.log import log_record
@@ -42,7 +50,7 @@ def run_config(config: Config) -> list[Step]:
     check_results(Path(config.results), writes=True)
     launch(config.trainer)
     data = build_data(config)
-    model = build_model(config, data.image_shape)
+    model = build_model(config, data_spec(data))
     ranks.on_each(lambda: preflight(config, data, model))
     with exclusive(Path(config.results), run_id(config)):
         return run(config, data, model)
@@ -124,7 +132,7 @@ def complete(context: RunContext, record: Record | None, goal: Targets, preparin
         if any(step.what in ("metrics", "end") for step in steps):
             draw_pictures(context)  # before the tasks, so that a stop here leaves something missing
         measure_tasks(context, record, [step.name for step in steps if step.what == "ability"])
-        draw_steps(context, record, goal)
+        draw_curves(context, record, goal)
         record.evaluate_seconds = round(record.evaluate_seconds + preparing + time.monotonic() - started, 3)
         records.write(record, context.folder.root)
         context.session.tell(lambda run: log_record(run, context.session, record, context.folder.root))
@@ -157,13 +165,13 @@ def references(config: Config, data: ImageDataModule) -> tuple[EvaluationContext
         return evaluation, time.monotonic() - started
 
 
-def draw_steps(context: RunContext, record: Record, goal: Targets) -> None:
-    """Draw quality against steps where the rows of this configuration make curves."""
+def draw_curves(context: RunContext, record: Record, goal: Targets) -> None:
+    """Draw quality against steps and against guidance where the rows of this configuration make curves."""
     wanted = {key: record.results[key] for key in goal.rows.values() if key in record.results}
     rows = record.model_copy(update={"results": wanted})
-    if curves := step_curves(gather([rows], names([rows]))):
-        file = context.folder.pictures(context.run_id) / "steps.png"
-        write_bytes(file, png(steps_svg(curves, context.config.data["name"])))
+    for sweep, curves in by_sweep(sampler_curves(gather([rows], names([rows])))):
+        file = context.folder.pictures(context.run_id) / sweep.file.lower()
+        write_bytes(file, png(curves_svg(sweep, curves, context.config.data["name"])))
         console.print(f"  drawn: {file}")
 
 
@@ -171,6 +179,9 @@ def draw_pictures(context: RunContext) -> None:
     """Draw the model's pictures into the folder of its sample grids."""
     data, folder = context.data, context.folder.pictures(context.run_id)
     if is_images(data):
-        seed = context.config.evaluation.seed
-        model_pictures.draw(context.model, data.test_images, data.test_labels, folder, seed=seed)
+        config = context.config
+        sampler = samplers(config)[config.headline or next(iter(samplers(config)))]
+        model_pictures.draw(
+            context.model, data.test_images, data.test_labels, folder, seed=config.evaluation.seed, sampler=sampler
+        )
     console.print(f"  pictures: {folder} ({', '.join(file.stem for file in visible(folder, '*.png'))})")

@@ -8,7 +8,7 @@ from bench.config.components import Component, configured
 from bench.config.load import names, read, results_folder, sampler
 from bench.config.overrides import parse_overrides
 from bench.config.schema import Config, ConfigError, Section, arguments, check, check_name
-from bench.runs.build import build_data, build_model
+from bench.runs.build import build_data, build_model, data_spec
 from bench.runs.reproduce import changes_of, recorded_config, reevaluate
 from bench.runtime.console import console
 
@@ -58,7 +58,7 @@ def fits(settings: dict[str, object], schema: type[BaseModel]) -> bool:
 
 def accepted(config: Config, wanted: Sequence[str]) -> list[str]:
     """Return the samplers that the model can draw with; print why it cannot draw with the others."""
-    model = build_model(config, build_data(config).image_shape)
+    model = build_model(config, data_spec(build_data(config)))
     reasons: dict[str, str] = {}
     for name in wanted:
         try:

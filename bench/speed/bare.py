@@ -78,7 +78,7 @@ class BareLoop:
         model, (optimizer_d, optimizer_g) = self.model, self.optimizers
         assert isinstance(model, AdversarialModel)
         with self.autocast:
-            seen = model.draw(batch[0])
+            seen = model.draw(*batch)
             loss_d = model.discriminator_loss(seen)
             penalized = loss_d + model.penalties(seen) if self.done % model.PENALTY_EVERY == 0 else loss_d
             optimizer_d.zero_grad()

@@ -9,7 +9,7 @@ import lightning as L
 
 from bench.config.load import load
 from bench.config.schema import Config
-from bench.runs.build import build_model
+from bench.runs.build import build_model, data_spec
 from bench.speed.answers import Answer, Tick, quartiles
 from bench.speed.bare import BareLoop
 from bench.speed.turns import ENDLESS, compare, trimmed_mean
@@ -22,7 +22,7 @@ TARGET = 0.95
 
 def bare_loop(config: Config, data: ImageDataModule, trainer: L.Trainer) -> BareLoop:
     """Return the bare loop for `config`, from the same weights on the same batches as Lightning's."""
-    model = build_model(config, data.image_shape)
+    model = build_model(config, data_spec(data))
     return BareLoop(model, data.train_dataloader(), str(trainer.precision), trainer.strategy.root_device)
 
 

@@ -17,6 +17,7 @@ from bench.config.load import load
 from bench.runs.build import build_model
 from bench.speed.answers import Answer, Tick, answer, interleave
 from bench.speed.turns import now
+from models.base import DataSpec
 from models.ddpm import DDPM
 
 BATCHES = (1, 4, 16, 64, 256)
@@ -78,7 +79,7 @@ def measure(tick: Tick) -> list[Answer]:
     """Return two answers for each batch size: against the bare network, and against diffusers."""
     (config,) = load(["preset=quick", "model=ddpm"])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = build_model(config, (1, 28, 28)).to(device).eval()
+    model = build_model(config, DataSpec((1, 28, 28))).to(device).eval()
     assert isinstance(model, DDPM)
     target = PIPELINE_TARGET[device.type]
     bf16 = resolve_precision(config) == "bf16-mixed"

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
+from bench.runs.build import data_spec
 from bench.runtime import load
 from bench.speed.answers import Answer, Rounds, Tick, answer, interleave
 
@@ -92,7 +93,7 @@ def training(name: str) -> Callable[[], int]:
 
     (config,) = load_config(["preset=quick", "trainer.accelerator=cpu", f"model={name}", f"train.images={ENDLESS}"])
     data = build_data(config)
-    model = build_model(config, data.image_shape)
+    model = build_model(config, data_spec(data))
     loop = BareLoop(model, data.train_dataloader(), resolve_precision(config), torch.device("cpu"))
     return partial(loop.turn, 1, 0.0)
 
@@ -106,7 +107,7 @@ def sampling() -> Callable[[], int]:
     from models.ddpm import DDPM
 
     (config,) = load_config(["preset=quick", "model=ddpm"])
-    model = build_model(config, build_data(config).image_shape)
+    model = build_model(config, data_spec(build_data(config)))
     assert isinstance(model, DDPM)
     generator = torch.Generator().manual_seed(0)
 

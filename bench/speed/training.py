@@ -17,7 +17,7 @@ import torch
 from bench.config.devices import resolve_precision
 from bench.config.load import load
 from bench.config.schema import Config
-from bench.runs.build import build_model
+from bench.runs.build import build_model, data_spec
 from bench.speed.answers import Answer, Tick, quartiles
 from bench.speed.turns import ENDLESS, Rival, Speeds, compare, trimmed_mean
 from datamodules.base import ImageDataModule
@@ -47,7 +47,7 @@ def diffusers(config: Config, folder: Path, bf16: bool, data: ImageDataModule, t
 def pythae(config: Config, folder: Path, bf16: bool, data: ImageDataModule, trainer: L.Trainer) -> Rival:
     from bench.speed.peers.pythae import Pythae
 
-    model: Any = build_model(config, data.image_shape)
+    model: Any = build_model(config, data_spec(data))
     # in PyTorch's own memory format, as pythae's users have them
     encoder, decoder = (net.to(memory_format=torch.contiguous_format) for net in (model.encoder, model.decoder))
     latent_dim, codes = config.model.get("latent_dim"), config.model.get("codebook_size", 0)

@@ -19,7 +19,7 @@ import lightning as L
 import torch
 
 from bench.config.schema import Config
-from bench.runs.build import build_data, build_model
+from bench.runs.build import build_data, build_model, data_spec
 from bench.runtime import console as progress
 from bench.runtime.signals import Terminated
 from bench.training.callbacks import callback
@@ -148,7 +148,7 @@ def compare(
     KeyboardInterrupt if the user stops it, Terminated on SIGTERM.
     """
     data = build_data(config)
-    model = build_model(config, data.image_shape)
+    model = build_model(config, data_spec(data))
     speeds = Speeds(config.train.batch)
     turning = Turns(lambda trainer: build(data, trainer), speeds, seconds, turns, after_turn)
     quiet, progress.console.quiet = progress.console.quiet, True  # the training's own bar, which would have no end

@@ -14,7 +14,7 @@ from bench.table.aggregate import names
 from bench.table.columns import NONE
 from bench.table.rows import Row, gather
 from bench.table.rules import BASELINES, BEYOND, FAMILIES, POINT_RULES, REFERENCE, RULES, UNSURE, Baseline, Rule
-from bench.table.step_curves import StepCurve, step_curves, without_points
+from bench.table.sampler_curves import SamplerCurve, points_of, sampler_curves, without_points
 from bench.table.tasks import Line, lines
 
 
@@ -49,7 +49,7 @@ class Table:
     bars: dict[str, str]  # rule title -> the row that sets its bar, "" where none does
     lecture: dict[str, dict[str, Cell]]  # rule title -> contender, or other row -> cell
     rows: list[Row]  # without those that stand on a curve only
-    step_curves: list[StepCurve]
+    curves: list[SamplerCurve]
     lines: list[Line]
     protocol: str
     beside: str  # the protocols of the tasks
@@ -62,8 +62,7 @@ class Table:
     @property
     def all_rows(self) -> list[Row]:
         """The rows, and those that stand on a curve only."""
-        points = [row for curve in self.step_curves for row in curve.rows if not row.configured]
-        return [*self.rows, *points]
+        return [*self.rows, *points_of(self.curves)]
 
 
 def build(records: Sequence[Record], folder: Path) -> Table:
@@ -73,7 +72,7 @@ def build(records: Sequence[Record], folder: Path) -> Table:
     table_protocols = protocols(runs)
     rows = newest_versions(sorted(gather([*runs, *references], labels), key=order))
     rows = [with_sample_count(row) if row.samples != table_protocols[0].samples else row for row in rows]
-    curves = step_curves(rows)
+    curves = sampler_curves(rows)
     rows = without_points(rows, curves)
     model_rows = [row for row in rows if row.family not in (*REFERENCE, BASELINE_FAMILY)]
     contenders = {
@@ -101,7 +100,7 @@ def build(records: Sequence[Record], folder: Path) -> Table:
             for rule in rules
         },
         rows=rows,
-        step_curves=curves,
+        curves=curves,
         lines=lines([*references, *runs], labels),
         protocol=table_protocols[0].line(),
         beside="; ".join(dict.fromkeys(protocol.line() for protocol in ability_protocols(runs))),

@@ -81,6 +81,9 @@ QUALITY = (
     metric_column("coverage", "coverage", ".3f", SHARE, "coverage"),
     metric_column("clipped_density", "clipped density", ".3f", SHARE, "quality", optional=True),
     metric_column("clipped_coverage", "clipped coverage", ".3f", SHARE, "coverage", optional=True),
+    metric_column("class_accuracy", "class accuracy", ".3f", SHARE, "labels", optional=True),
+    metric_column("cas", "CAS", ".3f", SHARE, "labels", optional=True),
+    metric_column("intra_fid", "intra-FID", ".2f", POSITIVE, "labels", optional=True),
     metric_column("modes", "modes", SIGNIFICANT, POSITIVE, "coverage"),
     metric_column("mode_kl", "mode KL", ".3f", POSITIVE, "coverage"),
     metric_column("high_quality", "high quality", ".3f", SHARE, "quality"),
@@ -96,7 +99,7 @@ QUALITY = (
 COST = (
     Column(
         "nfe", "NFE", ".0f", "lower", POSITIVE,
-        about="forward calls of the network for one call of sample, counted by a hook", group="speed", varies=False,
+        about="evaluations of the networks for one image, counted by a hook", group="speed", varies=False,
     ),
     Column(
         "seconds_per_100", "s / 100 images", SIGNIFICANT, "lower", POSITIVE,

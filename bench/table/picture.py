@@ -15,8 +15,8 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from bench.table.build import Table
 from bench.table.chart import chart
-from bench.table.step_chart import step_panels
-from bench.table.step_curves import TITLE, StepCurve
+from bench.table.sampler_chart import sampler_panels
+from bench.table.sampler_curves import SamplerCurve, Sweep, by_sweep
 
 WIDTH, HEIGHT, ZOOM = 860, 470, 2
 FONT, FONT_FILE = "DejaVu Sans", "mpl-data/fonts/ttf/DejaVuSans.ttf"
@@ -41,17 +41,17 @@ def source(templates: Environment, name: str) -> str:
 
 def drawings(table: Table) -> dict[str, str]:
     """Return the SVG of each picture of the table, by file name."""
-    steps = {"STEPS.png": steps_svg(table.step_curves, table.data)} if table.step_curves else {}
-    return {"TABLE.png": speed_svg(table), **steps}
+    curves = {sweep.file: curves_svg(sweep, own, table.data) for sweep, own in by_sweep(table.curves)}
+    return {"TABLE.png": speed_svg(table), **curves}
 
 
-def steps_svg(curves: Sequence[StepCurve], data: str) -> str:
-    """Draw quality against steps: a row of panels for each model, above its legend."""
+def curves_svg(sweep: Sweep, curves: Sequence[SamplerCurve], data: str) -> str:
+    """Draw the curves of a sweep: a row of panels for each model, above its legend."""
     templates = environment("bench.table")
-    panels = step_panels(curves)
+    panels = sampler_panels(sweep, curves)
     rows = [list(group) for _, group in groupby(panels, key=lambda panel: panel.model)]
-    return templates.get_template("steps.svg.j2").render(
-        rows=rows, style=light(source(templates, "chart.css")), title=f"{TITLE} on {data}"
+    return templates.get_template("curves.svg.j2").render(
+        rows=rows, style=light(source(templates, "chart.css")), title=f"{sweep.title} on {data}"
     )
 
 

@@ -18,12 +18,11 @@ from bench.table.answer import answer
 from bench.table.build import Table
 from bench.table.columns import columns_of
 from bench.table.picture import drawings, is_rendered_from, png
+from bench.table.sampler_curves import by_sweep
 from bench.table.sensitivity import ABOUT as ABOUT_FACTORS
 from bench.table.sensitivity import TITLE as FACTORS
 from bench.table.sensitivity import sensitivity
-from bench.table.step_curves import ABOUT as ABOUT_STEPS
-from bench.table.step_curves import TITLE as STEPS
-from bench.table.text import OTHERS, caption, figures_grids, lecture_grid, others_grid, sections, steps_grid
+from bench.table.text import OTHERS, caption, curves_grid, figures_grids, lecture_grid, others_grid, sections
 
 LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "×": r"$\times$", "✓": r"$\checkmark$",
          "±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "–": "--", "ε": r"$\varepsilon$",
@@ -48,17 +47,16 @@ def markdown(table: Table) -> str:
     )
     task_sections += f"\nMeasured on {table.beside}.\n" if task_sections else ""
     nine = f"**{TITLE}.** {ABOUT}.\n\n{markdown_grid(agreement_grid(table), ':--')}"
-    steps = (
-        f"**{STEPS}.** {ABOUT_STEPS}.\n\n{markdown_grid(steps_grid(table.step_curves), '--:')}\n\n"
-        if table.step_curves
-        else ""
+    curves = "".join(
+        f"**{sweep.title}.** {sweep.about}.\n\n{markdown_grid(curves_grid(sweep, own), '--:')}\n\n"
+        for sweep, own in by_sweep(table.curves)
     )
     figures = "\n\n".join(f"**{title}**\n\n{markdown_grid(grid, '--:')}" for title, grid in figures_grids(table.rows))
     factors = f"**{FACTORS}.** {ABOUT_FACTORS}.\n\n" + "\n\n".join(
         f"{title}\n\n{markdown_grid(grid, ':-:')}" for title, grid in sensitivity(table)
     )
     words = f"{caption(table)}\n\n**{QUESTION}.** {answer(table)}"
-    return f"{stamp}{lecture}\n\n{others}{words}\n\n{nine}\n\n{factors}\n\n{steps}{figures}\n{task_sections}"
+    return f"{stamp}{lecture}\n\n{others}{words}\n\n{nine}\n\n{factors}\n\n{curves}{figures}\n{task_sections}"
 
 
 def latex(table: Table) -> str:
@@ -71,7 +69,7 @@ def latex(table: Table) -> str:
     return template.render(
         grids=[("", lecture_grid(table, "; ")), *([(OTHERS, others_grid(table, "; "))] if table.others else []),
                (f"{TITLE}. {ABOUT}.", agreement_grid(table)),
-               *([(f"{STEPS}. {ABOUT_STEPS}.", steps_grid(table.step_curves))] if table.step_curves else []),
+               *((f"{sweep.title}. {sweep.about}.", curves_grid(sweep, own)) for sweep, own in by_sweep(table.curves)),
                *figures_grids(table.rows),
                *((f"{section.title}. {section.about}.", grid) for section, grid in sections(table.lines))],
         beside=table.beside,
@@ -128,7 +126,7 @@ def texts(table: Table) -> dict[str, str]:
 
 
 def write(table: Table, folder: Path) -> list[Path]:
-    """Write TABLE.md, .csv, .beside.csv, .json, .tex, .png, and STEPS.png if it has curves; return the paths."""
+    """Write TABLE.md, .csv, .beside.csv, .json, .tex, .png, and a drawing of each kind of curves; return the paths."""
     contents, pictures = texts(table), drawings(table)
     with exclusive(folder, "table"):
         for name, text in contents.items():

@@ -15,9 +15,9 @@ from bench.table.build import Table
 from bench.table.columns import NONE
 from bench.table.rows import Row
 from bench.table.rules import UNSURE
-from bench.table.step_curves import TITLE as STEPS
+from bench.table.sampler_curves import by_sweep
 from bench.table.tasks import Line
-from bench.table.text import OTHERS, Grid, caption, figures_grids, lecture_grid, others_grid, sections, steps_grid
+from bench.table.text import OTHERS, Grid, caption, curves_grid, figures_grids, lecture_grid, others_grid, sections
 
 NAME = 24  # characters that are reserved for a name
 COLOURS = {"✓": "green", "×": "red", UNSURE: "yellow", NONE: "dim"}
@@ -36,8 +36,8 @@ def show(table: Table, console: Console) -> None:
     for question in dict.fromkeys(line[0] for line in lines):
         cells = [line[1:] for line in lines if line[0] == question]
         console.print(text_table(f"{TITLE}: {question[0].lower()}{question[1:]}", [head[1:], *cells], justify="left"))
-    if table.step_curves:
-        console.print(text_table(STEPS, steps_grid(table.step_curves)))
+    for sweep, own in by_sweep(table.curves):
+        console.print(text_table(sweep.title, curves_grid(sweep, own)))
     show_figures(table.rows, console)
     show_sections(table.lines, console)
     if table.beside:

@@ -7,8 +7,7 @@ from bench.table.build import Cell, Table
 from bench.table.columns import BLOCKS, NONE, SECTIONS, Column, Section
 from bench.table.rows import Row
 from bench.table.rules import BASELINES, BEYOND, FAMILIES, UNSURE, Baseline, Fastest, Rule
-from bench.table.step_curves import COLUMNS as STEP_COLUMNS
-from bench.table.step_curves import StepCurve
+from bench.table.sampler_curves import SamplerCurve, Sweep
 from bench.table.tasks import Line
 
 Grid = list[list[str]]
@@ -133,14 +132,19 @@ def figures_grids(rows: Sequence[Row]) -> list[tuple[str, Grid]]:
     return grids
 
 
-def steps_grid(curves: Sequence[StepCurve]) -> Grid:
-    """Return the points of all curves as text, a line for each; only headings where there are none."""
+def curves_grid(sweep: Sweep, curves: Sequence[SamplerCurve]) -> Grid:
+    """Return the points of a sweep's curves as text, a line for each."""
+    position, *others = sweep.columns
     lines = [
-        [f"{curve.model}, {curve.sampler}", *(column.show(row.figures.get(column.key)) for column in STEP_COLUMNS)]
+        [
+            f"{curve.model}, {curve.sampler}",
+            position.number(place),
+            *(column.show(row.figures.get(column.key)) for column in others),
+        ]
         for curve in curves
-        for row in curve.rows
+        for place, row in zip(curve.places, curve.rows, strict=True)
     ]
-    return [["model, sampler", *map(heading, STEP_COLUMNS)], *lines]
+    return [["model, sampler", *map(heading, sweep.columns)], *lines]
 
 
 def row_label(row: Row) -> str:

@@ -2,8 +2,9 @@
 
 Samplers differ in how they space the noise level sigma = sqrt((1 - alpha_bar) / alpha_bar), the noise beside an image
 of unit scale. The cosine process begins at sigma 2e4, where nothing is decided, so the grids in sigma keep to a range:
-after T they go from `sigma_max` to `sigma_min`, and then to 0. The step from T costs an evaluation and gives the
-images the data's mean, which noise alone lacks.
+after T they go from `sigma_max` to `sigma_min`, and then to 0. Noise at `sigma_max` lacks the data's mean, scaled by
+alpha there. The step from T, which costs an evaluation, adds it: E[x_0 | x_T] is the mean, as x_T holds no signal. A
+network's x_0 at T is its error in eps divided by alpha_T, clipped, so a short training adds only a part of the mean.
 """
 
 import math
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from models.diffusion.process import Process
 
-RHO = 7.0  # Karras et al. 2022 (arXiv:2206.00364), Section 3: "grids with rho = 7"
+RHO = 7.0  # Karras et al. 2022 (arXiv:2206.00364), Section 3
 SIGMA_MAX, SIGMA_MIN = 35.0, 0.03  # enough for images of unit scale of a thousand pixels
 
 

@@ -31,7 +31,7 @@ def overlapping_ratio(dimensions: int, overlap: float = 0.5) -> float:
     scale = (2 * dimensions) ** 0.5
 
     def surplus(ratio: float) -> float:
-        # Section 3.2: Phi(sqrt(2D) (g - 1) + 3g) - Phi(sqrt(2D) (g - 1) - 3g)
+        # Technique 2: Phi(sqrt(2D) (g - 1) + 3g) - Phi(sqrt(2D) (g - 1) - 3g)
         shift = scale * (ratio - 1)
         return normal_cdf(shift + 3 * ratio) - normal_cdf(shift - 3 * ratio) - overlap
 
@@ -55,13 +55,13 @@ def geometric(sigma_max: float, sigma_min: float, levels: int) -> Tensor:
 
 
 def variance_ratio(relative_step: float, ratio: float, steps: int) -> float:
-    """Return the variance of images after `steps` Langevin steps at a level, over sigma^2: Proposition 3.
+    """Return the variance of images after `steps` Langevin steps at a level, over sigma^2: Technique 4.
 
     relative_step: epsilon / sigma_L^2; ratio: g, the level before over this one. Images of one point that have the
     level before exactly: with the exact score, the variance becomes this ratio times sigma^2.
     """
     kept = (1 - relative_step) ** (2 * steps)
-    # Technique 4: the limit 2 epsilon / (sigma_L^2 - sigma_L^2 (1 - epsilon / sigma_L^2)^2)
+    # the limit 2 epsilon / (sigma_L^2 - sigma_L^2 (1 - epsilon / sigma_L^2)^2)
     limit = 2 / (2 - relative_step)
     return kept * (ratio**2 - limit) + limit
 

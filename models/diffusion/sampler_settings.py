@@ -1,5 +1,7 @@
 """The settings of a sampler of a diffusion process, as YAML files and protocols hold them, and what they draw."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,9 +11,10 @@ from torch import Tensor
 from models.diffusion.grids import SIGMA_MAX, SIGMA_MIN, even, karras, log_snr, sigma_range
 from models.diffusion.process import Process
 from models.diffusion.samplers import Denoiser, ancestral, ddim
-from models.diffusion.solvers import dpm_solver_2m, heun
+from models.diffusion.solvers import dpm_solver_2m, heun, unipc
+from models.guidance_interval import GuidanceInterval
 
-Method = Literal["ancestral", "ddim", "dpm-solver", "heun"]
+Method = Literal["ancestral", "ddim", "dpm-solver", "unipc", "heun"]
 Grid = Literal["time", "log-snr", "karras"]
 
 
@@ -21,8 +24,9 @@ class SamplerSettings:
 
     eta: the share of the process's noise that ddim and dpm-solver draw (None: 0). sigma_max, sigma_min: the noise
     levels that the grids log-snr and karras keep to (None: those of models/diffusion/grids.py, or the ends of a
-    process that does not reach so far). guidance: of a denoiser by an earlier one, which takes two evaluations where
-    there was one (None: no guidance).
+    process that does not reach so far). guidance: weight of a denoiser against an earlier one (None: no guidance).
+    label_guidance: w of a denoiser of given labels against one without (None: 0). guided_from, guided_to: guide at
+    noise levels sigma above the first and up to the second only (None: 0, and all). A guided evaluation counts twice.
     """
 
     method: Method = "ancestral"
@@ -32,17 +36,30 @@ class SamplerSettings:
     sigma_max: float | None = None
     sigma_min: float | None = None
     guidance: float | None = None
+    label_guidance: float | None = None
+    guided_from: float | None = None
+    guided_to: float | None = None
 
     def __post_init__(self) -> None:
         """Raise ValueError about a setting that the method or the grid has no use for."""
-        if self.eta is not None and self.method in ("ancestral", "heun"):
+        if self.eta is not None and self.method in ("ancestral", "unipc", "heun"):
             noise = "all of the process's noise" if self.method == "ancestral" else "no noise"
             raise ValueError(
                 f"eta={self.eta:g}: method={self.method} draws {noise}; leave eta out, or choose ddim or dpm-solver"
             )
+        if self.guidance is not None and self.label_guidance is not None:
+            raise ValueError(
+                f"guidance={self.guidance:g}: cannot be combined with label_guidance={self.label_guidance:g}; leave "
+                "one of them out"
+            )
+        self.interval.check(self.guidance or self.label_guidance)
         for name, sigma in (("sigma_max", self.sigma_max), ("sigma_min", self.sigma_min)):
             if sigma is not None and self.grid == "time":
                 raise ValueError(f"{name}={sigma:g}: grid=time visits all noise levels; choose grid=log-snr or karras")
+
+    @property
+    def interval(self) -> GuidanceInterval:
+        return GuidanceInterval(self.guided_from, self.guided_to)
 
     def visited(self, process: Process) -> list[int]:
         """Return the times from T to 0; raise ValueError where the process does not have them."""
@@ -55,10 +72,20 @@ class SamplerSettings:
         return spaced(process, steps, sigma_max, sigma_min)
 
     def passes(self, process: Process) -> int:
-        """Return the number of the denoiser's evaluations."""
-        steps = process.T if self.steps is None else self.steps
-        evaluations = 2 * steps - 1 if self.method == "heun" else steps
-        return evaluations if self.guidance is None else 2 * evaluations
+        """Return the number of the denoiser's evaluations of each image."""
+        visited = self.visited(process)
+        # heun evaluates the denoiser once in the first and in the last step
+        evaluated = visited[:-1] + (visited[2:-1] if self.method == "heun" else [])
+        if self.guidance is None and not self.label_guidance:
+            return len(evaluated)
+        guided = self.guided(process)
+        return sum(2 if guided(torch.tensor([t])) else 1 for t in evaluated)
+
+    def guided(self, process: Process) -> Callable[[Tensor], bool]:
+        """Return whether the times of a batch, N equal ones, lie in the interval of guidance."""
+        if not self.interval.limited:  # without waiting for the device to tell the time
+            return lambda t: True
+        return lambda t: math.exp(-process.half_log_snr[int(t[0])]) in self.interval
 
     def draw(self, denoiser: Denoiser, process: Process, x: Tensor, generator: torch.Generator) -> Tensor:
         """Return x_0 from x_T, N x C x H x W."""
@@ -69,4 +96,6 @@ class SamplerSettings:
             return ddim(denoiser, process, x, visited, generator, self.eta or 0.0)
         if self.method == "dpm-solver":
             return dpm_solver_2m(denoiser, process, x, visited, generator, self.eta or 0.0)
+        if self.method == "unipc":
+            return unipc(denoiser, process, x, visited)
         return heun(denoiser, process, x, visited)

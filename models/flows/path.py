@@ -18,15 +18,18 @@ def like_images(t: Tensor) -> Tensor:
 
 
 def interpolate(x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
-    """z_t = (1 - t) x + t eps for images N x C x H x W, noise of their shape, and times N. Liu et al. 2022, Eq. 1."""
+    """z_t = (1 - t) x + t eps for images N x C x H x W, noise of their shape, and times N.
+
+    The straight path of Liu et al. 2022 (arXiv:2209.03003), from the images at t = 0 to noise at t = 1.
+    """
     return torch.lerp(x, eps, like_images(t))
 
 
 def draw_times(kind: Times, n: int, device: torch.device) -> Tensor:
     """Draw n times from 0 to 1, spread evenly over their distribution together.
 
-    "logit-normal": sigmoid of a standard normal number (Esser et al. 2024, arXiv:2403.03206, Eq. 19 with m = 0, s = 1),
-    which trains the middle of the path most, where the velocity is hardest to predict.
+    "logit-normal": sigmoid of a standard normal number (Esser et al. 2024, arXiv:2403.03206, Section 3.1, with m = 0
+    and s = 1), which trains the middle of the path most, where the velocity is hardest to predict.
     """
     u = stratified(n, device)
     return u if kind == "uniform" else torch.special.ndtri(u).sigmoid()

@@ -11,9 +11,10 @@ from models.flows.path import Velocity
 Method = Literal["euler", "heun"]
 
 
-def evaluations(method: Method, steps: int) -> int:
-    """Return how often `solve` evaluates the velocity."""
-    return 2 * steps - 1 if method == "heun" else steps
+def evaluated(method: Method, steps: int) -> list[float]:
+    """Return the times at which `solve` evaluates the velocity."""
+    times = even_times(steps)
+    return sorted(times[:-1] + (times[1:-1] if method == "heun" else []), reverse=True)
 
 
 def even_times(steps: int) -> list[float]:

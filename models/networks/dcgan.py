@@ -44,3 +44,14 @@ class Discriminator(nn.Sequential):
             nn.Conv2d(2 * width, 4 * width, 3, stride=2, padding=1), nn.LeakyReLU(0.2),
             nn.Flatten(), nn.Linear(4 * width * cells, 1), nn.Flatten(0),
         )  # fmt: skip
+
+    @property
+    def head(self) -> nn.Module:
+        """The last layer, of N x features -> N x 1."""
+        return self[-2]
+
+    def features(self, x: Tensor) -> Tensor:
+        """Images -> the features that the head reads, N x F."""
+        for layer in list(self)[:-2]:
+            x = layer(x)
+        return x

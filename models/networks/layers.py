@@ -36,3 +36,18 @@ def zeroed(layer: Layer) -> Layer:
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
     return layer
+
+
+def label_embedding(classes: int, dim: int) -> nn.Embedding | None:
+    """Embeddings, K + 1 x dim, of K labels and of K itself, which stands for no label; None for K = 0.
+
+    Zero, so that a conditional network starts as the unconditional one.
+    """
+    return zeroed(nn.Embedding(classes + 1, dim)) if classes else None
+
+
+def with_label(embedding: Tensor, y: Tensor | None, labels: nn.Embedding | None) -> Tensor:
+    """Add the embedding of each label y (N; None: no label) to those of the times, N x dim; without labels, do not."""
+    if labels is None:
+        return embedding
+    return embedding + (labels.weight[-1] if y is None else labels(y))

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from models.networks.autoencoder import ImageShape, LinearEncoder
 from models.networks.initial import keep_variance
-from models.networks.layers import sinusoidal, zeroed
+from models.networks.layers import label_embedding, sinusoidal, with_label, zeroed
 
 TIME = 64  # sines and cosines of the time
 OCTAVES = 5  # of the Fourier features, whose shortest wavelength is 2 ** (2 - OCTAVES)
@@ -36,6 +36,18 @@ class LinearDiscriminator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(octaves(x)).flatten()
 
+    @property
+    def head(self) -> nn.Module:
+        """The last layer, of N x `hidden` features -> N x 1."""
+        return self.layers[-1]
+
+    def features(self, x: Tensor) -> Tensor:
+        """Images -> the features that the head reads, N x `hidden`."""
+        h = octaves(x)
+        for layer in list(self.layers)[:-1]:
+            h = layer(h)
+        return h
+
 
 class ResidualLayer(nn.Module):
     """x + linear(silu(linear(norm(x)))), the norm scaled and shifted by the time embedding as in the U-Net's blocks."""
@@ -55,24 +67,32 @@ class ResidualLayer(nn.Module):
 class ResidualPerceptron(nn.Module):
     """x_t (N x C x H x W), t (N, or N x times) -> eps (N x C x H x W, float32), by `blocks` layers of width `hidden`.
 
-    outputs: channels of the prediction; None: those of the image.
+    outputs: channels of the prediction; None: those of the image. classes: of labels that are taken, as by the U-Net.
     """
 
     def __init__(
-        self, image_shape: ImageShape, hidden: int, blocks: int, *, times: int = 1, outputs: int | None = None
+        self,
+        image_shape: ImageShape,
+        hidden: int,
+        blocks: int,
+        *,
+        times: int = 1,
+        outputs: int | None = None,
+        classes: int = 0,
     ) -> None:
         super().__init__()
         values = math.prod(image_shape)
         self.outputs = outputs or image_shape[0]
         self.embedding = hidden
         self.embed = nn.Sequential(nn.Linear(times * TIME, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
+        self.label = label_embedding(classes, hidden)
         self.stem = nn.Linear(values * (1 + 2 * OCTAVES), hidden)
         self.layers = nn.ModuleList(ResidualLayer(hidden) for _ in range(blocks))
         self.norm = nn.LayerNorm(hidden)
         self.out = zeroed(nn.Linear(hidden, self.outputs * math.prod(image_shape[1:])))
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        return self.predict(x, self.time_embedding(t))
+    def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.predict(x, with_label(self.time_embedding(t), y, self.label))
 
     def time_embedding(self, t: Tensor) -> Tensor:
         """Times N, or N x times -> N x `self.embedding`, by which every layer is modulated."""

@@ -21,14 +21,16 @@ def time_network(
     hidden: int,
     times: int = 1,
     outputs: int | None = None,
+    classes: int = 0,
 ) -> nn.Module:
     """Return a U-Net ("conv") or a `ResidualPerceptron` ("linear") of images N x C x H x W and times N, or N x times.
 
-    outputs: channels of the prediction; None: C. Raises ValueError for channels that the U-Net cannot have.
+    outputs: channels of the prediction; None: C. classes: of labels N, which it takes as well (0: none). Raises
+    ValueError for channels that the U-Net cannot have.
     """
     if architecture == "linear":
-        return ResidualPerceptron(image_shape, hidden, blocks, times=times, outputs=outputs)
+        return ResidualPerceptron(image_shape, hidden, blocks, times=times, outputs=outputs, classes=classes)
     if channels[0] % 2:
         raise ValueError(f"channels={list(channels)}: the first entry must be even, for sines and cosines of the time")
-    unet = UNet(image_shape[0], channels, blocks, patch, attention, times=times, outputs=outputs)
+    unet = UNet(image_shape[0], channels, blocks, patch, attention, times=times, outputs=outputs, classes=classes)
     return unet.to(memory_format=torch.channels_last)

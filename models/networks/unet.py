@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.networks.layers import GroupNorm, sinusoidal, zeroed
+from models.networks.layers import GroupNorm, label_embedding, sinusoidal, with_label, zeroed
 
 
 class ResidualBlock(nn.Module):
@@ -55,6 +55,8 @@ class UNet(nn.Module):
     cuts the cost of the first and dearest level by its square. A stage for each entry of `channels`, with `blocks`
     residual blocks on the way down and one more on the way up; each stage but the last halves the resolution. Sizes
     that do not divide are padded on the way in and cropped on the way out. Attention stands at the lowest resolution.
+    A U-Net of K `classes` takes labels y as well, int64 N, whose embeddings are added to those of the time; K, or no
+    y, stands for no label.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class UNet(nn.Module):
         *,
         times: int = 1,
         outputs: int | None = None,  # channels of the prediction; None: those of the image
+        classes: int = 0,
     ) -> None:
         super().__init__()
         self.patch = patch
@@ -76,6 +79,7 @@ class UNet(nn.Module):
         self.embed = nn.Sequential(
             nn.Linear(times * width, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU()
         )
+        self.label = label_embedding(classes, embedding)
         self.stem = nn.Conv2d(image_channels * patch**2, width, 3, padding=1)
 
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
@@ -99,8 +103,8 @@ class UNet(nn.Module):
         self.norm = GroupNorm(width)
         self.out = zeroed(nn.Conv2d(width, (outputs or image_channels) * patch**2, 3, padding=1))
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        return self.predict(x, self.time_embedding(t))
+    def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.predict(x, with_label(self.time_embedding(t), y, self.label))
 
     def time_embedding(self, t: Tensor) -> Tensor:
         """Times N, or N x times -> N x `self.embedding`, by which every residual block is modulated."""

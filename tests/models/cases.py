@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models import MODELS
-from models.base import GenerativeModel, ImageShape
+from models.base import DataSpec, GenerativeModel, ImageShape
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,31 @@ CASES = {
     "sohl_dickstein-linear": Case(
         "sohl_dickstein", TINY_FIRST | {"architecture": "linear", "hidden": 32, "blocks": 2}, passes=5, warmup=3
     ),
+    "ddpm-label": Case(
+        "ddpm", TINY_DDPM | {"condition": "label"}, {"steps": 3, "label_guidance": 1.0, "guided_to": 0.4}, 5, warmup=3
+    ),
+    "ddpm-classifier": Case(
+        "ddpm", TINY_DDPM | {"condition": "classifier"}, {"steps": 3, "label_guidance": 1.0}, 6, warmup=3
+    ),
+    "ddpm-classifier-linear": Case(
+        "ddpm", TINY_DDPM | LINEAR | {"condition": "classifier"}, {"steps": 2}, passes=4, warmup=3
+    ),
+    "flow_matching-label": Case(
+        "flow_matching", TINY_FLOW | {"condition": "label"}, {"steps": 2, "label_guidance": 0.5}, passes=4, warmup=3
+    ),
+    "flow_matching-label-linear": Case(
+        "flow_matching", TINY_FLOW | LINEAR | {"condition": "label"}, {"steps": 2}, passes=2, warmup=3
+    ),
+    "gan-label": Case("gan", {"latent_dim": 5, "width": 16, "condition": "label"}),
+    "gan-label-linear": Case(
+        "gan", {"latent_dim": 5, "hidden": 16, "architecture": "linear", "loss": "relativistic", "condition": "label"}
+    ),
+    "vae-label": Case("vae", {"latent_dim": 3, "width": 4, "hidden": 16, "condition": "label"}),
+    "vqvae-label": Case(
+        "vqvae",
+        {"codebook_size": 8, "code_dim": 4, "width": 8, "prior_dim": 16, "prior_depth": 1, "condition": "label"},
+        passes=lambda shape: math.prod(-(-side // 4) for side in shape[1:]) + 1,
+    ),
     "ddpm-ddim": Case("ddpm", TINY_DDPM, {"steps": 4, "method": "ddim"}, passes=4, warmup=3),
     "ddgan": Case("ddgan", TINY_DDGAN, passes=2),
     "ddgan-one-step": Case("ddgan", TINY_DDGAN | {"T": 1}),
@@ -101,8 +126,9 @@ TRAINED = {  # without those that train as "ddpm" and "ncsn" do
 }
 SHAPES = [(3, 32, 32), (1, 29, 27)]
 ODD = (1, 13, 11)  # small, and divided by nothing: for what trains
+CLASS_SHARES = (0.1, 0.2, 0.3, 0.4)  # of the labels, for conditional models
 POINT = (2, 1, 1)  # a vector of the plane as an image
 
 
 def build(case: Case, shape: ImageShape) -> GenerativeModel:
-    return MODELS[case.model](shape, **case.arguments)
+    return MODELS[case.model](DataSpec(shape, CLASS_SHARES), **case.arguments)

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from models.adversarial import AdversarialModel, Seen
+from models.base import DataSpec
 
 
 class Pair(AdversarialModel):
@@ -15,10 +16,10 @@ class Pair(AdversarialModel):
     betas = (0.0, 0.9)
 
     def __init__(self) -> None:
-        super().__init__((1, 2, 3))
+        super().__init__(DataSpec((1, 2, 3)))
         self.generator, self.discriminator = nn.Linear(6, 6), nn.Linear(6, 1)
 
-    def draw(self, x: Tensor) -> Seen:
+    def draw(self, x: Tensor, y: Tensor) -> Seen:
         raise NotImplementedError
 
     discriminator_loss = penalties = generator_loss = draw  # type: ignore[assignment]

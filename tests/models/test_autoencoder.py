@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from models.autoencoder import DECAY, Autoencoder
+from models.base import DataSpec
 from models.protocols import Decodes, Encodes, Reconstructs
 from tests.models.moments import weighted
 
@@ -19,7 +20,7 @@ both = pytest.mark.parametrize("architecture", ["conv", "linear"])
 def small(architecture: str = "conv", **changes: Any) -> Autoencoder:
     """An autoencoder of random weights that are large enough for the latents to differ."""
     settings: dict[str, Any] = {"latent_dim": 3, "width": 4, "hidden": 16, "architecture": architecture}
-    model = Autoencoder(SHAPE, **(settings | changes))
+    model = Autoencoder(DataSpec(SHAPE), **(settings | changes))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
@@ -79,6 +80,6 @@ def test_it_encodes_decodes_and_reconstructs(architecture: str) -> None:
 def test_as_many_latents_as_images_learn_them(fit: Callable[..., L.Trainer]) -> None:
     """Four images overfitted: reconstructed far better than by their mean image, the best without a code."""
     x = torch.randint(0, 256, (4, *SHAPE)) / 127.5 - 1
-    model = Autoencoder(SHAPE, latent_dim=4, architecture="linear", hidden=64, learning_rate=0.01)
+    model = Autoencoder(DataSpec(SHAPE), latent_dim=4, architecture="linear", hidden=64, learning_rate=0.01)
     fit(model, [(x, torch.zeros(4))] * 150)
     assert (model.reconstruct(x) - x).square().mean() < 0.05 * (x.mean(0) - x).square().mean()

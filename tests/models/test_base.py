@@ -161,7 +161,7 @@ def test_vectors_are_images_of_one_pixel(case: Case, fit: Callable[..., L.Traine
             build(case, POINT)
         return
     model = build(case, POINT)
-    batches = [(1.6 * torch.rand(8, *POINT) - 0.8, torch.zeros(8)) for _ in range(2)]
+    batches = [(1.6 * torch.rand(8, *POINT) - 0.8, torch.zeros(8, dtype=torch.int64)) for _ in range(2)]
     before = copy.deepcopy(dict(model.named_parameters()))
     fit(model, batches)
     assert any(not torch.equal(parameter, before[name]) for name, parameter in model.named_parameters())

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from models.base import DataSpec
 from models.corruption import CORRUPTIONS, Kind, gaussian, masking, salt_and_pepper
 from models.dae import DAE, LONGEST_WALK, WALKBACK, chain, draw_levels
 from models.losses import discretized_logistic_log_likelihood
@@ -21,7 +22,7 @@ every_kind = pytest.mark.parametrize("kind", CORRUPTIONS)
 
 def small(shape: tuple[int, int, int] = SHAPE, **changes: Any) -> DAE:
     settings: dict[str, Any] = {"corruption": "gaussian", "latent_dim": 5, "width": 4, "hidden": 16}
-    return DAE(shape, **(settings | changes))
+    return DAE(DataSpec(shape), **(settings | changes))
 
 
 def images(n: int, shape: tuple[int, int, int] = SHAPE) -> Tensor:
@@ -121,7 +122,7 @@ def test_the_likelihoods_of_a_pixels_levels_sum_to_one_whatever_is_seen(kind: Ki
 
 
 def test_levels_are_uniform_up_to_the_greatest_one_over_images() -> None:
-    model = DAE((1, 64, 64), corruption="gaussian", level=0.8, width=4, hidden=16)
+    model = DAE(DataSpec((1, 64, 64)), corruption="gaussian", level=0.8, width=4, hidden=16)
     deviation = model.transition(torch.zeros(1000, 1, 64, 64)).flatten(1).std(1).sort().values
     expected = 0.8 * (torch.arange(1000) + 0.5) / 1000
     assert (deviation - expected).abs().max() < 0.06, "quantile by quantile"
@@ -203,7 +204,7 @@ def test_chains_learned_from_three_images_lead_from_noise_to_all_of_them(
     """All parts together. Denoised, they are known again far better than as their mean."""
     halves = [torch.arange(9 * 7).view(SHAPE) % 7 < 3, torch.arange(9 * 7).view(SHAPE) < 9 * 7 / 2]
     x = torch.stack([halves[0], halves[1], ~(halves[0] ^ halves[1])]) * 2.0 - 1
-    model = DAE(SHAPE, corruption=kind, level=0.6, latent_dim=8, width=8, hidden=32, learning_rate=0.005)
+    model = DAE(DataSpec(SHAPE), corruption=kind, level=0.6, latent_dim=8, width=8, hidden=32, learning_rate=0.005)
     fit(model, [(x.repeat(8, 1, 1, 1), torch.zeros(24))] * 150)
     drawn = model.sample(150, torch.Generator().manual_seed(0), steps=10)
     error, far = (drawn[:, None] - x).square().flatten(2).mean(2), (x[0] - x[1]).square().mean()

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.base import DataSpec
 from models.ddgan import DenoisingDiffusionGAN, posterior_coefficients
 from models.diffusion.process import Process, vp_beta
 
@@ -19,7 +20,7 @@ both = pytest.mark.parametrize("architecture", ["conv", "linear"])
 
 def small(**changes: Any) -> DenoisingDiffusionGAN:
     settings: dict[str, Any] = {"T": 3, "latent_dim": 4, "channels": [8, 8], "width": 8, "hidden": 16}
-    model = DenoisingDiffusionGAN(SHAPE, **(settings | changes))
+    model = DenoisingDiffusionGAN(DataSpec(SHAPE), **(settings | changes))
     with torch.no_grad():  # layers that start at zero do not stay there
         for parameter in model.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))

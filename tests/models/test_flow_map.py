@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from models.base import DataSpec
 from models.flow_map import FROM_NOISE, TIME_SCALE, FlowMap, Objective, draw_pairs
 from models.flows.path import interpolate
 from models.flows.solvers import solve
@@ -22,7 +23,7 @@ every_objective = pytest.mark.parametrize("objective", OBJECTIVES)
 
 def small(**changes: Any) -> FlowMap:
     settings: dict[str, Any] = {"channels": [16], "warmup": 1, "flow_first": 0}
-    return FlowMap(SHAPE, **(settings | changes))
+    return FlowMap(DataSpec(SHAPE), **(settings | changes))
 
 
 class Exact(nn.Module):
@@ -208,7 +209,7 @@ def test_one_step_tells_two_points_of_the_plane_apart(
 ) -> None:
     """Which the velocity cannot: one Euler step leads to their middle. Half at each; five standard errors."""
     network = {"architecture": "linear", "hidden": 64, "blocks": 2, "learning_rate": 5e-3, "warmup": 10}
-    model = FlowMap((2, 1, 1), objective=objective, flow_first=0.4, flow_share=0.5, **network)  # type: ignore[arg-type]
+    model = FlowMap(DataSpec((2, 1, 1)), objective=objective, flow_first=0.4, flow_share=0.5, **network)  # type: ignore[arg-type]
     points = torch.tensor([[-0.6, 0.2], [0.6, -0.2]]).view(2, 2, 1, 1)
     fit(model, [(points[torch.randint(2, (128,))], torch.zeros(128)) for _ in range(600)])
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models import flow_matching
+from models.base import DataSpec
 from models.flow_matching import LEVEL, LIKELIHOOD_STEPS, TIME_SCALE, FlowMatching
 from models.flows.likelihood import log_likelihood
 from models.flows.path import draw_times
@@ -23,7 +24,7 @@ METHODS: list[Method] = ["euler", "heun"]
 
 def small(**changes: Any) -> FlowMatching:
     settings: dict[str, Any] = {"channels": [16], "warmup": 1}
-    return FlowMatching(SHAPE, **(settings | changes))
+    return FlowMatching(DataSpec(SHAPE), **(settings | changes))
 
 
 class Exact(nn.Module):
@@ -145,7 +146,7 @@ def test_an_untrained_network_prices_images_by_the_noise_it_takes_them_for() -> 
 
 def test_the_fully_connected_network_learns_two_points_of_the_plane(fit: Callable[..., L.Trainer]) -> None:
     """Samples lie at one of them, half at each, but for those whose path passes between; five standard errors."""
-    model = FlowMatching((2, 1, 1), architecture="linear", hidden=64, blocks=2, learning_rate=5e-3, warmup=10)
+    model = FlowMatching(DataSpec((2, 1, 1)), architecture="linear", hidden=64, blocks=2, learning_rate=5e-3, warmup=10)
     points = torch.tensor([[-0.6, 0.2], [0.6, -0.2]]).view(2, 2, 1, 1)
     fit(model, [(points.repeat(64, 1, 1, 1), torch.zeros(128))] * 300)
     drawn = model.sample(1000, torch.Generator().manual_seed(0))

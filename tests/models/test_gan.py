@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.base import DataSpec
 from models.gan import GAN
 
 SHAPE = (1, 9, 6)
@@ -21,7 +22,7 @@ both = pytest.mark.parametrize("architecture", ["conv", "linear"])
 
 
 def small(**changes: Any) -> GAN:
-    return GAN(SHAPE, **({"latent_dim": LATENT, "width": 16, "hidden": 16} | changes))
+    return GAN(DataSpec(SHAPE), **({"latent_dim": LATENT, "width": 16, "hidden": 16} | changes))
 
 
 def parameters(network: nn.Module) -> list[Tensor]:
@@ -280,7 +281,7 @@ def test_samples_are_the_generators_images_of_draws_from_the_prior(architecture:
 
 def test_the_fully_connected_players_are_the_autoencoders_networks_of_the_width_that_is_asked_for() -> None:
     """Images in range, unbounded logits of one image each, and other random weights for either player."""
-    model = GAN((2, 1, 1), latent_dim=LATENT, architecture="linear", hidden=24)
+    model = GAN(DataSpec((2, 1, 1)), latent_dim=LATENT, architecture="linear", hidden=24)
     widths = {layer.out_features for layer in model.modules() if isinstance(layer, nn.Linear)}
     assert widths == {24, 2, 1}
     with torch.no_grad():

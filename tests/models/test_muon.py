@@ -1,6 +1,7 @@
 """Muon and Adam in one optimizer step as PyTorch's own optimizers do, each on its weights."""
 
 import copy
+import math
 
 import pytest
 import torch
@@ -30,6 +31,13 @@ def test_singular_vectors_stay_and_singular_values_come_near_1(shape: tuple[int,
     torch.testing.assert_close(inner, torch.diag_embed(values), rtol=0, atol=1e-6)
     assert values.min() > 0.2
     assert values.max() < 1.3
+
+
+def test_singular_values_of_a_hundredth_of_the_norm_end_between_the_stated_bounds() -> None:
+    angles = torch.linspace(math.asin(0.01), math.pi / 4, 10_000, dtype=torch.float64)
+    values = orthogonalised(torch.diag_embed(torch.stack([angles.sin(), angles.cos()], 1))).diagonal(dim1=1, dim2=2)
+    assert values.min().item() == pytest.approx(0.6818, abs=1e-3)
+    assert values.max().item() == pytest.approx(1.1344, abs=1e-3)
 
 
 def gradients(network: nn.Module, seed: int) -> None:

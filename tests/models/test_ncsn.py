@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from models.base import DataSpec
 from models.diffusion.langevin import annealed_langevin
 from models.diffusion.noise_levels import geometric, langevin_step_size, overlapping_ratio
 from models.diffusion.sampler_settings import SamplerSettings
@@ -22,7 +23,7 @@ SHAPE = (1, 6, 5)
 
 def small(**changes: Any) -> NCSN:
     settings: dict[str, Any] = {"channels": [16], "warmup": 1, "sigma_max": 8.0, "sigma_min": 0.1, "levels": 9}
-    return NCSN(SHAPE, **(settings | changes))
+    return NCSN(DataSpec(SHAPE), **(settings | changes))
 
 
 def shaken(**changes: Any) -> NCSN:
@@ -81,7 +82,7 @@ def test_a_silent_network_takes_images_for_noise_of_unit_variance() -> None:
 
 
 def test_levels_are_those_of_the_second_papers_rules_where_no_number_is_given() -> None:
-    model = NCSN((1, 28, 28), channels=[8])
+    model = NCSN(DataSpec((1, 28, 28)), channels=[8])
     assert model.process.T == 95
     sigmas = (-model.process.half_log_snr[1:]).exp()
     torch.testing.assert_close(sigmas, geometric(34.0, 0.02, 95), rtol=1e-9, atol=0)
@@ -89,7 +90,7 @@ def test_levels_are_those_of_the_second_papers_rules_where_no_number_is_given() 
 
 
 def test_the_first_papers_levels_are_a_setting() -> None:
-    model = NCSN((1, 28, 28), channels=[8], sigma_max=2.0, sigma_min=0.02, levels=10)
+    model = NCSN(DataSpec((1, 28, 28)), channels=[8], sigma_max=2.0, sigma_min=0.02, levels=10)
     assert model.passes(steps=100, step_size=8e-5) == 1001
     assert model.ratio == pytest.approx(100 ** (1 / 9))
 
@@ -129,6 +130,7 @@ def test_with_the_exact_noise_every_sampler_returns_the_image_that_it_hides() ->
     for settings in (
         {"steps": 2}, {"method": "ancestral"}, {"method": "ddim", "steps": 4},
         {"method": "dpm-solver", "steps": 4, "grid": "karras"}, {"method": "heun", "steps": 4, "grid": "log-snr"},
+        {"method": "unipc", "steps": 4, "grid": "karras"},
     ):  # fmt: skip
         drawn = model.sample(3, torch.Generator().manual_seed(0), **settings)
         torch.testing.assert_close(drawn, x_0, rtol=0, atol=2e-5)
@@ -175,7 +177,7 @@ def test_levels_that_cannot_be_are_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"sigma_min=2: choose a value below sigma_max=1"):
         small(sigma_min=2.0, sigma_max=1.0)
     with pytest.raises(ValueError, match=r"levels=null: .* needs 5 values an image, not 2; choose a number"):
-        NCSN((2, 1, 1), architecture="linear")
+        NCSN(DataSpec((2, 1, 1)), architecture="linear")
     with pytest.raises(ValueError, match=r"channels=\[7\]"):
         small(channels=[7])
 
@@ -183,7 +185,7 @@ def test_levels_that_cannot_be_are_refused_by_name() -> None:
 def test_the_fully_connected_network_learns_two_points_of_the_plane(fit: Callable[..., L.Trainer]) -> None:
     """Samples lie at one of them, half at each, by Langevin dynamics and by a solver; five standard errors."""
     network = {"architecture": "linear", "hidden": 64, "blocks": 2, "learning_rate": 5e-3, "warmup": 10}
-    model = NCSN((2, 1, 1), sigma_max=2.0, sigma_min=0.02, levels=30, **network)  # type: ignore[arg-type]
+    model = NCSN(DataSpec((2, 1, 1)), sigma_max=2.0, sigma_min=0.02, levels=30, **network)  # type: ignore[arg-type]
     points = torch.tensor([[-0.6, 0.2], [0.6, -0.2]]).view(2, 2, 1, 1)
     fit(model, [(points.repeat(64, 1, 1, 1), torch.zeros(128))] * 300)
     for settings in ({"steps": 5}, {"method": "dpm-solver", "steps": 10, "grid": "karras"}):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.base import ImageShape
+from models.base import DataSpec, ImageShape
 from models.losses import bits_per_dim
 from models.pixel_ar import PixelAR
 
@@ -32,7 +32,7 @@ every_cut = pytest.mark.parametrize(("shape", "patch"), CUTS, ids=str)
 
 def shaken(shape: ImageShape, patch: int, kind: type[PixelAR] = PixelAR, deviation: float = 0.3) -> PixelAR:
     """A small model whose weights are large enough for the past to matter."""
-    model = kind(shape, patch=patch, **TINY)
+    model = kind(DataSpec(shape), patch=patch, **TINY)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(deviation * torch.randn_like(parameter))
@@ -192,7 +192,7 @@ def test_autocast_costs_digits_alone(shape: ImageShape, patch: int) -> None:
 
 def test_what_is_learned_by_heart_is_drawn_again(fit: Callable[..., L.Trainer]) -> None:
     """Two images, of which the first value decides: half a bit each over 4 x 3 pixels, and no third image."""
-    model = PixelAR((1, 4, 3), patch=2, learning_rate=0.01, warmup=5, **TINY | {"dim": 16, "hidden": 32})
+    model = PixelAR(DataSpec((1, 4, 3)), patch=2, learning_rate=0.01, warmup=5, **TINY | {"dim": 16, "hidden": 32})
     x = images(2, (1, 4, 3))
     fit(model, [(x, torch.zeros(2))] * 150)
     assert model.bits_per_dim(x, torch.Generator())[0].bits.mean() == pytest.approx(1 / 12, abs=0.05)
@@ -204,4 +204,4 @@ def test_what_is_learned_by_heart_is_drawn_again(fit: Callable[..., L.Trainer]) 
 
 def test_heads_that_do_not_divide_the_width_are_refused() -> None:
     with pytest.raises(ValueError, match="dim=10 cannot be divided among heads=4"):
-        PixelAR((1, 4, 4), dim=10, heads=4)
+        PixelAR(DataSpec((1, 4, 4)), dim=10, heads=4)

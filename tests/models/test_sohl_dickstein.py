@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from models.base import DataSpec
 from models.diffusion.bound import borders
 from models.losses import bits_per_dim
 from models.protocols import BoundsLikelihood, Diffuses
@@ -20,7 +21,7 @@ both = pytest.mark.parametrize("kernel", ["gaussian", "binomial"])
 
 def small(**changes: Any) -> SohlDickstein:
     settings: dict[str, Any] = {"T": 6, "channels": [16], "warmup": 1}
-    model = SohlDickstein(SHAPE, **(settings | changes))
+    model = SohlDickstein(DataSpec(SHAPE), **(settings | changes))
     model.log_losses = lambda **losses: None  # type: ignore[method-assign]
     return model
 
@@ -157,14 +158,14 @@ def test_the_chains_that_are_drawn(kernel: str) -> None:
 
 def test_bits_of_points_and_an_odd_width_are_refused_by_name() -> None:
     with pytest.raises(ValueError, match="kernel=binomial: .* the data are points; choose gaussian"):
-        SohlDickstein((2, 1, 1), kernel="binomial", architecture="linear")
+        SohlDickstein(DataSpec((2, 1, 1)), kernel="binomial", architecture="linear")
     with pytest.raises(ValueError, match=r"channels=\[7\]"):
         small(channels=[7])
 
 
 def test_it_learns_the_distribution_of_two_binary_images(fit: Callable[..., L.Trainer]) -> None:
     """Which cost one bit together: a bound near it, and samples that are one or the other, half of each."""
-    model = SohlDickstein((1, 4, 4), kernel="binomial", T=20, architecture="linear", hidden=64, blocks=2,
+    model = SohlDickstein(DataSpec((1, 4, 4)), kernel="binomial", T=20, architecture="linear", hidden=64, blocks=2,
                           learning_rate=5e-3, warmup=10)  # fmt: skip
     x = torch.ones(1, 4, 4)
     x[:, :, ::2] = -1
@@ -180,7 +181,7 @@ def test_it_learns_the_distribution_of_two_binary_images(fit: Callable[..., L.Tr
 
 def test_the_gaussian_learns_two_points_of_the_plane(fit: Callable[..., L.Trainer]) -> None:
     network = {"architecture": "linear", "hidden": 64, "blocks": 2, "learning_rate": 5e-3, "warmup": 10}
-    model = SohlDickstein((2, 1, 1), T=50, **network)  # type: ignore[arg-type]
+    model = SohlDickstein(DataSpec((2, 1, 1)), T=50, **network)  # type: ignore[arg-type]
     points = torch.tensor([[-0.6, 0.2], [0.6, -0.2]]).view(2, 2, 1, 1)
     fit(model, [(points.repeat(64, 1, 1, 1), torch.zeros(128))] * 300)
     drawn = model.sample(1000, seeded())

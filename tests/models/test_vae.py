@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
+from models.base import DataSpec
 from models.losses import bits_per_dim
 from models.protocols import BoundsLikelihood, Decodes, Encodes, Reconstructs
 from models.vae import DRAWS, VAE
@@ -21,7 +22,7 @@ both = pytest.mark.parametrize("architecture", ["conv", "linear"])
 
 def small(architecture: str, shape: tuple[int, int, int] = SHAPE, latent_dim: int = 2, **changes: Any) -> VAE:
     """A VAE of random weights that are large enough for z to matter."""
-    model = VAE(shape, latent_dim=latent_dim, architecture=architecture, width=4, hidden=16, **changes)  # type: ignore[arg-type]
+    model = VAE(DataSpec(shape), latent_dim=latent_dim, architecture=architecture, width=4, hidden=16, **changes)  # type: ignore[arg-type]
     with torch.no_grad():
         for module in model.modules():
             if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
@@ -143,7 +144,7 @@ def test_samples_are_the_decoders_means_of_draws_from_the_prior(architecture: st
 @both
 def test_an_overfitted_batch_gains_likelihood(architecture: str, fit: Callable[..., L.Trainer]) -> None:
     """From worse than the uniform distribution's 8 bits/dim, on four ramps."""
-    model = VAE(SHAPE, latent_dim=4, architecture=architecture, width=8, hidden=64, learning_rate=0.01)  # type: ignore[arg-type]
+    model = VAE(DataSpec(SHAPE), latent_dim=4, architecture=architecture, width=8, hidden=64, learning_rate=0.01)  # type: ignore[arg-type]
     row = torch.linspace(0, 255, 7 * 6).round().view(SHAPE) / 127.5 - 1
     x, eps = torch.stack([row, -row, row.flip(1), row.flip(2)]), torch.randn(4, 4)
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.base import DataSpec
 from models.losses import bits_per_dim, discretized_logistic_log_likelihood
 from models.vqvae import VQVAE
 
@@ -21,7 +22,7 @@ def small(shape: tuple[int, int, int] = SHAPE, **changes: Any) -> VQVAE:
     arguments: dict[str, Any] = {
         "codebook_size": 3, "code_dim": 4, "width": 8, "prior_dim": 16, "prior_depth": 1, "prior_heads": 2,
     }  # fmt: skip
-    model = VQVAE(shape, **(arguments | changes))
+    model = VQVAE(DataSpec(shape), **(arguments | changes))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
@@ -149,7 +150,9 @@ def test_what_can_be_done_with_codes_agrees() -> None:
 
 def test_an_overfitted_batch_gains_likelihood_and_codes(fit: Callable[..., L.Trainer]) -> None:
     """With more codes than the batch has vectors."""
-    model = VQVAE(SHAPE, codebook_size=64, code_dim=4, width=16, prior_dim=16, prior_depth=1, learning_rate=0.01)
+    model = VQVAE(
+        DataSpec(SHAPE), codebook_size=64, code_dim=4, width=16, prior_dim=16, prior_depth=1, learning_rate=0.01
+    )
     row = torch.linspace(0, 255, 7 * 6).round().view(SHAPE) / 127.5 - 1
     x = torch.stack([row, -row, row.flip(1), row.flip(2)])
     before = model.bits_per_dim(x, torch.Generator())[0]

@@ -60,6 +60,22 @@ class SecondSpace:
 
 
 @dataclass(frozen=True, eq=False)
+class Labelled:
+    """Samples of given labels, the judge's opinion of them, and the real images of every label."""
+
+    classes: int
+    labels: Tensor  # int64 N, that the model was given
+    judged: Tensor  # int64 N, that the judge sees
+    counted: Tensor  # bool N: not an image that taught the judge, as a real one may be
+    images: Tensor  # uint8, labelled images that teach a classifier: the samples, or as many real images
+    image_labels: Tensor  # int64
+    test_images: Tensor  # uint8, held-out images that this classifier is tested on
+    test_labels: Tensor  # int64
+    reference: Tensor  # float32 R x D, features of the training images
+    reference_labels: Tensor  # int64 R
+
+
+@dataclass(frozen=True, eq=False)
 class FeatureSets:
     """Features of samples and of reference images, float32 N x D on the CPU, and further measurements of them."""
 
@@ -74,6 +90,7 @@ class FeatureSets:
     copies: Copies | None = None  # where there are pixels, and held-out images to compare with
     held_out: Tensor | None = None  # float32 M x D, features of held-out images
     random: SecondSpace | None = None  # of a randomly initialised network, where there are 8-bit images
+    labelled: Labelled | None = None  # where the samples' labels were given
 
     @property
     def subsets(self) -> int:

@@ -1,6 +1,7 @@
 """FID, and its extrapolation to infinitely many samples."""
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -35,6 +36,12 @@ class _Reference:
         # Heusel et al. 2017, Eq. 6: |m - m_r|^2 + Tr(C + C_r - 2 (C C_r)^(1/2))
         distance = (moments.mean - self.mean).square().sum() + C.trace() + self.trace - 2 * root
         return max(0.0, float(distance))  # equal moments come out as -1e-14 or so
+
+
+def frechet_to(reference: Tensor) -> Callable[[Tensor], float]:
+    """Return the function that computes FID of N x D features against these."""
+    gaussian = _Reference(Moments.from_features(reference))
+    return lambda generated: gaussian.distance(Moments.from_features(generated))
 
 
 @lru_cache(maxsize=2)  # all rows of a table have the same two

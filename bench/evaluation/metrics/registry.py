@@ -21,6 +21,7 @@ class Metric:
     applies: whether feature sets have what the metric needs.
     version: raised by one whenever a change of the code changes the figure, its interval or where it applies; recorded
     figures of an older version are computed again.
+    given: whether it needs samples of given labels, so that rows of other models never lack it.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Metric:
     function: Callable[["FeatureSets"], "Estimate | None"] | str
     applies: Callable[["FeatureSets"], bool] = lambda sets: True
     version: int = 1
+    given: bool = False
 
     def compute(self, sets: "FeatureSets") -> "Estimate | None":
         """Call the function, which is imported here, so that names and directions are read without torch."""
@@ -59,6 +61,10 @@ def with_held_out_features(sets: "FeatureSets") -> bool:
 
 def with_pixels(sets: "FeatureSets") -> bool:
     return sets.copies is not None
+
+
+def with_labels(sets: "FeatureSets") -> bool:
+    return sets.labelled is not None
 
 
 def with_density(sets: "FeatureSets") -> bool:
@@ -230,5 +236,34 @@ METRICS: dict[str, Metric] = {
             "copies:aligned_copies",
             with_pixels,
         ),
+        Metric(
+            "class_accuracy",
+            "higher",
+            "share of samples in which a classifier, taught by half of the held-out images, sees the given label",
+            "labels:class_accuracy",
+            with_labels,
+            given=True,
+        ),
+        Metric(
+            "cas",
+            "higher",
+            "Ravuri & Vinyals 2019, arXiv:1905.10887: accuracy on held-out images of a classifier taught by samples",
+            "labels:classification_accuracy_score",
+            with_labels,
+            given=True,
+        ),
+        Metric(
+            "intra_fid",
+            "lower",
+            "Miyato & Koyama 2018, arXiv:1802.05637: the mean over classes of their FID",
+            "labels:intra_fid",
+            with_labels,
+            given=True,
+        ),
     )
 }
+
+
+def expected(given: bool) -> tuple[str, ...]:
+    """Return the names of the metrics of samples; given: of a model that is given labels."""
+    return tuple(name for name, metric in METRICS.items() if given or not metric.given)

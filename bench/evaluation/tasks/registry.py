@@ -28,6 +28,7 @@ class AbilityEntry:
     each line.
     passes: (model, task) -> images that `measure` passes through the model, for the progress bar.
     labelled: whether a probe learns from labelled training images, so that data without classes have no such task.
+    unconditional: whether models that are given labels have no such task, since it gives none.
     """
 
     protocol: type | str
@@ -36,6 +37,7 @@ class AbilityEntry:
     lines: Callable[[str, Mapping[str, Any], Mapping[str, Any]], Lines]
     passes: Callable[[Any, Any], int] = lambda model, task: len(task.images)
     labelled: bool = False
+    unconditional: bool = False
     section_of: Callable[[Mapping[str, Any]], str | None] = lambda figures: None
 
     def offered_by(self, model: type) -> bool:
@@ -48,8 +50,8 @@ class AbilityEntry:
         return all(hasattr(model, name) for name in methods)
 
     def had_by(self, model: Any) -> bool:
-        """Return whether a model satisfies the protocol."""
-        return isinstance(model, resolve(self.protocol))
+        """Return whether a model satisfies the protocol and can do the task without labels, if it gives none."""
+        return isinstance(model, resolve(self.protocol)) and not (self.unconditional and model.classes)
 
     def figures(self, model: Any, task: Any) -> dict[str, Any]:
         """Measure a model on the task's images."""
@@ -95,7 +97,11 @@ def denoising_lines(name: str, model: Mapping[str, Any], figures: Mapping[str, A
 MEASURES = "bench.evaluation.tasks.measures"
 ABILITIES: dict[str, AbilityEntry] = {
     "reconstruct": AbilityEntry(
-        "models.protocols:Reconstructs", f"{MEASURES}:reconstruction_figures", "compression", reconstruction_lines
+        "models.protocols:Reconstructs",
+        f"{MEASURES}:reconstruction_figures",
+        "compression",
+        reconstruction_lines,
+        unconditional=True,
     ),
     "encode": AbilityEntry(
         "models.protocols:Encodes",
@@ -110,6 +116,7 @@ ABILITIES: dict[str, AbilityEntry] = {
         f"{MEASURES}:likelihood_figures",
         "likelihood",
         likelihood_lines,
+        unconditional=True,  # bits of images given their labels compare with no other row's
         section_of=likelihood_section,
     ),
     "denoise": AbilityEntry(

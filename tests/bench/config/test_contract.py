@@ -28,10 +28,7 @@ MODELS = {  # the document's model with a text replaced -> what the sentence say
         "*, components: PositiveInt = 8, learning_rate: PositiveFloat = 0.01",
         "**settings",
     ): "has a constructor with *args or **kwargs",
-    (
-        "image_shape: ImageShape, *,",
-        "*, image_shape: ImageShape = (1, 28, 28),",
-    ): "has a constructor without image_shape",
+    ("data: DataSpec, *,", "*, data: int = 1,"): "has a constructor without data",
     ("temperature: PositiveFloat", "temperature"): "has a sample whose temperature has no annotation",
     (", generator: torch.Generator", ""): "has a sample without generator",
 }

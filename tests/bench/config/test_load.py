@@ -36,6 +36,9 @@ BAD = {  # the words of a command -> what its one line must name
     "train model=ddpm samplers=[ddim-5O]": ["samplers=ddim-5O", "ddim-STEPS"],
     "train model=ddpm samplers.fast.stride=2": ["samplers.fast.stride", "method", "steps"],
     "train model=ddpm samplers.fast.steps=5000": ["samplers.fast", "5000", "1000"],
+    "train model=ddpm samplers=[unipc-5000] headline=unipc-5000": ["samplers.unipc-5000", "steps=5000", "T=1000"],
+    "train model=ddpm samplers=[unipc-900] headline=unipc-900": ["samplers.unipc-900", "steps=900", "visited twice"],
+    "train model=ddpm samplers.fast.method=unipc samplers.fast.eta=1": ["samplers.fast", "eta=1", "draws no noise"],
     "train model=ddpm headline=ddim-5O": [
         "headline=ddim-5O",
         "choose from ancestral-1000, ancestral-100, sde-dpm-solver-20",

@@ -10,7 +10,8 @@ from PIL import Image
 from bench.cli.main import main
 from bench.config.load import load
 from bench.config.schema import ConfigError
-from bench.runs.build import build_data, build_model, load_weights, preflight
+from bench.runs.build import build_data, build_model, data_spec, load_weights, preflight
+from models.base import DataSpec
 from tests.projects import DATA, FILES, MODEL, write_project
 
 
@@ -44,7 +45,7 @@ def test_images_too_small_for_their_comparison_are_refused(
 
 def test_a_seed_decides_the_initial_weights(tiny: dict[str, list[str]]) -> None:
     first, again, other = (
-        build_model(load(["model=vae", *tiny["vae"], f"seed={seed}"])[0], (1, 28, 28)).state_dict()
+        build_model(load(["model=vae", *tiny["vae"], f"seed={seed}"])[0], DataSpec((1, 28, 28))).state_dict()
         for seed in (0, 0, 1)
     )
     assert all(torch.equal(first[name], again[name]) for name in first)
@@ -54,7 +55,9 @@ def test_a_seed_decides_the_initial_weights(tiny: dict[str, list[str]]) -> None:
 def test_final_weights_are_loaded_and_those_of_another_version_refused(
     tiny: dict[str, list[str]], tmp_path: Path
 ) -> None:
-    first, other = (build_model(load(["model=vae", *tiny["vae"], f"seed={seed}"])[0], (1, 28, 28)) for seed in (0, 1))
+    first, other = (
+        build_model(load(["model=vae", *tiny["vae"], f"seed={seed}"])[0], DataSpec((1, 28, 28))) for seed in (0, 1)
+    )
     file = tmp_path / "final.ckpt"
     torch.save({"state_dict": first.state_dict()}, file)
     load_weights(other, file)
@@ -68,7 +71,7 @@ def test_a_sampler_that_the_model_refuses_is_named_before_any_training(small_mni
     (config,) = load(["model=ddpm", "samplers=[ddim-10]", "model.T=5", "model.channels=[8,8]", "headline=ddim-10"])
     data = build_data(config)
     with pytest.raises(ConfigError, match="samplers.ddim-10: "):
-        preflight(config, data, build_model(config, data.image_shape))
+        preflight(config, data, build_model(config, data_spec(data)))
 
 
 @pytest.mark.parametrize(
@@ -107,4 +110,4 @@ def test_a_model_of_the_users_own_that_cannot_be_built_is_one_sentence(
     with pytest.raises(
         ConfigError, match=r"cannot be built for images of \(1, 28, 28\): TypeError: .*factors.py, line"
     ):
-        build_model(config, (1, 28, 28))
+        build_model(config, DataSpec((1, 28, 28)))

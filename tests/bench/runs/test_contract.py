@@ -32,7 +32,7 @@ BROKEN = [  # the check, what is replaced in the document's model, and a part of
     (TRACE, SAMPLE, f"        self.log_variance.add_(1)\n{SAMPLE}", "sample changes log_variance"),
     (TRACE, "        mean = self", "        self.train()\n        mean = self", "a network samples in training mode"),
     (TRACE, SAMPLE, f"        self.decoder.requires_grad_(False)\n{SAMPLE}", "sample changes gradients of decoder"),
-    (PASSES, LAST, TWO_PASSES, "takes 1 forward passes of its networks, but passes() says 2"),
+    (PASSES, LAST, TWO_PASSES, "an image takes 1 evaluations of the networks, but passes() says 2"),
     (PASSES, "return (self.decoder,)", "return ()", "networks is no tuple with a module in it"),
     (PASSES, "return (self.decoder,)", "return (nn.Identity(),)", "networks holds a module that is not the model's"),
     (SETTINGS, LAST, REFUSES, "check_sampler refuses {'temperature': 1.0}: too hot (sampler full)"),

@@ -13,6 +13,7 @@ from bench.runs.build import build_model
 from datamodules.base import Split
 from datamodules.cifar10 import FOLDER, Cifar10
 from models import MODELS
+from models.base import DataSpec
 
 CIFAR10_ROOT = Path(os.environ.get("CIFAR10_ROOT", "data"))
 SHAPES = {"mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
@@ -23,7 +24,7 @@ def test_every_network_is_larger_than_that_of_quick(data: str) -> None:
     full, quick = (load([f"preset={preset}", f"data={data}"]) for preset in ("full", "quick"))
     assert [config.model["name"] for config in full] == [config.model["name"] for config in quick]
     for large, small in zip(full, quick, strict=True):
-        networks = [build_model(config, SHAPES[data]) for config in (large, small)]
+        networks = [build_model(config, DataSpec(SHAPES[data])) for config in (large, small)]
         weights = [sum(weight.numel() for weight in network.parameters()) for network in networks]
         assert weights[0] > 2 * weights[1], large.model
         assert large.train.images > small.train.images

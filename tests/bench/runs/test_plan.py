@@ -81,11 +81,11 @@ def test_a_metric_that_was_added_or_changed_is_the_only_one_computed(monkeypatch
 
 
 def test_a_metric_without_a_figure_is_known_to_have_been_computed() -> None:
-    assert missing_metrics(Result(protocol={}, versions=VERSIONS, hardware={})) == {}
-    unknown = missing_metrics(Result(protocol={}, metrics={"fid": 1.0}, hardware={}))
+    assert missing_metrics(Result(protocol={}, versions=VERSIONS, hardware={}), METRICS) == {}
+    unknown = missing_metrics(Result(protocol={}, metrics={"fid": 1.0}, hardware={}), METRICS)
     assert set(unknown) == set(METRICS)
     assert set(unknown.values()) == {"its metrics are of versions that were not recorded"}
-    assert set(missing_metrics(None)) == set(METRICS)
+    assert set(missing_metrics(None, METRICS)) == set(METRICS)
 
 
 def test_each_thing_that_a_row_lacks_has_its_reason() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bench.config.schema import Config
-from bench.runs.build import build_data, build_model
+from bench.runs.build import build_data, build_model, data_spec
 from bench.speed import loop
 from bench.speed.turns import Speeds
 from models import MODELS
@@ -18,7 +18,7 @@ from models import MODELS
 def test_the_bare_loop_starts_from_the_configurations_weights_and_batches(configured: Callable[[str], Config]) -> None:
     config = configured("vae")
     data = build_data(config)
-    expected = build_model(config, data.image_shape).state_dict()
+    expected = build_model(config, data_spec(data)).state_dict()
     trainer = SimpleNamespace(precision="32-true", strategy=SimpleNamespace(root_device=torch.device("cpu")))
     bare = loop.bare_loop(config, data, cast(L.Trainer, trainer))
     assert all(torch.equal(value, bare.model.state_dict()[name]) for name, value in expected.items())

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from bench.speed.sampling import AsUNet2D
+from models.base import DataSpec
 from models.ddpm import DDPM
 
 
@@ -12,7 +13,7 @@ def test_the_pipeline_of_diffusers_draws_what_our_sampler_draws() -> None:
     """The same noise in the same order; their variance of the last steps differs by rounding alone."""
     from diffusers import DDPMPipeline, DDPMScheduler
 
-    model = DDPM((1, 8, 8), channels=[8, 8], T=20)
+    model = DDPM(DataSpec((1, 8, 8)), channels=[8, 8], T=20)
     for parameter in model.denoiser.parameters():  # the last layer starts at zero
         torch.nn.init.normal_(parameter, std=0.05)
     scheduler = DDPMScheduler(20, beta_start=1e-4, beta_end=0.02, clip_sample=True)

@@ -15,7 +15,7 @@ from bench.cli.main import main
 from bench.config.load import load
 from bench.plots.model_pictures import PICTURES
 from bench.results.records import Record, read
-from bench.runs.build import build_data, build_model
+from bench.runs.build import build_data, build_model, data_spec
 from bench.table.columns import COLUMNS
 from bench.table.summary import intervals, summary
 from bench.tracking import identity as tracking
@@ -176,7 +176,7 @@ def test_being_logged_changes_nothing_of_a_training_and_shows_what_it_would_samp
         data, folder = build_data(config), small_mnist / mode
         with tracking.open_session(config, folder) as session:
             callbacks = [WandbCallback(session, config, folder)] if session.on else []
-            record = train(config, build_model(config, data.image_shape), data, folder, callbacks)
+            record = train(config, build_model(config, data_spec(data)), data, folder, callbacks)
         ends.append((record, torch.load(folder / "final.ckpt", weights_only=True)["state_dict"]))
         assert len(list((folder / "samples-over-training").glob("*"))) == (MOMENTS if mode == "offline" else 0)
     (silent, weights), (told_of, same) = ends
@@ -184,7 +184,7 @@ def test_being_logged_changes_nothing_of_a_training_and_shows_what_it_would_samp
     assert told_of.curves == silent.curves
     assert weights.keys() == same.keys()
     assert all(torch.equal(weights[key], same[key]) for key in weights)
-    trained = build_model(config, data.image_shape)
+    trained = build_model(config, data_spec(data))
     trained.load_state_dict(weights)  # the averaged ones where the model has them, as the last moment's grid
     WandbCallback(session, config, folder).draw(trained, data, small_mnist / "again.png")
     assert (folder / "samples-over-training" / "000001600.png").read_bytes() == (small_mnist / "again.png").read_bytes()

@@ -8,7 +8,7 @@ import models.base
 from bench.config.load import load
 from bench.results import records
 from bench.results.identity import run_id
-from bench.runs.build import build_data, build_model
+from bench.runs.build import build_data, build_model, data_spec
 from bench.training import callbacks, fit
 from datamodules.base import ImageDataModule
 from tests.bench.training.interrupted import BUDGET, Tiny, Train
@@ -34,6 +34,6 @@ def train(data: ImageDataModule, tiny: Tiny) -> Train:
     def train(model: str, results: str) -> records.Record:
         (config,) = load([f"model={model}", f"results={results}", *BUDGET, *tiny[model]])
         folder = Path(results) / "runs" / run_id(config)
-        return fit.train(config, build_model(config, data.image_shape), data, folder)
+        return fit.train(config, build_model(config, data_spec(data)), data, folder)
 
     return train

@@ -18,7 +18,7 @@ import torch.distributed as dist
 import models.base
 from bench.config.load import load
 from bench.results.identity import run_id
-from bench.runs.build import build_data, build_model
+from bench.runs.build import build_data, build_model, data_spec
 from bench.runtime.console import console
 from bench.training import callbacks, fit
 from models.base import GenerativeModel
@@ -30,7 +30,7 @@ def train(words: list[str], results: Path, prepare: Prepare) -> None:
     """One training, in this process, after `prepare` has planted what will happen to it."""
     (config,) = load([*words, f"results={results}"])
     DATA.trainer = None
-    model = build_model(config, DATA.image_shape)
+    model = build_model(config, data_spec(DATA))
     prepare()
     fit.train(config, model, DATA, results / "runs" / run_id(config))
 

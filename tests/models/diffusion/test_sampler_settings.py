@@ -9,7 +9,7 @@ from models.diffusion.noise_levels import geometric
 from models.diffusion.process import Process, cosine_beta, sigma_beta
 from models.diffusion.sampler_settings import SamplerSettings
 from models.diffusion.samplers import ancestral, ddim
-from models.diffusion.solvers import dpm_solver_2m, heun
+from models.diffusion.solvers import dpm_solver_2m, heun, unipc
 
 PROCESS = Process(cosine_beta(200))
 
@@ -25,7 +25,8 @@ def seeded() -> torch.Generator:
 @pytest.mark.parametrize("sampler", [
     SamplerSettings(), SamplerSettings("ddim", 7), SamplerSettings("ddim", 7, eta=0.5),
     SamplerSettings("dpm-solver", 7, "karras", eta=1.0), SamplerSettings("dpm-solver", 7, "log-snr", None, 20.0, 0.1),
-    SamplerSettings("heun", 7, "karras"),
+    SamplerSettings("unipc", 1), SamplerSettings("unipc", 7, "karras"), SamplerSettings("unipc"),
+    SamplerSettings("heun", 1), SamplerSettings("heun", 2), SamplerSettings("heun", 7, "karras"),
 ])  # fmt: skip
 def test_settings_draw_what_their_method_draws(sampler: SamplerSettings) -> None:
     x, visited = torch.randn(2, 1, 3, 3), sampler.visited(PROCESS)
@@ -34,6 +35,7 @@ def test_settings_draw_what_their_method_draws(sampler: SamplerSettings) -> None
         "ancestral": lambda: ancestral(denoiser, PROCESS, x, visited, seeded()),
         "ddim": lambda: ddim(denoiser, PROCESS, x, visited, seeded(), eta),
         "dpm-solver": lambda: dpm_solver_2m(denoiser, PROCESS, x, visited, seeded(), eta),
+        "unipc": lambda: unipc(denoiser, PROCESS, x, visited),
         "heun": lambda: heun(denoiser, PROCESS, x, visited),
     }[sampler.method]()
     calls: list[None] = []
@@ -55,6 +57,7 @@ def test_grids_are_the_named_ones() -> None:
 
 @pytest.mark.parametrize(("settings", "message"), [
     ({"method": "heun", "eta": 0.5}, "eta=0.5: method=heun draws no noise"),
+    ({"method": "unipc", "eta": 0.0}, "eta=0: method=unipc draws no noise; leave eta out"),
     ({"method": "ancestral", "eta": 0.5}, "eta=0.5: method=ancestral draws all"),
     ({"sigma_max": 20.0}, "sigma_max=20: grid=time"),
     ({"method": "heun", "sigma_min": 0.1}, "sigma_min=0.1: grid=time"),
@@ -62,6 +65,17 @@ def test_grids_are_the_named_ones() -> None:
 def test_settings_that_do_not_fit_together_are_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SamplerSettings(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("settings", "message"), [
+    (SamplerSettings("unipc", 201), "steps=201 must lie between 1 and T=200"),
+    (SamplerSettings("unipc", 201, "karras"), "steps=201 must lie between 1 and T=200"),
+    (SamplerSettings("unipc", 190, "karras"), "steps=190: rounded to the .* some would be visited twice"),
+    (SamplerSettings("unipc", 5, "log-snr", None, 1e9), "sigma_max=1e.09, .* the range of this process"),
+])  # fmt: skip
+def test_times_that_the_process_does_not_have_are_refused(settings: SamplerSettings, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        settings.visited(PROCESS)
 
 
 def test_a_grid_keeps_to_the_process_where_that_does_not_reach_the_usual_levels() -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from models.base import DataSpec
 from models.ddpm import DDPM
 from models.networks.captured import KEPT, WARM, WORTH, Captured, _recordings, captured, recording
 
@@ -145,7 +146,7 @@ def test_the_cpu_has_nothing_to_record() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("method", ["ancestral", "ddim"])
 def test_a_gpu_draws_the_same_images_recorded_or_not(method: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = DDPM((1, 28, 28), T=100).cuda()
+    model = DDPM(DataSpec((1, 28, 28)), T=100).cuda()
     for parameter in model.denoiser.parameters():
         nn.init.normal_(parameter, std=0.05)
     draw = lambda: model.sample(8, torch.Generator("cuda").manual_seed(0), method=method, steps=50)  # noqa: E731

@@ -9,13 +9,14 @@ from bench.evaluation.tasks.registry import ABILITIES, TERM, denoising_lines, li
 from bench.runs.build import build_model
 from bench.table.columns import SECTIONS
 from models import MODELS
+from models.base import DataSpec
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_class_offers_the_abilities_that_its_instances_have(name: str, tiny: dict[str, list[str]]) -> None:
     """So a plan before the model is loaded is the plan after it."""
     (config,) = load([f"model={name}", "preset=smoke", *tiny[name]])
-    model = build_model(config, (1, 28, 28))
+    model = build_model(config, DataSpec((1, 28, 28)))
     for ability, entry in ABILITIES.items():
         assert entry.had_by(model) == entry.offered_by(type(model)), ability
 

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 from bench.table.picture import drawings, png
-from bench.table.step_chart import step_panels
-from tests.bench.table.test_step_curves import STEPS, ddim, table_of
+from bench.table.sampler_chart import sampler_panels
+from bench.table.sampler_curves import by_sweep
+from tests.bench.table.test_sampler_curves import STEPS, ddim, table_of
 
 
 def test_each_figure_has_a_panel_with_a_point_for_each_number_of_steps() -> None:
-    panels = step_panels(table_of(ddim(*STEPS)).step_curves)
+    ((sweep, curves),) = by_sweep(table_of(ddim(*STEPS)).curves)
+    panels = sampler_panels(sweep, curves)
     assert [panel.name for panel in panels] == ["FID", "recall", "coverage"]
     for panel in panels:
         (course,) = panel.courses

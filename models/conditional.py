@@ -1,0 +1,65 @@
+"""Labels as a condition: how many a model takes, how training drops them, and guidance by a network without them."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from models.base import DataSpec
+from models.ranks import own_share
+
+Condition = Literal["none", "label"]
+Conditional = Callable[[Tensor, Tensor, Tensor], Tensor]  # x (N x C x H x W), t (N), y (N) -> a prediction like x
+Prediction = Callable[[Tensor, Tensor], Tensor]  # the same of given labels
+Guided = Callable[[Tensor], bool]  # whether the times of a batch, N equal ones, are guided
+
+
+def class_count(data: DataSpec, condition: str) -> int:
+    """Return how many labels a model with this condition takes: 0 for "none". ValueError where the data have none."""
+    if condition == "none":
+        return 0
+    if len(data.class_shares) < 2:
+        raise ValueError(
+            f"condition={condition}: the images have no labels; choose condition=none, or data with classes such as "
+            "mnist, fashion_mnist, cifar10 or stacked_mnist"
+        )
+    return len(data.class_shares)
+
+
+def check_labels(labels: Tensor, classes: int) -> Tensor:
+    """Return labels, N, if they are whole numbers from 0 to `classes` - 1; raise ValueError otherwise."""
+    if not classes:
+        raise ValueError("the model was trained without labels; train it with model.condition=label")
+    if labels.dtype != torch.int64 or labels.dim() != 1:
+        raise ValueError(f"labels of type {labels.dtype} and shape {tuple(labels.shape)} are not int64 N")
+    for label in labels[(labels < 0) | (labels >= classes)].tolist():
+        raise ValueError(f"label={label}: choose from 0 to {classes - 1}")
+    return labels
+
+
+def dropped(labels: Tensor, share: float, null: int) -> Tensor:
+    """Return the labels of one rank's share of a batch, N, a random `share` of them replaced by `null`.
+
+    Ho and Salimans 2022 (arXiv:2207.12598), Algorithm 1: one network learns both predictions.
+    """
+    u = own_share(lambda m: torch.rand(m, device=labels.device), len(labels))
+    return torch.where(u < share, null, labels)
+
+
+def classifier_free(network: Conditional, labels: Tensor, null: int, w: float, guided: Guided) -> Prediction:
+    """Return the prediction for given labels, led away from the one without labels at `guided` times.
+
+    Ho and Salimans 2022 (arXiv:2207.12598), Eq. 6: w = 0 is the conditional prediction alone; others name 1 + w the
+    scale. Guided times, which are the same for a whole batch, cost one pass of twice the batch. Guidance at some noise
+    levels only is that of Kynkäänniemi et al. 2024 (arXiv:2404.07724).
+    """
+    both = torch.cat([labels, torch.full_like(labels, null)])
+
+    def predict(x: Tensor, t: Tensor) -> Tensor:
+        if not w or not guided(t):
+            return network(x, t, labels)
+        given, free = network(torch.cat([x, x]), torch.cat([t, t]), both).chunk(2)
+        return given + w * (given - free)
+
+    return predict
