@@ -22,6 +22,8 @@ Optimizer = Literal["adam", "muon"]
 Fraction = Annotated[float, Gt(0), Lt(1)]
 Share = Annotated[float, Ge(0), Lt(1)]
 LOG_EVERY = 50  # batches between two points of a curve
+# The columns of the lecture's table; families that the lecture lacks, with lines of their own; "autoencoder" has none.
+FAMILIES = ("autoregressive-vae", "gan", "diffusion", "flow", "diffusion-gan", "autoencoder")
 R = TypeVar("R")
 
 
@@ -77,9 +79,7 @@ class GenerativeModel(L.LightningModule, ABC):
     counts without gradients, are by `models.ranks`, so that several ranks train as one does.
     """
 
-    # the column of the lecture's table: "autoregressive-vae", "gan" or "diffusion"; "flow" and "diffusion-gan", which
-    # the lecture lacks, have lines of their own, and "autoencoder" has none
-    family: ClassVar[str]
+    family: ClassVar[str]  # of FAMILIES, or another word, which has lines of its own
     ema_decay: float | None = None  # of the averaged weights that sample; None: the last weights sample
     learning_rate: float  # the peak
     warmup: int = 0  # batches until the rate is at its peak

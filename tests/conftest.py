@@ -3,6 +3,7 @@
 import functools
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -37,6 +38,12 @@ TINY = {  # overrides that make a model cheap
 def one_thread() -> None:
     """Batches here are small: threads would mostly wait for each other, the longer the busier the machine."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def path_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A place of a user's class adds folders to Python's path, which no other test shall search."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,7 +3,8 @@
 import argparse
 import inspect
 
-Lines = list[tuple[str, str]]
+Lines = list[tuple[str, str, str]]  # name, text, and of what can be plugged in, where it comes from
+OWN = "the suite"
 EXAMPLES = """
 bench list
 bench list metrics
@@ -28,8 +29,9 @@ def run(options: argparse.Namespace) -> None:
         table = Table(title=name, title_justify="left", title_style="bold", show_header=False, box=None, padding=(0, 2))
         table.add_column()
         table.add_column(overflow="fold")  # paths are shown to their end
-        for entry, text in LISTS[name]():
-            table.add_row(entry, escape(text))
+        table.add_column(overflow="fold", style="dim")
+        for entry in LISTS[name]():
+            table.add_row(*map(escape, entry))
         console.print(table)
 
 
@@ -46,14 +48,22 @@ def models() -> Lines:
     lines = []
     for name, model in MODELS.items():
         abilities = [ability for ability, entry in ABILITIES.items() if entry.offered_by(model)]
-        lines.append((name, f"{summary(inspect.getmodule(model))}  [{', '.join([model.family, *abilities])}]"))
-    return lines
+        lines.append((name, f"{summary(inspect.getmodule(model))}  [{', '.join([model.family, *abilities])}]", OWN))
+    return [*lines, *plugged_in("model")]
 
 
 def datasets() -> Lines:
     from datamodules import DATAMODULES
 
-    return [(name, summary(data)) for name, data in DATAMODULES.items()]
+    return [*((name, summary(data), OWN) for name, data in DATAMODULES.items()), *plugged_in("data")]
+
+
+def plugged_in(kind: str) -> Lines:
+    """What installed packages offer, none of which is imported: it may be slow, or fail."""
+    from bench.config.components import KINDS, installed, origin
+
+    hidden = {name: f"not usable: {name} is a name of the suite's own" for name in KINDS[kind].registry}
+    return [(entry.name, hidden.get(entry.name, ""), origin(entry)) for entry in installed(kind)]
 
 
 def samplers() -> Lines:
@@ -61,7 +71,7 @@ def samplers() -> Lines:
 
     settings = {name: read("sampler", name) for name in names("sampler")}
     return [
-        (f"{name}-STEPS", ", ".join(f"{key} {value}" for key, value in values.items()) or "no other setting")
+        (f"{name}-STEPS", ", ".join(f"{key} {value}" for key, value in values.items()) or "no other setting", "")
         for name, values in settings.items()
     ]
 
@@ -70,23 +80,26 @@ def presets() -> Lines:
     from bench.config.load import names, read
 
     contents = {name: read("preset", name) for name in names("preset")}
-    return [(name, f"{preset['about']}  [{', '.join(preset['models'])}]") for name, preset in contents.items()]
+    return [(name, f"{preset['about']}  [{', '.join(preset['models'])}]", "") for name, preset in contents.items()]
 
 
 def metrics() -> Lines:
     from bench.evaluation.metrics.registry import METRICS
 
     better = {"lower": "lower is better; ", "higher": "higher is better; ", "neither": ""}
-    return [(name, f"{better[metric.direction]}{metric.source}") for name, metric in METRICS.items()]
+    return [(name, f"{better[metric.direction]}{metric.source}", "") for name, metric in METRICS.items()]
 
 
 def extractors() -> Lines:
     """Each extractor with the file of its weights, where it has one."""
-    from bench.evaluation.features.registry import known_extractors
+    from bench.config.components import origin
+    from bench.evaluation.features.installed import installed_extractors
+    from bench.evaluation.features.registry import known_extractors, own_extractors
     from bench.evaluation.features.weights import STACKED, classifier_files
 
-    files = classifier_files()
-    return [(name, str(files.get(name.removeprefix(STACKED), ""))) for name in known_extractors()]
+    files, entries = classifier_files(), installed_extractors()
+    own = [(name, str(files.get(name.removeprefix(STACKED), "")), OWN) for name in own_extractors()]
+    return [*own, *((name, "", origin(entries[name])) for name in known_extractors()[len(own) :])]
 
 
 LISTS = {

@@ -14,11 +14,11 @@ from bench.runtime.threads import fit_threads
 
 COMMANDS = (  # modules of this package, in the order of `bench --help`
     "train", "sweep", "evaluate", "steps", "guidance", "sample", "table", "show", "compare", "report", "wandb",
-    "extractor", "reference", "selftest", "speed", "list",
+    "extractor", "reference", "selftest", "speed", "list", "check",
 )  # fmt: skip
 READERS = {"table", "show", "compare", "report", "list"}  # their work is done before they print
 COMPUTING = {  # with torch, in this process
-    "train", "evaluate", "steps", "guidance", "sample", "extractor", "reference", "selftest",
+    "train", "evaluate", "steps", "guidance", "sample", "extractor", "reference", "selftest", "check",
 }  # fmt: skip
 START = """\
 start here:

@@ -8,12 +8,12 @@ from typing import Any
 
 from omegaconf import OmegaConf
 from pydantic import BaseModel, create_model
+from yaml import YAMLError
 
+from bench.config.components import Component, configured, find, plugin
 from bench.config.overrides import overlay, parse_overrides
 from bench.config.paths import check_results
 from bench.config.schema import Config, ConfigError, arguments, check, check_name
-from datamodules import DATAMODULES
-from models import MODELS
 
 CONFIGS = files("configs")
 GROUPS = ("preset", "model", "data")  # model=vae picks configs/model/vae.yaml
@@ -31,36 +31,52 @@ def names(group: str) -> list[str]:
 def load(overrides: Sequence[str]) -> list[Config]:
     """Return one Config for `model=NAME`, or one for each model of the preset if no model is named.
 
-    Later layers win: default.yaml, model, data, preset, the preset's settings for this model, the data's settings for
-    this model, overrides. Data with settings for models (points need other networks than images) have them for every
-    model that can be trained on them.
+    Later layers win: default.yaml, the preset's settings for models of the user's own, model, data, preset, the
+    preset's settings for this model, the data's settings for this model, overrides. Data with settings for models
+    (points need other networks than images) have them for every model of the suite that can be trained on them.
     """
     picks, words = split_groups(overrides)
     preset_name = check_name("preset", picks.get("preset", DEFAULT_PRESET), names("preset"))
     preset = read("preset", preset_name)
     preset.pop("about")
-    preset_models = preset.pop("models")
-    data_name = check_name("data", picks.get("data", preset.pop("data")), DATAMODULES)
-    data_models = read("data", data_name).get("models", {})
-    trainable = data_models or MODELS
+    preset_models, preset_plugins = preset.pop("models"), preset.pop("plugins")
+    data = find("data", picks.get("data", preset.pop("data")))
+    data_models = defaults(data).get("models", {})
     if "model" in picks:
-        models = [check_trainable(picks["model"], data_name, trainable)]
+        models = [check_trainable(find("model", picks["model"]), data, data_models)]
     else:
-        models = [model for model in preset_models if model in trainable]
+        models = [find("model", model) for model in preset_models if model in (data_models or preset_models)]
     configs = []
     for model in models:
-        changes = parse_overrides(words, settings(model, data_name))
-        layers = [preset, preset_models.get(model) or {}, data_models.get(model, {}), changes]
-        configs.append(evaluate_named_samplers(resolve(preset_name, model, data_name, layers), changes))
+        changes = parse_overrides(words, settings(model, data))
+        layers = [
+            read("", "default"), preset_plugins if model.place else {}, defaults(model), defaults(data), preset,
+            preset_models.get(model.name) or {}, data_models.get(model.name, {}), changes,
+        ]  # fmt: skip
+        configs.append(evaluate_named_samplers(resolve(preset_name, model, data, layers), changes))
     return configs
 
 
-def check_trainable(model: str, data: str, trainable: Collection[str]) -> str:
-    """Return the model's name; raise ConfigError if it is unknown or cannot be trained on the data."""
-    if check_name("model", model, MODELS) not in trainable:
-        message = f"model={model}: has no network for data={data}; choose from {', '.join(trainable)}"
-        raise ConfigError(message, key="model", value=model, choices=trainable)
+def check_trainable(model: Component, data: Component, trainable: Collection[str]) -> Component:
+    """Return the model; raise ConfigError if it is the suite's own and data with settings for models have none for it.
+
+    trainable: the names of the models with such settings; empty: any model.
+    """
+    if model.place is None and trainable and model.name not in trainable:
+        message = f"model={model.name}: has no network for data={data.name}; choose from {', '.join(trainable)}"
+        raise ConfigError(message, key="model", value=model.name, choices=trainable)
     return model
+
+
+def defaults(component: Component) -> dict[str, Any]:
+    """Return the content of a component's YAML: in configs/, or of NAME.yaml beside a user's file, if there is one."""
+    if component.place is None:
+        return read(component.kind, component.name)
+    file = component.place.file.with_name(f"{component.name}.yaml")
+    try:
+        return parse_yaml(file.read_text()) if file.is_file() else {}
+    except (OSError, ValueError, YAMLError) as error:
+        raise ConfigError(f"{file}: not readable as settings ({' '.join(str(error).split())})") from None
 
 
 def evaluate_named_samplers(config: Config, overrides: Mapping[str, Any]) -> Config:
@@ -71,10 +87,11 @@ def evaluate_named_samplers(config: Config, overrides: Mapping[str, Any]) -> Con
     return config.model_copy(update={"evaluation": config.evaluation.model_copy(update={"timed_only": timed_only})})
 
 
-def resolve(preset: str, model: str, data: str, layers: list[dict[str, Any]]) -> Config:
+def resolve(preset: str, model: Component, data: Component, layers: list[dict[str, Any]]) -> Config:
     """Merge the layers for one model and check every section against its schema."""
-    values: dict[str, Any] = {"preset": preset, "model": {"name": model}, "data": {"name": data}}
-    for layer in [read("", "default"), read("model", model), read("data", data), *layers]:
+    values: dict[str, Any] = {"preset": preset, "model": {"name": model.name}, "data": {"name": data.name}}
+    values["plugins"] = plugin(model) | plugin(data)
+    for layer in layers:
         values = merge(values, {key: value for key, value in layer.items() if key != "models"})
     for section in ("model", "data"):
         values[section] = {key: value for key, value in values[section].items() if value != "???"}
@@ -121,7 +138,7 @@ def check_parts(config: Config) -> None:
     """Check arguments of constructors and samplers, and what one section requires of another."""
     from datamodules.base import RUNNER_ARGUMENTS  # imports torch, which commands that only read must not
 
-    model_class, data_class = MODELS[config.model["name"]], DATAMODULES[config.data["name"]]
+    model_class, data_class = configured("model", config).load(), configured("data", config).load()
     check(arguments(model_class.__init__), without_name(config.model), "model.")
     check(arguments(data_class.__init__, supplied=RUNNER_ARGUMENTS), without_name(config.data), "data.")
     for name, settings in config.samplers.items():
@@ -161,9 +178,14 @@ def without_name(section: dict[str, Any]) -> dict[str, Any]:
 
 def read(group: str, name: str) -> dict[str, Any]:
     """Return the content of a file of configs/ as a plain dict."""
-    text = (CONFIGS / group / f"{name}.yaml").read_text()
+    return parse_yaml((CONFIGS / group / f"{name}.yaml").read_text())
+
+
+def parse_yaml(text: str) -> dict[str, Any]:
+    """Return a YAML mapping as a plain dict; ValueError for anything else."""
     content = OmegaConf.to_container(OmegaConf.create(text))
-    assert isinstance(content, dict)
+    if not isinstance(content, dict):
+        raise ValueError("expected keys and values")
     return content  # type: ignore[return-value]
 
 
@@ -174,28 +196,31 @@ def split_groups(overrides: Sequence[str]) -> tuple[dict[str, str], list[str]]:
             raise ConfigError(f"{word}: expected key=value, as in model=vae or train.images=100000")
         if word.startswith(("model.name=", "data.name=")):
             raise ConfigError(f"{word}: cannot be set; write {word.split('.')[0]}=NAME")
+        if word.startswith(("plugins=", "plugins.")):
+            raise ConfigError(f"{word}: cannot be set; write model=PLACE or data=PLACE")
     picks = {key: value for key, value in (word.split("=", 1) for word in overrides) if key in GROUPS}
     return picks, [word for word in overrides if word.split("=", 1)[0] not in GROUPS]
 
 
 def split(
-    overrides: Sequence[str], model: str | None = None, data: str | None = None
+    overrides: Sequence[str], model: Component | None = None, data: Component | None = None
 ) -> tuple[dict[str, str], dict[str, Any]]:
     """Return the names that are picked by group, and all other keys as nested dicts, typed by the model and data."""
     picks, words = split_groups(overrides)
     return picks, parse_overrides(words, settings(model, data))
 
 
-def settings(model: str | None, data: str | None) -> type[BaseModel]:
+def settings(model: Component | None, data: Component | None) -> type[BaseModel]:
     """Return the schema Config with the arguments of a model, its samplers and data in place of untyped dicts."""
     sections: dict[str, Any] = {}
-    if model is not None and model in MODELS:
-        sections["model"] = (arguments(MODELS[model].__init__), ...)
-        sections["samplers"] = (list[str] | dict[str, arguments(MODELS[model].sample)], ...)  # type: ignore[misc]
-    if data is not None and data in DATAMODULES:
+    if model is not None:
+        model_class = model.load()
+        sections["model"] = (arguments(model_class.__init__), ...)
+        sections["samplers"] = (list[str] | dict[str, arguments(model_class.sample)], ...)  # type: ignore[misc]
+    if data is not None:
         from datamodules.base import RUNNER_ARGUMENTS
 
-        sections["data"] = (arguments(DATAMODULES[data].__init__, supplied=RUNNER_ARGUMENTS), ...)
+        sections["data"] = (arguments(data.load().__init__, supplied=RUNNER_ARGUMENTS), ...)
     return create_model("Settings", __base__=Config, **sections)
 
 

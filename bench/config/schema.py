@@ -51,8 +51,21 @@ class Wandb(Section):
     group: str | None = None  # under which W&B shows the run; of a sweep, its name
 
 
+class Plugin(Section):
+    """Where a class of the user's own is, and what it was: sha256 of its source files by their names.
+
+    place: "module:Class", or an absolute "file.py:Class", which is no part of a run's identity.
+    """
+
+    place: str
+    sources: dict[str, str]
+
+
 class Config(Section):
-    """One run, resolved and checked. `model` and `data` hold `name` and their constructor's arguments."""
+    """One run, resolved and checked. `model` and `data` hold `name` and their constructor's arguments.
+
+    plugins: of those of `model` and `data` that are not the suite's own.
+    """
 
     preset: str
     stamp: str
@@ -66,6 +79,7 @@ class Config(Section):
     trainer: Trainer
     evaluation: Evaluation
     wandb: Wandb
+    plugins: dict[str, Plugin] = {}
 
 
 def conditional(model: Mapping[str, Any]) -> bool:

@@ -22,12 +22,23 @@ LATER: dict[str, dict[str, Any]] = {
 
 
 def described(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the SECTIONS of a configuration without its PLACES, and with the LATER settings that it lacks."""
+    """Return the SECTIONS of a configuration without its PLACES, and with the LATER settings that it lacks.
+
+    A configuration with classes of the user's own has a section "source", which tells their sources apart.
+    """
     values = {
         section: {key: value for key, value in config.get(section, {}).items() if key not in PLACES.get(section, ())}
         for section in SECTIONS
     }
-    return values | {"model": {**LATER.get(values["model"].get("name", ""), {}), **values["model"]}}
+    plugins = config.get("plugins") or {}
+    source = {"source": {kind: source_of(plugin) for kind, plugin in plugins.items()}} if plugins else {}
+    return values | source | {"model": {**LATER.get(values["model"].get("name", ""), {}), **values["model"]}}
+
+
+def source_of(plugin: Mapping[str, Any]) -> str:
+    """Return the class's name and a digest of its source files: the same wherever these lie."""
+    digest = hashlib.sha256(json.dumps(plugin["sources"], sort_keys=True).encode()).hexdigest()[:12]
+    return f"{plugin['place'].rpartition(':')[2]}-{digest}"
 
 
 def run_id(config: Config) -> str:

@@ -10,7 +10,7 @@ from bench.config.schema import ConfigError, check_name
 from bench.evaluation.protocol import Protocol, difference
 from bench.evaluation.tasks.protocol import AbilityProtocol
 from bench.results.identity import headline, identity, training_seed
-from bench.results.records import BASELINE_FAMILY, EXTERNAL_FAMILY, Record, failures, find, path, run_ids
+from bench.results.records import BASELINE_FAMILY, EXTERNAL_FAMILY, Record, failures, find, path, read_all, run_ids
 from datamodules import DATAMODULES
 
 # Settings of the evaluation by which a record's results are chosen, under an ability protocol's own names.
@@ -45,12 +45,14 @@ def table_selection(overrides: Sequence[str]) -> tuple[Path, dict[str, Any]]:
     allowed = ("preset", "data", "results", "protocol", *(f"evaluation.{key}" for key in CHOICES))
     if wrong := [key for key in [*picks, *rest, *given] if key not in allowed]:
         raise ConfigError(f"{wrong[0]}: `bench table` takes {', '.join(allowed)} only")
-    for group, known in (("preset", names("preset")), ("data", list(DATAMODULES))):
-        if group in picks:
-            check_name(group, picks[group], known)
+    if "preset" in picks:
+        check_name("preset", picks["preset"], names("preset"))
     usual = read("", "default") | (read("preset", picks["preset"]) if "preset" in picks else {})
-    selection = picks | settings | {key: str(rest[key]) for key in ("protocol",) if key in rest}
-    return check_results(Path(rest.get("results", usual["results"]))), selection
+    results = check_results(Path(rest.get("results", usual["results"])))
+    if "data" in picks and picks["data"] not in DATAMODULES:  # a data set of the user's own is known from its records
+        own = {record.config["data"]["name"] for record in read_all(results)} - {*DATAMODULES}
+        check_name("data", picks["data"], [*DATAMODULES, *sorted(own)])
+    return results, picks | settings | {key: str(rest[key]) for key in ("protocol",) if key in rest}
 
 
 def narrowed(record: Record, settings: Mapping[str, int], setting: str = "") -> Record:

@@ -146,7 +146,7 @@ def measure_baseline(
     if known:
         console.print(f"  missing: {'; '.join(dict.fromkeys(missing.values()))}")
     evaluated = evaluate_images(images, evaluation.reference_set, stated, metrics=missing, given=given)
-    result = with_figures(known or unmeasured(stated, evaluation), evaluated, baseline.words)
+    result = with_figures(known or unmeasured(stated, evaluation), evaluated, baseline.words, evaluation.code)
     held_out_set = evaluation.reference_set.held_out
     if held_out_set and not held_out_set.disjoint:  # the same images: 0 by construction, FLD far too low
         for figure in ("c_t", "near_copies", "aligned_copies", "fld", "fld_gap"):

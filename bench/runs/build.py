@@ -1,22 +1,24 @@
 """Build the data and the model of a configuration, and refuse what cannot work before any training."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import lightning as L
 import torch
 from rich.markup import escape
 
+from bench.config.components import Component, changed_sources, configured
 from bench.config.load import without_name
+from bench.config.places import cause
 from bench.config.schema import Config, ConfigError
 from bench.evaluation.features.registry import check_extractor
 from bench.evaluation.keys import key
 from bench.evaluation.protocol import NEIGHBOURS
 from bench.runtime import ranks
 from bench.runtime.console import console
-from datamodules import DATAMODULES
-from datamodules.base import ImageDataModule
-from models import MODELS
+from bench.runtime.errors import InputError
+from datamodules.base import DataError, ImageDataModule
 from models.base import DataSpec, GenerativeModel
 
 SMALLEST_SIDE = 4  # pixels; the classifiers' two poolings leave one of it, and SSIM's window is 3 x 3
@@ -24,14 +26,49 @@ SMALLEST_SIDE = 4  # pixels; the classifiers' two poolings leave one of it, and 
 
 def build_data(config: Config) -> ImageDataModule:
     """Load and check the configured images."""
-    build = DATAMODULES[config.data["name"]]
+    component = configured("data", config)
+    build = component.load()
     train = config.train
-    data = build(**without_name(config.data), batch_size=train.batch, images=train.images, seed=config.seed)
+    data: ImageDataModule = build(
+        **without_name(config.data), batch_size=train.batch, images=train.images, seed=config.seed
+    )
     ranks.on_first(data.prepare_data)
     ranks.on_each(data.prepare_data)  # a no-op, except on machines without a shared file system
-    ranks.on_each(data.setup)
+    ranks.on_each(partial(set_up, data, component))
     ranks.on_first(lambda: print_notes(data))
     return data
+
+
+def set_up(data: ImageDataModule, component: Component) -> None:
+    """Load the images; ConfigError where a data set of the user's own fails, or gives what is no `Split` of images."""
+    if component.place is None:
+        data.setup()
+        return
+    try:
+        data.setup()
+        check_splits(data)
+    except (InputError, DataError):
+        raise
+    except Exception as error:
+        raise component.place.error(f"cannot be loaded: {cause(error, component.place)}") from error
+
+
+def check_splits(data: ImageDataModule) -> None:
+    """Raise DataError unless the loaded splits are as `datamodules.base.Split` says."""
+    for name, images, labels in (
+        ("training", data.train_images, data.train_labels), ("held-out", data.test_images, data.test_labels),
+    ):  # fmt: skip
+        subject = f"data={type(data).__name__}: the {name} images"
+        if images.ndim != 4 or not images.is_contiguous():
+            raise DataError(f"{subject} have the shape {tuple(images.shape)}; expected N x C x H x W, contiguous")
+        if images.dtype not in (torch.uint8, torch.float32):
+            raise DataError(f"{subject} are {images.dtype}; expected torch.uint8, or torch.float32 in [-1, 1]")
+        if images.dtype == torch.float32 and not images.abs().max() <= 1:
+            raise DataError(f"{subject} reach {float(images.abs().max()):.4g}; expected float32 in [-1, 1]")
+        if labels.dtype != torch.int64 or labels.shape != images.shape[:1]:
+            raise DataError(f"{subject} have labels of {labels.dtype}, {tuple(labels.shape)}; expected int64, N")
+        if images.shape[1:] != data.image_shape:
+            raise DataError(f"{subject} are {tuple(images.shape[1:])}, but the training images are {data.image_shape}")
 
 
 def print_notes(data: ImageDataModule) -> None:
@@ -55,10 +92,19 @@ def data_spec(data: ImageDataModule) -> DataSpec:
 def build_model(config: Config, data: DataSpec) -> GenerativeModel:
     """Build the configured model with the initial weights of its seed."""
     L.seed_everything(key("initial weights", config.seed), verbose=False)
+    component = configured("model", config)
+    build = component.load()
     try:
-        return MODELS[config.model["name"]](data, **without_name(config.model))
+        model: GenerativeModel = build(data, **without_name(config.model))
     except ValueError as error:
         raise ConfigError(f"model={config.model['name']}: {error}") from None
+    except Exception as error:
+        if component.place is None:
+            raise
+        raise component.place.error(
+            f"cannot be built for images of {data.image_shape}: {cause(error, component.place)}"
+        ) from error
+    return model
 
 
 def load_weights(model: GenerativeModel, file: Path) -> None:
@@ -67,6 +113,13 @@ def load_weights(model: GenerativeModel, file: Path) -> None:
         model.load_state_dict(torch.load(file, map_location="cpu", weights_only=True)["state_dict"])
     except RuntimeError as error:
         raise ConfigError(f"{file}: weights of another version of the model; train it again") from error
+
+
+def announce_changes(config: Config) -> None:
+    """Print which sources of the user's own are not those that a recorded run was trained with."""
+    if changed := changed_sources(config):
+        names = escape(", ".join(changed))
+        console.print(f"  [yellow]changed since the training: {names}; new results name the present digests[/]")
 
 
 def preflight(config: Config, data: ImageDataModule, model: GenerativeModel) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.config.components import running_code
 from bench.config.devices import sampling_device
 from bench.config.schema import Config, conditional
 from bench.evaluation.features.extractor import Extractor
@@ -41,6 +42,7 @@ class EvaluationContext:
     reference_set: ReferenceSet
     device: torch.device
     precision: str  # that samplers run in: float32 or bfloat16
+    code: dict[str, Any]  # of the measurement, see `running_code`
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def evaluation_context(config: Config, data: ImageDataModule, precision: str, ce
         second_reference(data.train_images, device),
         class_reference(data, extractor) if conditional(config.model) else None,
     )  # fmt: skip
-    return EvaluationContext(reference_set, device, "bfloat16" if precision == "bf16-mixed" else "float32")
+    floats = "bfloat16" if precision == "bf16-mixed" else "float32"
+    return EvaluationContext(reference_set, device, floats, running_code(config))
 
 
 def configured_extractor(config: Config) -> Extractor:

@@ -23,7 +23,6 @@ from bench.runs.context import EvaluationContext, RunContext, protocol
 from bench.runs.plan import Step
 from bench.runtime import ranks
 from bench.runtime.console import Bar, console
-from bench.runtime.provenance import code_version
 from models.base import GenerativeModel
 
 ROW_STEPS = ("timing", "metrics")  # of bench.runs.plan
@@ -66,7 +65,7 @@ def evaluate_row(context: RunContext, record: records.Record, name: str, steps: 
         # before the figures are recorded, so that a stop here leaves something missing
         files = row_files(context.folder.pictures(record.run_id), name)
         ranks.on_first(partial(draw_row, evaluated, context.data, *files))
-        keep(with_figures(result, evaluated, sampling.label))
+        keep(with_figures(result, evaluated, sampling.label, evaluation.code))
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ def unmeasured(stated: Protocol, evaluation: EvaluationContext) -> records.Resul
 
 def provenance(evaluation: EvaluationContext) -> dict[str, Any]:
     """Return the machine and the code of a measurement."""
-    return {"hardware": hardware(evaluation.device), "code": code_version()}
+    return {"hardware": hardware(evaluation.device), "code": evaluation.code}
 
 
 def sample_row(
@@ -144,10 +143,10 @@ def time_row(sampling: Sampling, config: Config, evaluation: EvaluationContext) 
         )  # fmt: skip
 
 
-def with_figures(result: records.Result, evaluated: Evaluation, label: str) -> records.Result:
+def with_figures(result: records.Result, evaluated: Evaluation, label: str, code: dict[str, Any]) -> records.Result:
     """Print a row's figures, their cost and their flags, and return its result with them.
 
-    Metrics that were not computed now keep their figures.
+    Metrics that were not computed now keep their figures. code: of the measurement.
     """
     figures = "  ".join(f"{name} {value:.4g}" for name, value in evaluated.metrics.items())
     console.print(f"  {label}: {figures}")
@@ -166,7 +165,7 @@ def with_figures(result: records.Result, evaluated: Evaluation, label: str) -> r
             "by_class": evaluated.by_class or result.by_class,
             "flags": list(evaluated.flags),
             "seconds": result.seconds | {stage: round(seconds, 3) for stage, seconds in evaluated.seconds.items()},
-            "code": code_version(),
+            "code": code,
         }
     )
 

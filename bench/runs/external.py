@@ -93,7 +93,7 @@ def record_row(
             images, evaluation.reference_set, stated,
             lambda stage, done, total: bar.advance(done - bar.done) if stage == "features" else None, missing,
         )  # fmt: skip
-    result = with_figures(known or unmeasured(stated, evaluation), evaluated, label)
+    result = with_figures(known or unmeasured(stated, evaluation), evaluated, label, evaluation.code)
     with exclusive(results, run_id):
         record = records.find(results, run_id) or new
         record.results[stated.fingerprint()] = result

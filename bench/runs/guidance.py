@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from pydantic import Field, NonNegativeFloat
 
+from bench.config.components import configured
 from bench.config.devices import sampling_device
-from bench.config.load import results_folder, split
+from bench.config.load import results_folder
 from bench.config.overrides import parse_overrides
 from bench.config.schema import Config, ConfigError, Section, arguments, check, conditional
 from bench.evaluation.keys import seeded
@@ -16,7 +17,7 @@ from bench.plots.image_grid import Sheet, save
 from bench.plots.model_pictures import evenly, to_uint8
 from bench.results.layout import ResultsFolder
 from bench.runs.build import build_data, build_model, data_spec, is_images, load_weights
-from bench.runs.reproduce import recorded_config, reevaluate, trained_as
+from bench.runs.reproduce import changes_of, recorded_config, reevaluate
 from bench.runtime.console import console
 from models import MODELS
 
@@ -36,7 +37,7 @@ def measure_guidance(run: str, overrides: Sequence[str]) -> None:
     others = [word for word in overrides if word not in own]
     asked: Weights = check(Weights, parse_overrides(own, Weights))
     results = results_folder(others)
-    changes = split(others, *trained_as(run, results))[1]
+    changes = changes_of(run, results, others)[1]
     record, config, weights = recorded_config(run, results, {**changes, "results": str(results)})
     check_guided(config)
     base = asked.sampler or record.config["headline"] or next(iter(config.samplers))
@@ -49,7 +50,7 @@ def measure_guidance(run: str, overrides: Sequence[str]) -> None:
 def check_guided(config: Config) -> None:
     """Raise ConfigError for a run whose samplers have no guidance by labels."""
     name = config.model["name"]
-    if "label_guidance" not in arguments(MODELS[name].sample).model_fields:
+    if "label_guidance" not in arguments(configured("model", config).load().sample).model_fields:
         guided = [model for model in MODELS if "label_guidance" in arguments(MODELS[model].sample).model_fields]
         raise ConfigError(f"model={name}: its samplers have no guidance by labels; those of {', '.join(guided)} have")
     if not conditional(config.model):

@@ -4,12 +4,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.config.components import configured
 from bench.config.schema import Config, conditional, samplers
 from bench.evaluation.metrics.registry import METRICS, expected
 from bench.evaluation.tasks.registry import ABILITIES
 from bench.results.records import Record, Result
-from datamodules import DATAMODULES
-from models import MODELS
 
 
 @dataclass(frozen=True)
@@ -142,9 +141,9 @@ def offered_by(config: Config) -> list[str]:
     """Return the abilities that the configured model has and its data allow; imports both."""
     from datamodules.mixtures import Mixture
 
-    if issubclass(DATAMODULES[config.data["name"]], Mixture):
+    if issubclass(configured("data", config).load(), Mixture):
         return []
-    model = MODELS[config.model["name"]]
+    model = configured("model", config).load()
     return [
         name
         for name, entry in ABILITIES.items()

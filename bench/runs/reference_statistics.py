@@ -20,6 +20,7 @@ from bench.runs.context import EvaluationContext, configured_extractor, training
 from bench.runs.external import OF_IMAGES, check_label, check_words, new_record, record_row, row_name
 from bench.runs.image_files import read, reader_of
 from bench.runtime.console import console
+from bench.runtime.provenance import code_version
 
 EXPORTED = ("data=", "data.", "evaluation.extractor=", "evaluation.extractor_weights=")
 
@@ -68,7 +69,9 @@ def evaluate_against(path: Path, file: Path, name: str | None, overrides: Sequen
     check_size(f"--images={path}", images.shape[2:])
     print_facts(file, moments, extractor)
     reference = reference_of(moments, extractor, tuple(images.shape[1:]))
-    evaluation = EvaluationContext(ReferenceSet(extractor, reference), sampling_device(config), "float32")
+    evaluation = EvaluationContext(
+        ReferenceSet(extractor, reference), sampling_device(config), "float32", code_version()
+    )
     settings = config.evaluation
     stated = Protocol(
         data=data_name, extractor=extractor.name, extractor_digest=extractor.digest, reference=STATISTICS,

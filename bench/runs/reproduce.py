@@ -9,8 +9,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.config.load import check_parts, evaluate_named_samplers, merge, results_folder, split
-from bench.config.schema import Config, ConfigError, check, check_name, conditional, samplers
+from bench.config.components import Component, component_of, find
+from bench.config.load import check_parts, evaluate_named_samplers, merge, results_folder, split, split_groups
+from bench.config.schema import Config, ConfigError, Plugin, check, check_name, conditional, samplers
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.evaluate import check_protocol
 from bench.evaluation.metrics.registry import expected
@@ -18,7 +19,7 @@ from bench.evaluation.protocol import Protocol
 from bench.evaluation.scoring import Evaluation
 from bench.results import records
 from bench.results.layout import ResultsFolder
-from bench.runs.build import build_data, build_model, data_spec, load_weights
+from bench.runs.build import announce_changes, build_data, build_model, data_spec, load_weights
 from bench.runs.context import evaluation_context
 from bench.runs.evaluate import sample_row, sampling_of, time_row, unmeasured, with_figures
 from bench.runs.plan import missing_metrics
@@ -30,10 +31,13 @@ from models.base import GenerativeModel
 
 
 def reevaluate(run: str, overrides: Sequence[str]) -> None:
-    """Evaluate a trained run under overrides of evaluation, samplers, data.root and results; extend its record."""
+    """Evaluate a trained run under overrides of evaluation, samplers, data.root and results; extend its record.
+
+    model=PLACE and data=PLACE say where a class of the user's own lies now, if it has moved.
+    """
     results = results_folder(overrides)
-    picks, changes = split(overrides, *trained_as(run, results))
-    wrong = [key for key in changes if key not in ("evaluation", "samplers", "data", "results")]
+    picks, changes = changes_of(run, results, overrides)
+    wrong = [key for key in changes if key not in ("evaluation", "samplers", "data", "results", "plugins")]
     wrong += [f"data.{key}" for key in changes.get("data", {}) if key != "root"]
     if wrong := [*picks, *wrong]:
         raise ConfigError(f"{wrong[0]}: `bench evaluate` takes evaluation.*, samplers.*, data.root and results only")
@@ -47,10 +51,32 @@ def reevaluate(run: str, overrides: Sequence[str]) -> None:
         console.print(f"  nothing new: {'; '.join(nothing_new(config, changes))}")
 
 
-def trained_as(run: str, results: Path) -> tuple[str | None, str | None]:
-    """Return the model and data names of a recorded run, which give overrides their types; None without a record."""
+def changes_of(run: str, results: Path, overrides: Sequence[str]) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return the names that are picked by group, and all other keys as nested dicts, typed by the run's model and data.
+
+    A place that is picked for a class of the user's own is not among the names, but a change of the run's `plugins`.
+    """
     record = records.find(results, run)
-    return (record.config["model"]["name"], record.config["data"]["name"]) if record else (None, None)
+    if record is None:
+        return split(overrides)
+    picks = split_groups(overrides)[0]
+    plugins = {kind: Plugin(**plugin) for kind, plugin in record.config.get("plugins", {}).items()}
+    places: dict[str, dict[str, str]] = {}
+    components: list[Component] = []
+    for kind in ("model", "data"):
+        name, recorded = record.config[kind]["name"], plugins.get(kind)
+        moved = find(kind, picks[kind]) if recorded and kind in picks else None
+        if moved and moved.name != name:
+            raise ConfigError(f"{kind}={picks[kind]}: is {moved.name}, but {run} is of {name}", key=kind)
+        if moved:
+            places[kind] = {"place": str(moved.place)}
+        try:
+            components.append(moved or component_of(kind, name, recorded))
+        except ConfigError as error:
+            raise ConfigError(f"{error}; if it has moved, give {kind}=PLACE", key=kind) from None
+    picks, changes = split(overrides, *components)
+    names = {kind: name for kind, name in picks.items() if kind not in places}
+    return names, changes | ({"plugins": places} if places else {})
 
 
 def nothing_new(config: Config, changes: dict[str, Any]) -> list[str]:
@@ -122,6 +148,7 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     data = build_data(config)
     model = build_model(config, data_spec(data))
     load_weights(model, weights)
+    announce_changes(config)
     check_same_run(run, name, config, model, stated)
     evaluation = evaluation_context(config, data, "32-true", stated.cells)
     evaluation = dataclasses.replace(evaluation, precision=stated.precision)
@@ -143,7 +170,7 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     if not result.timing:
         timing = dataclasses.asdict(time_row(sampling, config, evaluation))
         result = result.model_copy(update={"timing": timing})
-    completed = with_figures(result, evaluated, run)
+    completed = with_figures(result, evaluated, run, evaluation.code)
     with exclusive(results, run):
         record = records.find(results, run) or record  # another process may have extended it
         record.results[stated.fingerprint()] = completed
@@ -154,7 +181,7 @@ def config_of_protocol(
     run: str, results: Path, stated: Protocol, overrides: Sequence[str]
 ) -> tuple[records.Record, Config, Path]:
     """Return a run's record, its configuration with the evaluation and sampler of a protocol, and its weights."""
-    changes = split(overrides, *trained_as(run, results))[1]
+    changes = changes_of(run, results, overrides)[1]
     row = {} if stated.sampler == "default" else {stated.sampler: dict(stated.sampler_settings)}
     evaluation = settings(stated) | changes.get("evaluation", {})
     return recorded_config(

@@ -14,7 +14,15 @@ from bench.results.layout import ResultsFolder
 from bench.results.records import Record
 from bench.results.status import publish_status
 from bench.runs.baselines import measure_baselines
-from bench.runs.build import build_data, build_model, data_spec, is_images, load_weights, preflight
+from bench.runs.build import (
+    announce_changes,
+    build_data,
+    build_model,
+    data_spec,
+    is_images,
+    load_weights,
+    preflight,
+)  # fmt: skip
 from bench.runs.context import EvaluationContext, RunContext, evaluation_context
 from bench.runs.evaluate import evaluate_rows, row_protocol
 from bench.runs.plan import Step, Targets, plan, sentence, without_timings
@@ -66,6 +74,7 @@ def run(config: Config, data: ImageDataModule, model: GenerativeModel) -> list[S
         )
     if record:
         console.print(f"  [bold]{record.run_id}[/], missing: {sentence(steps)}")
+        announce_changes(config)
     with context.session, publish_status(context.run_id, config.model_dump(), folder.run(context.run_id)):
         complete(context, record, goal, seconds)
     console.print(f"  recorded: {folder.record(context.run_id)}")

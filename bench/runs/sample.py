@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bench.config.devices import resolve_precision, sampling_device
-from bench.config.load import results_folder, split
+from bench.config.load import results_folder
 from bench.config.paths import check_new
 from bench.config.schema import Config, ConfigError, samplers
 from bench.evaluation.image_files import hugging_face
@@ -22,7 +22,7 @@ from bench.plots.sample_pictures import scatter
 from bench.results.layout import ResultsFolder
 from bench.runs.build import build_data, build_model, data_spec, is_images, load_weights
 from bench.runs.evaluate import Sampling, counted, sampling_of
-from bench.runs.reproduce import recorded_config, trained_as
+from bench.runs.reproduce import changes_of, recorded_config
 from bench.runtime.console import Bar, console
 from bench.runtime.files import written_aside
 from datamodules.base import ImageDataModule
@@ -71,8 +71,8 @@ def sample_run(run: str, n: int, out: Path | None, label: int | None, overrides:
 
 def allowed_changes(run: str, results: Path, overrides: Sequence[str]) -> dict[str, Any]:
     """Return the overrides as nested dicts; ConfigError for a setting that samples do not depend on."""
-    picks, changes = split(overrides, *trained_as(run, results))
-    wrong = [*picks, *(key for key in changes if key not in ("evaluation", "samplers", "data", "results"))]
+    picks, changes = changes_of(run, results, overrides)
+    wrong = [*picks, *(key for key in changes if key not in ("evaluation", "samplers", "data", "results", "plugins"))]
     evaluation = changes.get("evaluation", {})
     keys = evaluation if isinstance(evaluation, dict) else ()
     wrong += [f"evaluation.{key}" for key in keys if f"evaluation.{key}" not in SETTINGS]

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, Field, PositiveInt, ValidationError
 
-from bench.config.load import names, read, results_folder, sampler, split
+from bench.config.components import Component, configured
+from bench.config.load import names, read, results_folder, sampler
 from bench.config.overrides import parse_overrides
 from bench.config.schema import Config, ConfigError, Section, arguments, check, check_name
 from bench.runs.build import build_data, build_model, data_spec
-from bench.runs.reproduce import recorded_config, reevaluate, trained_as
+from bench.runs.reproduce import changes_of, recorded_config, reevaluate
 from bench.runtime.console import console
-from models import MODELS
 
 
 class Points(Section):
@@ -29,21 +29,21 @@ def measure_steps(run: str, overrides: Sequence[str]) -> None:
     others = [word for word in overrides if word not in own]
     points: Points = check(Points, parse_overrides(own, Points))
     results = results_folder(others)
-    changes = split(others, *trained_as(run, results))[1]
+    changes = changes_of(run, results, others)[1]
     _, config, _ = recorded_config(run, results, {**changes, "results": str(results)})
-    kinds = kinds_of(config.model["name"])
+    kinds = kinds_of(configured("model", config))
     for kind in points.samplers or ():
         check_name("samplers", kind, kinds)
     wanted = [f"{kind}-{steps}" for kind in points.samplers or kinds for steps in points.steps]
     reevaluate(run, [f"samplers=[{','.join(accepted(config, wanted))}]", *others])
 
 
-def kinds_of(model: str) -> list[str]:
+def kinds_of(model: Component) -> list[str]:
     """Return the files of configs/sampler/ whose settings a model's `sample` takes."""
-    schema = arguments(MODELS[model].sample)
+    schema = arguments(model.load().sample)
     kinds = [kind for kind in names("sampler") if fits(read("sampler", kind), schema)]
     if not kinds or "steps" not in schema.model_fields:
-        raise ConfigError(f"steps: model={model} has no sampler with a number of steps", key="steps")
+        raise ConfigError(f"steps: model={model.name} has no sampler with a number of steps", key="steps")
     return kinds
 
 

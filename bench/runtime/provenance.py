@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCE_FOLDERS = ("bench", "configs", "datamodules", "models")
+SOURCE_FOLDERS = ("bench", "configs", "datamodules", "generative_trilemma", "models")
 SOURCE_SUFFIXES = {".py", ".yaml"}
 PACKAGE = "generative-trilemma"
 LIBRARIES = ("torch", "lightning", "torch-fidelity", "torchmetrics", "scikit-learn", "numpy")

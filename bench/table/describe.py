@@ -27,6 +27,9 @@ def facts(record: Record) -> dict[str, str]:
         "code": f"{record.code['commit'][:12]}{code_state(record.code)}; "
         + ", ".join(f"{name} {version}" for name, version in record.libraries.items()),
     }
+    for kind, plugin in config.get("plugins", {}).items():  # without its place, which may name somebody's home
+        digests = ", ".join(f"{name} sha {digest[:8]}" for name, digest in plugin["sources"].items())
+        facts[f"{kind}'s source"] = f"{plugin['place'].rpartition(':')[2]} of {digests}"
     if record.images_seen:
         processes = record.hardware["processes"]
         facts["training"] = (

@@ -4,12 +4,12 @@ import os
 from pathlib import Path
 from typing import Any, cast
 
+from bench.config.components import configured
 from bench.config.schema import Config
 from bench.results.identity import run_id
 from bench.results.records import BASELINE_FAMILY, EXTERNAL_FAMILY, Record
 from bench.runtime import ranks
 from bench.tracking.session import Identity, Mode, Session
-from models import MODELS
 
 __all__ = ["Session", "identity", "mode", "open_session", "record_identity", "started_by_agent"]
 
@@ -41,7 +41,7 @@ def identity(config: Config) -> Identity:
     """
     name = run_id(config)
     wandb_id = os.environ.get("WANDB_RUN_ID", name) if started_by_agent() else name
-    family = MODELS[config.model["name"]].family
+    family = configured("model", config).load().family
     tags = (family, config.data["name"], config.preset)
     settings = searchable_config(config.model_dump(), family)
     return Identity(wandb_id, name, config.wandb.project, settings, config.wandb.group, tags=tags)

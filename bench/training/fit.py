@@ -58,6 +58,8 @@ def train(
 ) -> records.Record:
     """Train and record a model, then delete the checkpoints for resuming; `extra` callbacks observe."""
     console.print(f"  [bold]{run_id(config)}[/]: {budget(config):,} images, {resolve_precision(config)}")
+    for kind, plugin in config.plugins.items():
+        console.print(f"  {kind}: {plugin.place}", markup=False)
     if checkpoint := newest_intact(checkpoints_of(folder)):
         take_up_threads(checkpoint)
     origin = Origin(config, data, resolve_precision(config))

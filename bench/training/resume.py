@@ -6,10 +6,11 @@ from typing import Any
 import lightning as L
 import torch
 
+from bench.config.components import running_code
 from bench.config.devices import sampling_device
 from bench.config.schema import Config, ConfigError
 from bench.runtime.console import console
-from bench.runtime.provenance import code_version, library_versions
+from bench.runtime.provenance import library_versions
 from bench.runtime.threads import set_threads
 from datamodules.base import ImageDataModule
 
@@ -33,7 +34,7 @@ class Origin(L.Callback):
         device, processes = sampling_device(config).type, config.trainer.devices * config.trainer.num_nodes
         self.stretches: list[Stretch] = [
             {
-                "code": code_version(),
+                "code": running_code(config),
                 "libraries": library_versions(),
                 "device": device,
                 "processes": processes,

@@ -14,10 +14,12 @@ import pytest
 import torch
 from lightning.pytorch.loggers import Logger
 from omegaconf import OmegaConf
-from torch import Tensor, nn
+from torch import Tensor
 
+from bench.runs import contract
+from bench.runs.contract import SAMPLING
 from models import MODELS
-from models.base import GenerativeModel, ImageShape
+from models.base import FAMILIES, GenerativeModel, ImageShape
 from models.muon import RATIO
 from tests.models.cases import CASES, ODD, POINT, SHAPES, TRAINED, Case, build
 
@@ -28,12 +30,7 @@ every_model = pytest.mark.parametrize(("name", "model"), MODELS.items(), ids=MOD
 
 
 def shaken(case: Case, shape: ImageShape, deviation: float = 0.1) -> GenerativeModel:
-    """A model whose weights were all moved, so that layers which start at zero take part."""
-    model = build(case, shape)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(deviation * torch.randn_like(parameter))
-    return model
+    return contract.shaken(build(case, shape), deviation)
 
 
 def draw(case: Case, model: GenerativeModel, seed: int, n: int = 3) -> Tensor:
@@ -51,45 +48,17 @@ def test_no_registered_model_is_missing_here() -> None:
 
 @every_case
 @every_shape
-def test_the_generator_alone_decides_the_samples(case: Case, shape: ImageShape) -> None:
-    model = shaken(case, shape)
-    first = draw(case, model, seed=1)
-    torch.manual_seed(99)  # which must not matter
-    assert torch.equal(first, draw(case, model, seed=1))
-    assert not torch.equal(first, draw(case, model, seed=2))
-    generator = torch.Generator().manual_seed(1)
-    assert torch.equal(first, model.sample(3, generator, **case.sampler))
-    assert not torch.equal(first, model.sample(3, generator, **case.sampler)), "a generator that was used has moved on"
-    assert not torch.equal(first[0], first[1])
+@pytest.mark.parametrize("check", SAMPLING.values(), ids=SAMPLING)
+def test_sampling_keeps_the_contract(check: Any, case: Case, shape: ImageShape) -> None:
+    """The checks of `bench check`."""
+    check(shaken(case, shape), case.sampler)
 
 
 @every_case
 @every_shape
-@pytest.mark.parametrize("training", [True, False])
-def test_sampling_leaves_no_trace(case: Case, shape: ImageShape, training: bool) -> None:
-    model = shaken(case, shape).train(training)
-    state = copy.deepcopy(model.state_dict())
-    rng = torch.get_rng_state()
-    modes: list[bool] = []
-    images: list[int] = []
-
-    def note(network: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        modes.append(network.training)
-        images.append(len(inputs[0]))
-
-    hooks = [network.register_forward_hook(note) for network in model.networks]
-    draw(case, model, seed=1)
-    for hook in hooks:
-        hook.remove()
+def test_a_sample_takes_as_many_passes_as_its_sampler_should(case: Case, shape: ImageShape) -> None:
     passes = case.passes(shape) if callable(case.passes) else case.passes
-    assert model.passes(**case.sampler) == passes
-    assert not any(modes)
-    assert sum(images) == 3 * passes, "as many evaluations for each of the three images as the sampler says"
-    assert torch.equal(rng, torch.get_rng_state())
-    assert all(module.training is training for module in model.modules())
-    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
-    assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
-    assert torch.is_grad_enabled()
+    assert build(case, shape).passes(**case.sampler) == passes
 
 
 @every_case
@@ -283,8 +252,7 @@ def test_every_yaml_has_its_model() -> None:
 
 @every_model
 def test_a_model_is_of_a_family_that_the_table_knows(name: str, model: type[GenerativeModel]) -> None:
-    families = ("autoregressive-vae", "gan", "diffusion", "flow", "diffusion-gan", "autoencoder")
-    assert model.family in families
+    assert model.family in FAMILIES
 
 
 @every_case

@@ -2,7 +2,7 @@
 
 `<data>-cnn` is a classifier trained on the data, from the user's cache or from `assets/`; `stacked-<data>-cnn` is the
 same on each channel by itself; `inception-v3` is the network of the published FIDs; `coordinates` takes points of the
-plane as they are.
+plane as they are. Other packages add extractors by entry points, `installed.py`.
 torch-fidelity is imported only when an extractor is loaded: it takes seconds.
 """
 
@@ -18,6 +18,7 @@ from bench.evaluation.errors import EvaluationError, unknown
 from bench.evaluation.features import weights as pretrained
 from bench.evaluation.features.classifier import FEATURES
 from bench.evaluation.features.extractor import Extractor, check_channels
+from bench.evaluation.features.installed import installed_extractors, load_installed
 
 INCEPTION, COORDINATES = "inception-v3", "coordinates"
 INCEPTION_CHANNELS = (1, 3)  # grey is repeated to RGB
@@ -37,9 +38,19 @@ class Coordinates(nn.Module):
 
 
 def known_extractors() -> list[str]:
-    """Return the names that need no `weights`: Inception-v3, coordinates, and two for each classifier."""
+    """Return the names that need no `weights`: the suite's own, and then those of installed packages."""
+    own = own_extractors()
+    return [*own, *(name for name in installed_extractors() if name not in own)]
+
+
+def own_extractors() -> list[str]:
+    """Return Inception-v3, coordinates, and two names for each classifier."""
     classifiers = list(pretrained.classifier_files())
     return [INCEPTION, COORDINATES, *classifiers, *(pretrained.STACKED + name for name in classifiers)]
+
+
+def _is_installed(name: str) -> bool:
+    return name not in own_extractors() and name in installed_extractors()
 
 
 def check_extractor(name: str, channels: int, weights: Path | None = None) -> None:
@@ -51,8 +62,11 @@ def check_extractor(name: str, channels: int, weights: Path | None = None) -> No
         pretrained.find_inception(weights)
         check_channels(name, INCEPTION_CHANNELS, channels)
     elif name == COORDINATES:
-        _refuse_weights(weights)
+        _refuse_weights(name, weights)
         check_channels(name, (PLANE,), channels)
+    elif _is_installed(name):
+        _refuse_weights(name, weights)
+        check_channels(name, load_installed(name, "cpu").channels, channels)
     else:
         _, about = pretrained.read_classifier(_classifier_path(name, weights))
         check_channels(name, _classifier_channels(name, about), channels)
@@ -64,8 +78,11 @@ def load_extractor(name: str, weights: Path | None = None, device: torch.device 
     `weights`: another classifier's file for a `-cnn`, or an Inception-v3 file; None: the file of
     `known_extractors` or `pretrained.find_inception`. Raises EvaluationError for an unknown name or bad weights.
     """
+    if _is_installed(name):
+        _refuse_weights(name, weights)
+        return load_installed(name, device)
     if name == COORDINATES:
-        _refuse_weights(weights)
+        _refuse_weights(name, weights)
         digest = hashlib.sha256(name.encode()).hexdigest()
         return Extractor(name, digest, PLANE, (PLANE,), chunk=10_000, module=Coordinates(), dtype=torch.float32)
     return _inception(weights, device) if name == INCEPTION else _classifier(name, weights, device)
@@ -133,7 +150,7 @@ def _classifier_channels(name: str, about: dict[str, Any]) -> tuple[int, ...]:
     return (STACKED_CHANNELS,)
 
 
-def _refuse_weights(weights: Path | None) -> None:
+def _refuse_weights(name: str, weights: Path | None) -> None:
     if weights is not None:
-        message = f"extractor={COORDINATES} has no weights, but weights={weights} are given."
+        message = f"extractor={name} has no weights, but weights={weights} are given."
         raise EvaluationError(message, key="weights", value=weights)

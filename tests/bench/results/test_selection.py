@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from bench.config.schema import ConfigError
 from bench.results.records import Record, RecordError, path, read_all, write
-from bench.results.selection import TableError, select
+from bench.results.selection import TableError, select, table_selection
 from bench.table.build import build
 from tests.bench.records import ability, figures, lecture, protocol, record, skilled
 
@@ -143,3 +144,15 @@ def test_real_images_may_be_fewer_than_the_samples() -> None:
     assert build([*lecture()[:4], few], HERE).rows[0].name == "held-out images", "as many are nearer"
     other = record("held-out", "data", rows={"held-out": {"fid": 0.3}}, weights="none", samples=500, extractor="x")
     assert build([*lecture()[:3], other], HERE).rows[0].family != "data"
+
+
+def test_a_data_set_of_the_users_own_is_known_from_its_records(tmp_path: Path) -> None:
+    words = ["data=stripes", f"results={tmp_path}"]
+    with pytest.raises(ConfigError, match=r"data=stripes: unknown; choose from mnist, .*ring_8$"):
+        table_selection(words)
+    run = record("vae", "autoregressive-vae", rows={"default": figures(5, 0.4, 0.03)})
+    run.config["data"]["name"] = "stripes"
+    write(run, tmp_path)
+    assert table_selection(words) == (tmp_path, {"data": "stripes"})
+    with pytest.raises(ConfigError, match=r"data=strips: unknown \(did you mean stripes\?\)"):
+        table_selection(["data=strips", f"results={tmp_path}"])

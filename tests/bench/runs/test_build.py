@@ -12,6 +12,7 @@ from bench.config.load import load
 from bench.config.schema import ConfigError
 from bench.runs.build import build_data, build_model, data_spec, load_weights, preflight
 from models.base import DataSpec
+from tests.projects import DATA, FILES, MODEL, write_project
 
 
 def test_too_few_images_for_neighbours_are_refused(
@@ -71,3 +72,42 @@ def test_a_sampler_that_the_model_refuses_is_named_before_any_training(small_mni
     data = build_data(config)
     with pytest.raises(ConfigError, match="samplers.ddim-10: "):
         preflight(config, data, build_model(config, data_spec(data)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("return stripes(1000, seed=1)", "return 1 / 0", "cannot be loaded: ZeroDivisionError: division by zero ("),
+        (
+            "images.to(torch.uint8)",
+            "images.to(torch.int64)",
+            "the training images are torch.int64; expected torch.u",
+        ),
+        ("images.to(torch.uint8)", "images.to(torch.float32)", "the training images reach 255; expected float32 in"),
+        ("images.to(torch.uint8)", "images[:, 0].to(torch.uint8)", "cannot be loaded: ValueError: not enough values"),
+        (".contiguous(), labels", ".contiguous(), labels.float()", "have labels of torch.float32, (1000,); expected"),
+        ("stripes(400, seed=2)", "Split(*(x[..., :9] for x in vars(stripes(400, 2)).values()))", "(400, 1, 28, 9)"),
+    ],
+)
+def test_a_data_set_of_the_users_own_that_gives_no_images_is_one_sentence(
+    old: str, new: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(write_project(tmp_path))
+    assert old in FILES["data/stripes.py"]
+    Path("data/stripes.py").write_text(FILES["data/stripes.py"].replace(old, new))
+    assert main(["train", "model=vae", f"data={DATA}", "preset=smoke", "results=r"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
+def test_a_model_of_the_users_own_that_cannot_be_built_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(write_project(tmp_path))
+    file = Path("models/factors.py")
+    file.write_text(file.read_text().replace("nn.Linear(components", "nn.Linear('components'"))
+    (config,) = load([f"model={MODEL}"])
+    with pytest.raises(
+        ConfigError, match=r"cannot be built for images of \(1, 28, 28\): TypeError: .*factors.py, line"
+    ):
+        build_model(config, DataSpec((1, 28, 28)))

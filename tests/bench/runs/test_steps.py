@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.cli.main import main
+from bench.config.components import find
 from bench.config.schema import ConfigError
 from bench.runs.steps import kinds_of
 
@@ -30,12 +31,12 @@ def test_each_sampler_and_number_is_a_result_a_curve_has_a_picture_and_nothing_i
 
 def test_samplers_are_those_that_fit_the_model() -> None:
     solvers = ["ancestral", "autoguided", "ddim", "dpm-solver", "edm-heun", "heun", "sde-dpm-solver", "unipc"]
-    assert kinds_of("ddpm") == solvers
-    assert kinds_of("dae") == ["chain"]
-    assert kinds_of("flow_map") == ["consistency", "euler", "flow", "heun"]
-    assert kinds_of("flow_matching") == ["euler", "heun"]
+    assert kinds_of(find("model", "ddpm")) == solvers
+    assert kinds_of(find("model", "dae")) == ["chain"]
+    assert kinds_of(find("model", "flow_map")) == ["consistency", "euler", "flow", "heun"]
+    assert kinds_of(find("model", "flow_matching")) == ["euler", "heun"]
     with pytest.raises(ConfigError, match="model=vae has no sampler with a number of steps"):
-        kinds_of("vae")
+        kinds_of(find("model", "vae"))
 
 
 def test_an_unknown_sampler_and_steps_that_none_can_take_are_refused(

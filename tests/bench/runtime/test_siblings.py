@@ -36,6 +36,13 @@ def test_packages_are_found_beside_bench(project: Path) -> None:
 
 
 @pytest.mark.parametrize("project", ["package"], indirect=True)
+def test_the_public_name_works_beside_them(project: Path) -> None:
+    code = "import generative_trilemma, models; print(generative_trilemma.GenerativeModel.__module__, models.MODELS)"
+    done = python(project, "-c", code)
+    assert done.stdout.startswith("models.base {'ae':"), done.stderr
+
+
+@pytest.mark.parametrize("project", ["package"], indirect=True)
 def test_the_command_line_works_beside_them(project: Path) -> None:
     done = python(project, "-m", "bench", "list", "models")
     assert done.returncode == 0, done.stderr

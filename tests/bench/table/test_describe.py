@@ -24,6 +24,15 @@ def test_a_run_is_described_by_its_settings_data_code_and_training(example_resul
     assert said["weights"] == "0.65 M, 0.64 M of them used for sampling"
 
 
+def test_a_class_of_the_users_own_is_described_by_its_sources_and_not_by_its_folder(example_results: Path) -> None:
+    record = find(example_results, run_id("vae"))
+    assert record is not None
+    sources = {"mine.py": "12345678abc", "inner/blocks.py": "87654321abc"}
+    record.config["plugins"] = {"model": {"place": "/home/them/mine.py:Mine", "sources": sources}}
+    assert facts(record)["model's source"] == "Mine of mine.py sha 12345678, inner/blocks.py sha 87654321"
+    assert "/home/them" not in str(facts(record))
+
+
 def test_real_images_have_no_training_and_no_weights(example_results: Path) -> None:
     record = find(example_results, f"held-out-mnist-{'0' * 12}")
     assert record is not None

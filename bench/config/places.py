@@ -1,0 +1,222 @@
+"""Places of classes that users write themselves: `./mine.py:Mine`, or `package.module:Mine` of a package."""
+
+import ast
+import hashlib
+import importlib
+import os
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+from bench.config.paths import expand
+from bench.config.schema import ConfigError
+from bench.runtime.errors import suggestion
+from bench.runtime.siblings import NAMES
+
+OWN = (*NAMES, "bench", "generative_trilemma")  # top-level packages of the suite
+WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a class is, of a file or of a module.
+
+    key, text: the setting and its value as the user typed them, for messages. module: the importable module; "" for a
+    file that is imported by its path. file: the absolute path of the source.
+    """
+
+    key: str
+    text: str
+    module: str
+    file: Path
+    class_name: str
+
+    def __str__(self) -> str:
+        return f"{self.module or self.file}:{self.class_name}"
+
+    @property
+    def folder(self) -> Path:
+        """The folder in which names of the user's own modules are looked up: the file's, or that of its package."""
+        return self.file.parents[self.module.count(".") + (self.file.name == "__init__.py") if self.module else 0]
+
+    def owns(self, file: Path) -> bool:
+        """Return whether a file is the user's own: of the same package, or of the file's folder and not installed."""
+        if self.module:
+            return file == self.file or file.is_relative_to(self.folder / self.module.partition(".")[0])
+        return file.is_relative_to(self.folder) and "site-packages" not in file.relative_to(self.folder).parts
+
+    def error(self, problem: str) -> ConfigError:
+        """Return the error about this place."""
+        return ConfigError(f"{self.key}={self.text}: {problem}", key=self.key, value=self.text)
+
+
+def names_a_file(text: str) -> bool:
+    """Return whether the part of a place before its class is a path."""
+    return text.endswith(".py") or "/" in text or os.sep in text
+
+
+def find_place(key: str, text: str, value: str | None = None) -> Place:
+    """Return the place `value` (None: `text`), its file found but not imported; ConfigError if there is none.
+
+    key, text: the setting and its value as typed. A relative path begins at the working folder.
+    """
+    head, _, class_name = (value or text).rpartition(":")
+    if not head or not all(part.isidentifier() for part in class_name.split(".")):
+        example = f"{text.rstrip(':')}:NAME"
+        raise ConfigError(f"{key}={text}: names no class; write {key}={example}", key=key, value=text)
+    if names_a_file(head):
+        place = Place(key, text, "", Path(os.path.abspath(expand(key, head))), class_name)
+        if not place.file.is_file():
+            raise place.error(f"no file {place.file}")
+        return place
+    return Place(key, text, head, module_file(Place(key, text, head, Path(), class_name)), class_name)
+
+
+def module_file(place: Place) -> Path:
+    """Return the source file of a module; the working folder is searched after Python's own path."""
+    top, *rest = place.module.split(".")
+    if top in OWN:
+        path = "/".join([".", top, *rest])
+        raise place.error(
+            f"{top} is a package of the suite; if you mean your own, name its file: {place.key}={path}.py:"
+            f"{place.class_name}"
+        )
+    search_last(Path.cwd())
+    try:
+        spec = find_spec(place.module)
+    except ModuleNotFoundError as error:
+        if not error.name or not f"{place.module}.".startswith(f"{error.name}."):
+            raise place.error(f"cannot be imported: {cause(error)}") from error
+        spec = None
+    except (Exception, SystemExit) as error:  # of the packages above the module
+        raise place.error(f"cannot be imported: {cause(error)}") from error
+    if spec is None or not spec.origin or not Path(spec.origin).is_file():
+        raise place.error(
+            f"no module {place.module} is installed or lies in {Path.cwd()}; a file is named by its path, "
+            f"{place.key}=./FILE.py:{place.class_name}"
+        )
+    return Path(spec.origin)
+
+
+def search_last(folder: Path) -> None:
+    """Let Python find modules in a folder, after all others, so that they hide none."""
+    importlib.invalidate_caches()
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+
+
+def import_class(place: Place) -> type:
+    """Import the class; ConfigError with the user's own exception, its file and its line where that fails."""
+    try:
+        module = importlib.import_module(place.module) if place.module else import_file(place)
+    except (Exception, SystemExit) as error:
+        raise place.error(f"cannot be imported: {cause(error, place)}{hidden(error)}") from error
+    thing: object = module
+    for part in place.class_name.split("."):
+        thing = getattr(thing, part, None)
+    if thing is None:
+        own = [name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
+        hint = suggestion(place.class_name, own) or f"; it has {', '.join(own) or 'none'}"
+        raise place.error(f"{place.file} has no class {place.class_name}{hint}")
+    if not isinstance(thing, type):
+        raise place.error(f"{place.class_name} is no class but of type {type(thing).__name__}")
+    return thing
+
+
+def hidden(error: BaseException) -> str:
+    """Return what to do where a user's module imports another of a package that has the name of one of the suite's."""
+    name = error.name if isinstance(error, ImportError) else None
+    top = (name or "").partition(".")[0]
+    if top not in NAMES:
+        return ""
+    return f"; {top} is the suite's package here, so import your own by a relative import, as in `from .x import y`"
+
+
+def import_file(place: Place) -> ModuleType:
+    """Import a file under a private name, so that no package of the user's or of the suite is hidden.
+
+    Modules beside it can be imported relatively or by their name. A file that has changed is imported again.
+    """
+    digest = hashlib.sha256(f"{place.file} {sources(place)}".encode()).hexdigest()[:16]
+    package, name = f"_bench_{digest}", f"_bench_{digest}.{place.file.stem}"
+    if name in sys.modules:
+        return sys.modules[name]
+    search_last(place.file.parent)
+    search_last(Path.cwd())
+    sys.modules[package] = ModuleType(package)
+    sys.modules[package].__path__ = [str(place.file.parent)]
+    spec = spec_from_file_location(name, place.file)
+    assert spec is not None
+    module = sys.modules[name] = module_from_spec(spec)
+    try:  # of the source: bytecode is taken for current within a second of a change
+        exec(compile(place.file.read_bytes(), place.file, "exec"), vars(module))
+    except BaseException:
+        for loaded in [key for key in sys.modules if key == package or key.startswith(f"{package}.")]:
+            del sys.modules[loaded]
+        raise
+    return module
+
+
+def cause(error: BaseException, place: Place | None = None) -> str:
+    """Return an exception's type and message in one line, and where it was raised.
+
+    place: in whose files; None: in any.
+    """
+    message, frames = str(error), [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError):
+        message, frames = error.msg, [(error.filename or "", error.lineno)]
+    own = [(file, line) for file, line in frames if (place.owns(Path(file)) if place else not file.startswith("<"))]
+    where = f" ({own[-1][0]}, line {own[-1][1]})" if own else ""
+    return f"{type(error).__name__}{': ' * bool(message)}{' '.join(message.split())}{where}"
+
+
+def sources(place: Place) -> dict[str, str]:
+    """Return name -> sha256 of the place's file and of the user's own files that it imports, directly or not.
+
+    Names are relative to the place's `folder`, with forward slashes.
+    """
+    files: dict[Path, None] = {}
+    waiting = [place.file]
+    while waiting:
+        file = waiting.pop()
+        if file not in files and place.owns(file) and file.is_file():
+            files[file] = None
+            waiting += imported_files(file, place.folder)
+    return {
+        file.relative_to(place.folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(files)
+    }
+
+
+def imported_files(file: Path, folder: Path) -> Iterator[Path]:
+    """Yield the files that a Python file's imports may name, absolute ones below `folder`."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):  # a compiled module, or a mistake that the import reports
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from files_of(folder, alias.name.split("."))
+        elif isinstance(node, ast.ImportFrom):
+            base = file.parents[node.level - 1] if 0 < node.level <= len(file.parents) else folder
+            parts = node.module.split(".") if node.module else []
+            for alias in node.names:
+                yield from files_of(base, [*parts, alias.name])
+
+
+def files_of(folder: Path, parts: list[str]) -> Iterator[Path]:
+    """Yield the possible files of a dotted name: of each package above it, and of the module itself."""
+    for count in range(len(parts) + 1):
+        path = folder.joinpath(*parts[:count])
+        yield from (path / "__init__.py", path.with_suffix(".py")) if count else ()
+
+
+def short_name(class_name: str) -> str:
+    """Return a class's name as tables and run_ids show it: `PixelGaussian` is `pixel_gaussian`."""
+    return WORDS.sub("_", class_name.rpartition(".")[2]).lower()

@@ -1,0 +1,135 @@
+"""A class is found by its file or its module, its sources are known, and whatever fails is one sentence."""
+
+import hashlib
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.cli.main import main
+from bench.config.components import find
+from bench.config.places import find_place, import_class, short_name, sources
+from bench.config.schema import ConfigError
+from tests.projects import write_project
+
+WRONG = {  # content of mine.py -> what the sentence about ./mine.py:Mine must name
+    "": ["/mine.py has no class Mine", "it has none"],
+    "class Min: pass\n": ["no class Mine (did you mean Min?)"],
+    "class Other: pass\n": ["no class Mine", "it has Other"],
+    "Mine = 3\n": ["Mine is no class but of type int"],
+    "\nimport nothing_of_this_name\n": [
+        "ModuleNotFoundError: No module named 'nothing_of_this_name'",
+        "mine.py, line 2",
+    ],
+    "def f():\n    1 / 0\n\nf()\n": ["cannot be imported: ZeroDivisionError: division by zero", "mine.py, line 2"],
+    "a = (\n": ["SyntaxError: '(' was never closed", "mine.py, line 1"],
+    "import sys\nsys.exit(3)\n": ["SystemExit: 3", "mine.py, line 2"],
+    "from models.blocks import Block\n": ["models.blocks", "models is the suite's package here", "`from .x import y`"],
+}
+
+
+@pytest.mark.parametrize("content", WRONG)
+def test_a_file_that_cannot_be_used_is_one_sentence(
+    content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(content)
+    assert main(["train", "model=./mine.py:Mine"]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("bench: model=./mine.py:Mine: ")
+    for part in WRONG[content]:
+        assert part in said
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.py"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("./none.py:Mine", "no file "),
+        ("./mine.py", "names no class; write model=./mine.py:NAME"),
+        ("./mine.py:", "names no class; write model=./mine.py:NAME"),
+        ("./mine.py:3", "names no class"),
+        ("nowhere.models:Mine", "no module nowhere.models is installed or lies in "),
+        ("models.mine:Mine", "models is a package of the suite; if you mean your own, name its file: "
+                             "model=./models/mine.py:Mine"),
+        ("broken.mine:Mine", "cannot be imported: ZeroDivisionError: division by zero"),
+    ],
+)  # fmt: skip
+def test_a_place_where_nothing_is_is_one_sentence(
+    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("broken").mkdir()
+    Path("broken/__init__.py").write_text("1 / 0\n")
+    with pytest.raises(ConfigError) as error:
+        find("model", text).load()
+    assert str(error.value).startswith(f"model={text}: {said}")
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_relative_path_is_resolved_when_it_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_project(tmp_path)
+    monkeypatch.chdir(tmp_path / "data")
+    place = find_place("model", "../models/factors.py:ProbabilisticPCA")
+    monkeypatch.chdir("/")
+    assert str(place) == f"{tmp_path}/models/factors.py:ProbabilisticPCA"
+    assert import_class(place).__name__ == "ProbabilisticPCA"
+    assert import_class(place) is import_class(place)
+
+
+def test_the_sources_are_the_file_and_what_it_imports_of_the_users_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Directly or not, relatively or by name; no library, and no module that is not imported."""
+    package = tmp_path / "acme_models" / "inner"
+    package.mkdir(parents=True)
+    files = {
+        package.parent / "__init__.py": "",
+        package.parent / "blocks.py": "from . import deep\n",
+        package.parent / "deep.py": "import torch\n",
+        package.parent / "unused.py": "",
+        package / "__init__.py": "",
+        package
+        / "mine.py": "import json\nfrom ..blocks import deep\nfrom acme_models import inner\nclass Mine: pass\n",
+    }
+    for file, text in files.items():
+        file.write_text(text)
+    monkeypatch.chdir(tmp_path)
+    place = find_place("model", "acme_models.inner.mine:Mine")
+    expected = ["__init__.py", "blocks.py", "deep.py", "inner/__init__.py", "inner/mine.py"]
+    digests = {f"acme_models/{name}": (package.parent / name).read_bytes() for name in expected}
+    assert sources(place) == {name: hashlib.sha256(text).hexdigest() for name, text in digests.items()}
+    Path("lonely.py").write_text("import helper, torch\nfrom acme_models import unused\n")
+    Path("helper.py").write_text("")
+    assert list(sources(find_place("model", "./lonely.py:X"))) == [
+        "acme_models/__init__.py", "acme_models/unused.py", "helper.py", "lonely.py",
+    ]  # fmt: skip
+
+
+def test_a_changed_file_is_imported_again_and_an_equal_one_is_not(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("class Mine:\n    x = 1\n")
+    first = import_class(find_place("model", f"{file}:Mine"))
+    file.write_text("class Mine:\n    x = 2\n")  # of the same length, within the second that bytecode is checked by
+    second = import_class(find_place("model", f"{file}:Mine"))
+    assert (first.x, second.x) == (1, 2)  # type: ignore[attr-defined]
+
+
+def test_a_failed_import_leaves_no_module(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("from . import beside\n1 / 0\n")
+    (tmp_path / "beside.py").write_text("")
+    before = set(sys.modules)
+    with pytest.raises(ConfigError):
+        import_class(find_place("model", f"{tmp_path}/mine.py:Mine"))
+    assert set(sys.modules) == before
+
+
+def test_names_are_those_of_classes_in_small_letters() -> None:
+    names = {
+        "PixelGaussian": "pixel_gaussian",
+        "VAE": "vae",
+        "MyVAE2": "my_vae2",
+        "DDPMSmall": "ddpm_small",
+        "a.B": "b",
+    }
+    assert {name: short_name(name) for name in names} == names
