@@ -24,6 +24,27 @@ class TableError(ValueError):
     """Records that cannot stand in one table; the message says what differs and how to choose."""
 
 
+def read_several(folders: Sequence[Path]) -> list[Record]:
+    """Return the records of several results folders, real images of one protocol only once, those of the first folder.
+
+    ConfigError for a folder without records, or for one run that two folders hold with different content.
+    """
+    found: dict[str, tuple[Path, Record]] = {}
+    for folder in folders:
+        records = read_all(folder)
+        if not records and folder != folders[0]:
+            raise ConfigError(f"--with={folder}: holds no records; name a results folder", key="--with")
+        for record in records:
+            place, first = found.setdefault(record.run_id, (folder, record))
+            if first != record and record.family != BASELINE_FAMILY:
+                raise ConfigError(
+                    f"{path(place, record.run_id)} and {path(folder, record.run_id)}: one run with different content; "
+                    "leave one of the folders out",
+                    key="--with",
+                )
+    return [record for _, record in found.values()]
+
+
 def select(records: Sequence[Record], wanted: Mapping[str, Any]) -> list[Record]:
     """Return the records of the wanted preset and data set, with only the results of the wanted evaluation settings."""
     return [

@@ -43,3 +43,42 @@ def test_what_was_written_is_up_to_date_until_a_record_changes(
     write(runs[0], tmp_path)
     assert main([*words, "--check"]) == 1
     assert f"{tmp_path / 'TABLE.md'}, line" in capsys.readouterr().err
+
+
+def test_records_of_several_folders_join_one_table_that_is_written_where_it_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = lecture()
+    for number, run in enumerate(runs):
+        write(run, tmp_path / ("a" if number % 2 or run.family == "data" else "b"))
+        if run.family == "data":  # both have real images, measured with other times
+            write(run.model_copy(update={"evaluate_seconds": 9.0}), tmp_path / "b")
+        write(run, tmp_path / "all")
+    assert main(["table", f"results={tmp_path / 'all'}"]) == 0
+    words = ["table", f"results={tmp_path / 'a'}", "--with", str(tmp_path / "b")]
+    capsys.readouterr()
+    before = sorted(tmp_path.rglob("*"))
+    assert main(words) == 0
+    assert "--out=DIR writes its files" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+    assert main([*words, "--out", str(tmp_path / "joined")]) == 0
+    for name in ("TABLE.md", "TABLE.csv"):
+        assert sorted((tmp_path / "joined" / name).read_text().splitlines()) == sorted(
+            (tmp_path / "all" / name).read_text().splitlines()
+        )
+
+
+def test_folders_that_cannot_be_joined_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = record("vae", "autoregressive-vae", 0, {"default": figures(3.0, 0.9, 0.01)})
+    other = record("vae", "autoregressive-vae", 0, {"default": figures(4.0, 0.9, 0.01)})
+    write(first, tmp_path / "a")
+    write(other, tmp_path / "b")
+    for words, said in {
+        ("--with", str(tmp_path / "b")): "one run with different content; leave one of the folders out",
+        ("--with", str(tmp_path / "none")): "holds no records; name a results folder",
+        ("--with", str(tmp_path / "b"), "--check"): "--with: --check and --against compare the table of one folder",
+        ("--out", str(tmp_path / "c")): "--out is for --with",
+    }.items():
+        assert main(["table", f"results={tmp_path / 'a'}", *words]) == 2
+        assert said in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "c").exists()
