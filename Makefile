@@ -1,5 +1,6 @@
 # make table: everything from a fresh clone to the table.   make test: everything from a fresh clone to the tests.
 # make docs: the generated blocks of README and docs/.   make site: the same files as a website, in site/.
+# make gpu: what only a GPU can show, into results/gpu/; make gpu-wheels: what it installs where there is no network.
 # make results: the other data sets, every family on MNIST with three seeds, and whether the published table came out again.
 PYTHON ?= python3
 RESULTS ?= results
@@ -10,7 +11,7 @@ BIN := .venv/bin
 # Fashion-MNIST first: if it cannot be had, that shows at once and not after hours
 BESIDE := fashion_mnist stacked_mnist grid_25 ring_8
 
-.PHONY: table smoke results test slow lint docs site clean
+.PHONY: table smoke results test slow lint docs site gpu gpu-wheels clean
 
 table: .venv/installed
 	$(BIN)/bench sweep configs/sweep/families.yaml seed=0 results=$(RESULTS)
@@ -65,6 +66,18 @@ site: .venv/installed
 .venv/tested: .venv/installed
 	$(BIN)/python -m pip install -e ".[test]"
 	touch $@
+
+# with the machine's own PyTorch; wheels/ is made by gpu-wheels and carried there
+gpu: .venv/gpu
+	.venv/gpu/bin/python .ci/gpu.py $(GPU)
+
+.venv/gpu:
+	$(PYTHON) -m venv --system-site-packages .venv/gpu
+	.venv/gpu/bin/python -m pip install --no-deps $(if $(wildcard wheels),--no-index --find-links wheels) -r .ci/gpu.txt
+	.venv/gpu/bin/python -m pip install --no-deps --no-build-isolation $(if $(wildcard wheels),--no-index) -e .
+
+gpu-wheels:
+	$(PYTHON) -m pip wheel --wheel-dir wheels --no-deps -r .ci/gpu.txt
 
 clean:
 	rm -rf .venv site results/runs results/smoke
