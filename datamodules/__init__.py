@@ -26,7 +26,12 @@ class Datamodules(UserDict[str, "type[ImageDataModule]"]):
 DATAMODULES = Datamodules(
     mnist="datamodules.mnist:Mnist",
     fashion_mnist="datamodules.mnist:FashionMnist",
-    cifar10="datamodules.cifar10:Cifar10",
+    kmnist="datamodules.kmnist:Kmnist",
+    emnist="datamodules.emnist:Emnist",
+    cifar10="datamodules.cifar:Cifar10",
+    cifar100="datamodules.cifar:Cifar100",
+    svhn="datamodules.svhn:Svhn",
+    celeba="datamodules.celeba:CelebA",
     image_folder="datamodules.image_folder:ImageFolder",
     stacked_mnist="datamodules.stacked_mnist:StackedMnist",
     grid_25="datamodules.mixtures:Grid25",

@@ -36,7 +36,7 @@ class Split:
 
 
 def split_indices(count: int) -> tuple[Tensor, Tensor]:
-    """Numbers of the training and of the held-out images, ascending, for a set of `count` >= 2 without official split.
+    """Numbers of the training and of the held-out images, ascending, for `count` >= 1 images without official split.
 
     A tenth is held out, at least one image. The draw does not depend on the training seed, so that runs
     of different seeds are judged against the same images.

@@ -54,6 +54,15 @@ def list_files(folder: Path, endings: Collection[str], key: str) -> Listing:
     return walk.listing
 
 
+def subfolders(folder: Path) -> list[str]:
+    """Return the names of the folders in `folder`, links to folders included, ascending; hidden ones are left out."""
+    return sorted(path.name for path in folder.iterdir() if path.is_dir() and not _hidden(path.name))
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or name in SYSTEM_FOLDERS
+
+
 class _Walk:
     """A walk below one folder; `reached` holds the real paths of the folders and files met so far."""
 
@@ -74,7 +83,7 @@ class _Walk:
         self.reached.add(real)
         for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
             path = Path(entry.path)
-            if entry.name.startswith(".") or entry.name in SYSTEM_FOLDERS:
+            if _hidden(entry.name):
                 self.listing.left_out[HIDDEN] += 1
             elif entry.is_symlink():
                 heapq.heappush(self.links, (self.place(path), path))

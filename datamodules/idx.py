@@ -7,24 +7,29 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from datamodules.base import DataError, Split
-from datamodules.files import absence, check_md5, read_bytes
+from datamodules.files import absence, check_md5, read_bytes, root_folder
+from datamodules.published import PublishedSet
 
 UNSIGNED_BYTE = 8  # the format's code of the only element type that these sets use
 
 
 @dataclass(frozen=True)
 class IdxFile:
-    """One published file: its name unpacked, the md5 of name.gz, the md5 unpacked, and the shape of its content."""
+    """One published file: its name unpacked, the md5 of name.gz, the md5 unpacked, and the shape of its content.
+
+    An md5 is None where none is published: the file is then known by its header and its length.
+    """
 
     name: str
-    md5_gz: str
-    md5: str
+    md5_gz: str | None
+    md5: str | None
     shape: tuple[int, ...]
 
     def find(self, folders: Sequence[Path]) -> Path | None:
@@ -51,7 +56,8 @@ class IdxFile:
             raise DataError(
                 f"{path} has {len(data):,} bytes, but a header and {_times(self.shape)} bytes make {expected:,}."
             )
-        check_md5(path, stored, self.md5_gz if packed else self.md5)
+        if md5 := self.md5_gz if packed else self.md5:
+            check_md5(path, stored, md5)
         return torch.from_numpy(np.frombuffer(data, np.uint8, offset=len(header)).reshape(self.shape).copy())
 
 
@@ -83,6 +89,32 @@ class IdxSet:
         train = Split(train_images.unsqueeze(1), train_labels.long())
         test = Split(test_images.unsqueeze(1), test_labels.long())
         return train, test
+
+
+class PublishedIdx(PublishedSet):
+    """A published set in the IDX format: `idx_set`, in root/folder, torchvision's layout, or in root.
+
+    Raises:
+        DataError: in `prepare_data()`, when files are missing and cannot be downloaded, and there or in `setup()`
+            for a file that is not the published one; such a file is never replaced.
+    """
+
+    idx_set: ClassVar[IdxSet]
+
+    def absence(self) -> str | None:
+        """Say which of the four files are missing."""
+        return self.idx_set.absence(self._folders())
+
+    def check(self) -> None:
+        """Check those of the four files that are there."""
+        self.idx_set.check(self._folders())
+
+    def load(self) -> tuple[Split, Split]:
+        """Read the four IDX files."""
+        return self.idx_set.load(self._folders())
+
+    def _folders(self) -> list[Path]:
+        return [self.place, root_folder(self.root)]
 
 
 def _times(shape: Sequence[int]) -> str:

@@ -1,44 +1,47 @@
 """A user's own images, decoded once."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, ImageOps
 from pydantic import NonNegativeInt, PositiveInt
-from rich.progress import track
 from torch import Tensor
 
 from datamodules.base import DataError, ImageDataModule, Split, split_indices
-from datamodules.folders import list_files
+from datamodules.classes import Classes, by_csv, by_folder
+from datamodules.decoding import decode, survey
+from datamodules.folders import list_files, subfolders
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-PROGRESS_FROM = 2_000  # images; fewer are decoded in the time it takes to read the bar
+TRAIN = "train"  # the folder of the training images, where a folder has the held-out ones
 
 
 class ImageFolder(ImageDataModule):
     """Every png, jpg, jpeg, webp, bmp, tif and tiff below a folder, in the order of their paths.
 
-    Subfolders are no classes. Hidden files are no data, and symbolic links are followed once, see `list_files`.
+    Hidden files are no data, and symbolic links are followed once, see `list_files`.
 
     Each is turned upright as its EXIF says, scaled (Lanczos) until its shorter side has `size` pixels, and cropped to
     the centre: 1 x size x size if all files are 8-bit greyscale, else RGB, 3 x size x size, transparency dropped.
-    A tenth is held out by a fixed draw, the same for every training seed. All labels are 0. `notes` says what was left
-    out, and how many held-out images are exact copies of training images.
+    `notes` says what was left out, which classes there are, and how many held-out images are exact copies of training
+    images.
 
     Args:
         root: the folder.
         size: pixels a side.
+        classes: "none", all labels are 0; "folders", the sub-folders are classes; or a CSV file, its path relative to
+            `root`, with the columns file (relative to `root`) and label. Labels are numbered in the order of the
+            sorted class names, see `Classes.of`.
+        held_out: the folder in `root` of the held-out images, beside `train`, that of the training images. None holds
+            out a tenth of each class by a fixed draw, the same for every training seed.
         batch_size: images a batch over all ranks.
         images: budget, the number of training images to be seen; rounded up to whole batches.
         seed: of the order of the training images.
 
     Raises:
-        DataError: in `setup()`, for a folder that is missing or has fewer than 2 images, or for an image that cannot
-            be decoded or has more than 8 bits a channel.
+        DataError: in `setup()`, for a folder that is missing, for a split or a class without images, for labels that
+            do not match the images, or for an image that cannot be decoded or has more than 8 bits a channel.
     """
 
     def __init__(
@@ -46,6 +49,8 @@ class ImageFolder(ImageDataModule):
         *,
         root: str,
         size: PositiveInt = 64,
+        classes: str = "none",
+        held_out: str | None = None,
         batch_size: PositiveInt = 64,
         images: PositiveInt = 60_000,
         seed: NonNegativeInt = 0,
@@ -53,25 +58,104 @@ class ImageFolder(ImageDataModule):
         super().__init__(root=root, batch_size=batch_size, images=images, seed=seed)
         self.folder = Path(root).expanduser()
         self.size = size
+        self.classes = classes
+        self.held_out = held_out
 
     def load(self) -> tuple[Split, Split]:
         """Decode all images and split them."""
-        listing = list_files(self.folder, SUFFIXES, "data.root")
-        paths = listing.files
-        if len(paths) < 2:
+        if self.classes not in ("none", "folders") and not self.classes.lower().endswith(".csv"):
             raise DataError(
-                f"data.root={self.folder} holds {len(paths)} images ({', '.join(SUFFIXES)}), but at least 2 are "
-                f"needed: one to train on and one to hold out{'; ' + listing.note if listing.left_out else ''}."
+                f"data.classes={self.classes}: choose none, folders, or a CSV file below data.root, such as labels.csv."
             )
-        if listing.left_out:
-            self.notes.append(f"data.root={self.folder}: {len(paths):,} images, {listing.note}")
-        grey, several = _survey(paths)
+        parts = [(folder, self._list(folder)) for folder in self._part_folders()]
+        paths = [path for _, files in parts for path in files]
+        classes = self._classes(parts, paths)
+        train, test = self._split(parts, classes)
+        grey, several = survey(paths)
         if several:
             self.notes.append(f"files of several images: {several:,}; the first image of each is taken")
-        images = _decode(paths, self.size, grey)
-        train, test = split_indices(len(images))
+        images = decode(paths, self.size, grey)
         self.notes += _copies(images, paths, train, test)
-        return Split(images[train], _no_labels(train)), Split(images[test], _no_labels(test))
+        return Split(images[train], classes.labels[train]), Split(images[test], classes.labels[test])
+
+    def digest(self, split: str) -> str:
+        """Hexadecimal sha256 of the images of 'train' or 'test', and of their labels if `classes` gives them some.
+
+        Labels of a folder are the user's own, so that the same images may have other labels tomorrow.
+        """
+        images = super().digest(split)
+        if self.classes == "none":
+            return images
+        labels = {"train": self.train_labels, "test": self.test_labels}[split]
+        return hashlib.sha256(images.encode() + labels.numpy().tobytes()).hexdigest()
+
+    def _part_folders(self) -> list[Path]:
+        """The folder of all images, or that of the training images and that of the held-out ones."""
+        if self.held_out is None:
+            return [self.folder]
+        if not self.folder.is_dir():
+            raise DataError(f"data.root={self.folder} is not a folder.")
+        present = subfolders(self.folder)
+        choices = [name for name in present if name != TRAIN]
+        if TRAIN not in present or self.held_out not in choices:
+            raise DataError(
+                f"data.held_out={self.held_out}: data.root={self.folder} needs a folder {TRAIN} and, beside it, the "
+                f"folder of held-out images; it has {', '.join(present) or 'no folders'}."
+            )
+        if unread := [name for name in choices if name != self.held_out]:
+            self.notes.append(
+                f"data.held_out={self.held_out}: folders of {self.folder} that are not read: {', '.join(unread)}"
+            )
+        return [self.folder / TRAIN, self.folder / self.held_out]
+
+    def _list(self, folder: Path) -> list[Path]:
+        """The images of one part, with a note on what is left out; DataError if there are too few of them."""
+        listing = list_files(folder, SUFFIXES, "data.root")
+        paths = listing.files
+        if len(paths) < (2 if self.held_out is None else 1):
+            need = "2 are needed: one to train on and one to hold out" if self.held_out is None else "1 is needed"
+            raise DataError(
+                f"data.root={folder} holds {len(paths)} images ({', '.join(SUFFIXES)}), but at least {need}"
+                f"{'; ' + listing.note if listing.left_out else ''}."
+            )
+        if listing.left_out:
+            self.notes.append(f"data.root={folder}: {len(paths):,} images, {listing.note}")
+        return paths
+
+    def _classes(self, parts: Sequence[tuple[Path, Sequence[Path]]], paths: Sequence[Path]) -> Classes:
+        """The classes as the setting says, with a note on them; DataError if there is one alone."""
+        if self.classes == "none":
+            return Classes.of(["image"] * len(paths))
+        if self.classes == "folders":
+            classes, unread = by_folder(parts), 0
+        else:
+            classes, unread = by_csv(self.folder / self.classes, self.folder, paths)
+        if len(classes.names) < 2:
+            raise DataError(
+                f"data.classes={self.classes}: {classes.names[0]} is the only class of data.root={self.folder}; give "
+                "images of another, or set data.classes=none."
+            )
+        lines = f"; it labels {unread:,} files that are not read" if unread else ""
+        self.notes.append(f"data.classes={self.classes}: {classes.note}{lines}")
+        return classes
+
+    def _split(self, parts: Sequence[tuple[Path, Sequence[Path]]], classes: Classes) -> tuple[Tensor, Tensor]:
+        """The numbers of the training and of the held-out images; DataError for a class without images in either."""
+        labels, count = classes.labels, len(classes.names)
+        if self.held_out is None:
+            members = [(labels == label).nonzero().flatten() for label in range(count)]
+            draws = [[images[part] for part in split_indices(len(images))] for images in members]
+            train, test = (torch.cat(part).sort().values for part in zip(*draws, strict=True))
+        else:
+            train, test = torch.arange(len(labels)).tensor_split([len(parts[0][1])])
+        shares = (torch.bincount(labels[part], minlength=count).tolist() for part in (train, test))
+        for name, trained, judged in zip(classes.names, *shares, strict=True):
+            if not trained or not judged:
+                raise DataError(
+                    f"data.classes={self.classes}: class {name} has {trained:,} images to train on and {judged:,} held "
+                    f"out in data.root={self.folder}; at least one of each is needed."
+                )
+        return train, test
 
 
 def _copies(images: Tensor, paths: Sequence[Path], train: Tensor, test: Tensor) -> list[str]:
@@ -88,55 +172,3 @@ def _copies(images: Tensor, paths: Sequence[Path], train: Tensor, test: Tensor) 
         f"{len(copies):,} of {len(test):,} held-out images are exact copies of training images, the first "
         f"{copies[0][0]} of {copies[0][1]}; remove one of each pair to judge by images that were not trained on"
     ]
-
-
-def _no_labels(split: Tensor) -> Tensor:
-    return torch.zeros(len(split), dtype=torch.int64)
-
-
-def _survey(paths: Sequence[Path]) -> tuple[bool, int]:
-    """Whether every file is 8-bit greyscale, and how many hold several images, as animations and scans do."""
-    grey, several = True, 0
-    for path in paths:
-        with _open(path) as picture:
-            grey = grey and picture.mode == "L"
-            # of a camera's MPO file, the others are previews or the same scene for the other eye
-            several += picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1
-    return grey, several
-
-
-def _decode(paths: Sequence[Path], size: int, grey: bool) -> Tensor:
-    """uint8, N x 1 x size x size for `grey`, else N x 3 x size x size."""
-    mode, channels = ("L", 1) if grey else ("RGB", 3)
-    images = torch.empty(len(paths), channels, size, size, dtype=torch.uint8)
-    for image, path in zip(images, track(paths, "Decoding images", disable=len(paths) < PROGRESS_FROM), strict=True):
-        with _open(path) as picture:
-            upright = ImageOps.exif_transpose(picture).convert(mode)
-            square = ImageOps.fit(upright, (size, size), Image.Resampling.LANCZOS)
-            image.copy_(torch.from_numpy(np.array(square).reshape(size, size, channels)).permute(2, 0, 1))
-    return images
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[Image.Image]:
-    """Open the picture of a file; any failure to open or decode it becomes a DataError."""
-    try:
-        with Image.open(path) as picture:
-            if kind := _deep(picture):
-                raise DataError(f"{path} has more than 8 bits a channel ({kind}); save it with 8.")
-            yield picture
-    except DataError:
-        raise
-    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and others
-        raise DataError(f"{path} cannot be decoded: {error}.") from error
-
-
-def _deep(picture: Image.Image) -> str:
-    """Pillow's name of what a file stores if it has more than 8 bits a channel; empty otherwise.
-
-    Pillow would clip such greys and cut such colours to 8 bits without a word.
-    """
-    if picture.mode[0] in "IF":
-        return picture.mode
-    stored = (tile.args[0] if isinstance(tile.args, tuple) else tile.args for tile in getattr(picture, "tile", ()))
-    return next((mode for mode in stored if isinstance(mode, str) and ";16" in mode), "")

@@ -4,8 +4,8 @@ from importlib import resources
 from pathlib import Path
 
 from datamodules.base import ImageDataModule, Split
-from datamodules.files import download, root_folder
-from datamodules.idx import IdxFile, IdxSet
+from datamodules.files import root_folder
+from datamodules.idx import IdxFile, IdxSet, PublishedIdx
 
 TRAIN, TEST = 60_000, 10_000  # images
 SIZE = 28  # pixels a side
@@ -88,31 +88,15 @@ class Mnist(ImageDataModule):
         return MNIST.load([folder / "MNIST" / "raw", folder])
 
 
-class FashionMnist(ImageDataModule):
+class FashionMnist(PublishedIdx):
     """60,000 + 10,000 articles of clothing, 1 x 28 x 28, labels 0 .. 9 (Xiao, Rasul and Vollgraf, 2017).
 
     Read from root/FashionMNIST/raw, torchvision's layout, or from root; `root` None is ~/.cache/generative-trilemma.
 
     Raises:
-        DataError: in `prepare_data()`, when files are missing and cannot be downloaded, and there or in `setup()`
-            for a file that is not the published one; such a file is never replaced.
+        DataError: as `PublishedIdx` does.
     """
 
-    def prepare_data(self) -> None:
-        """Download the files through torchvision if any is missing."""
-        sentence = FASHION_MNIST.absence(self._folders())
-        if sentence is None:
-            return
-        FASHION_MNIST.check(self._folders())  # torchvision would overwrite a file that differs
-        with download(sentence):
-            from torchvision.datasets import FashionMNIST  # slow to import, rarely needed
-
-            FashionMNIST(root_folder(self.root), download=True)
-
-    def load(self) -> tuple[Split, Split]:
-        """Read the four IDX files."""
-        return FASHION_MNIST.load(self._folders())
-
-    def _folders(self) -> list[Path]:
-        folder = root_folder(self.root)
-        return [folder / "FashionMNIST" / "raw", folder]
+    source = "FashionMNIST"
+    folder = "FashionMNIST/raw"
+    idx_set = FASHION_MNIST

@@ -22,7 +22,7 @@ def class_count(data: DataSpec, condition: str) -> int:
     if len(data.class_shares) < 2:
         raise ValueError(
             f"condition={condition}: the images have no labels; choose condition=none, or data with classes such as "
-            "mnist, fashion_mnist, cifar10 or stacked_mnist"
+            "mnist, cifar10 or, with data.classes, image_folder"
         )
     return len(data.class_shares)
 

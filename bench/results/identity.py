@@ -19,10 +19,11 @@ LATER: dict[str, dict[str, Any]] = {
     "vae": {"condition": "none"},
     "vqvae": {"condition": "none"},
 }
+LATER_DATA: dict[str, dict[str, Any]] = {"image_folder": {"classes": "none", "held_out": None}}  # likewise, of data
 
 
 def described(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the SECTIONS of a configuration without its PLACES, and with the LATER settings that it lacks.
+    """Return the SECTIONS of a configuration without its PLACES, and with the later settings that it lacks.
 
     A configuration with classes of the user's own has a section "source", which tells their sources apart.
     """
@@ -32,7 +33,16 @@ def described(config: Mapping[str, Any]) -> dict[str, Any]:
     }
     plugins = config.get("plugins") or {}
     source = {"source": {kind: source_of(plugin) for kind, plugin in plugins.items()}} if plugins else {}
-    return values | source | {"model": {**LATER.get(values["model"].get("name", ""), {}), **values["model"]}}
+    completed = {section: {**later, **values[section]} for section, later in later_settings(values).items()}
+    return values | source | completed
+
+
+def later_settings(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the settings in LATER and LATER_DATA of the model and of the data set of a configuration, by section."""
+    return {
+        section: later.get(values[section].get("name", ""), {})
+        for section, later in (("model", LATER), ("data", LATER_DATA))
+    }
 
 
 def source_of(plugin: Mapping[str, Any]) -> str:
@@ -44,8 +54,8 @@ def source_of(plugin: Mapping[str, Any]) -> str:
 def run_id(config: Config) -> str:
     """Return model-data-seed-hash; the hash omits paths, devices, loggers, evaluation and samplers."""
     values = described(config.model_dump()) | {"preset": config.preset, "seed": config.seed}
-    later = LATER.get(config.model["name"], {}).items()
-    values["model"] = {key: value for key, value in values["model"].items() if (key, value) not in later}
+    for section, later in later_settings(values).items():
+        values[section] = {key: value for key, value in values[section].items() if (key, value) not in later.items()}
     values["trainer"] = {"precision": config.trainer.precision}
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
     return f"{config.model['name']}-{config.data['name']}-{config.seed}-{digest}"

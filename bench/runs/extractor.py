@@ -22,7 +22,8 @@ def train_extractor(overrides: Sequence[str]) -> None:
         raise ConfigError(f"data={name}: points of the plane need no classifier; their coordinates are their features")
     if len(data.train_labels.unique()) < 2:
         raise ConfigError(
-            f"data={name}: has no class labels, and a classifier needs them; use evaluation.extractor=inception-v3"
+            f"data={name}: has no class labels, and a classifier needs them; use evaluation.extractor=inception-v3, or "
+            "give an image_folder classes with data.classes"
         )
     target = pretrained.cache_folder() / f"{name}-cnn.pt"
     check_writable(target.parent)

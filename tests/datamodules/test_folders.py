@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from datamodules.base import DataError
-from datamodules.folders import BROKEN, HIDDEN, REPEATED, SPECIAL, Listing, list_files
+from datamodules.folders import BROKEN, HIDDEN, REPEATED, SPECIAL, Listing, list_files, subfolders
 
 
 def touch(*paths: Path) -> None:
@@ -88,3 +88,10 @@ def test_a_missing_folder_and_one_that_cannot_be_read_are_refused(
         DataError, match=f"^data.root={tmp_path}: {tmp_path}/closed cannot be read: Permission denied.$"
     ):
         list_files(tmp_path, (".png",), "data.root")
+
+
+def test_the_subfolders_of_a_folder_are_named_without_hidden_ones_and_files(tmp_path: Path) -> None:
+    touch(tmp_path / "set/b/c/1.png", tmp_path / "set/.git/1", tmp_path / "set/__MACOSX/1", tmp_path / "set/0.png")
+    (tmp_path / "set/a").symlink_to("../elsewhere")
+    (tmp_path / "elsewhere").mkdir()
+    assert subfolders(tmp_path / "set") == ["a", "b"]

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from datamodules.base import DataError
-from datamodules.idx import IdxSet
+from datamodules.idx import IdxSet, PublishedIdx
 
 Small = tuple[IdxSet, dict[str, bytes]]
 Write = Callable[[Path, dict[str, bytes]], None]
@@ -100,3 +100,33 @@ def test_the_shape_is_part_of_what_is_expected(small_idx: Small, write: Write, t
     transposed = replace(idx_set.files[0], shape=(5, 6, 4))
     with pytest.raises(DataError, match="an IDX file of 5 x 6 x 4 bytes"):
         transposed.read(tmp_path / f"{IMAGES}.gz")
+
+
+def test_without_a_digest_a_file_is_known_by_its_header_and_length(
+    small_idx: Small, write: Write, tmp_path: Path
+) -> None:
+    idx_set, files = small_idx
+    packed = rewritten(files[f"{IMAGES}.gz"], 50, b"\xff")
+    write(tmp_path, {f"{IMAGES}.gz": packed})
+    file = replace(idx_set.files[0], md5_gz=None, md5=None)
+    content = np.frombuffer(gzip.decompress(packed)[16:], np.uint8).reshape(5, 4, 6).copy()
+    assert torch.equal(file.read(tmp_path / f"{IMAGES}.gz"), torch.from_numpy(content))
+    with pytest.raises(DataError, match="begins with 00000803"):
+        replace(file, shape=(6, 4, 5)).read(tmp_path / f"{IMAGES}.gz")
+
+
+def test_a_published_set_is_read_in_torchvisions_folder_first(small_idx: Small, write: Write, tmp_path: Path) -> None:
+    class Small(PublishedIdx):
+        source = "none"
+        folder = "Small/raw"
+        idx_set = small_idx[0]
+
+    data = Small(root=str(tmp_path))
+    assert str(data.absence()).startswith(f"Small needs the files {IMAGES}.gz, ")
+    write(tmp_path, {f"{IMAGES}.gz": b"damaged"})
+    with pytest.raises(DataError, match="is not a whole gzip file"):
+        data.check()
+    write(tmp_path / "Small/raw", small_idx[1])
+    assert data.absence() is None
+    data.setup()
+    assert len(data.train_images) == 5

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from datamodules.base import DataError, split_indices
+from datamodules.base import DataError, ImageDataModule, split_indices
 from datamodules.image_folder import ImageFolder
 
 
@@ -150,3 +150,118 @@ def test_a_missing_folder_an_empty_one_and_a_single_image_are_refused(tmp_path: 
         with pytest.raises(DataError, match=f"^data.root={tmp_path} holds {count} images .* at least 2 are needed"):
             ImageFolder(root=str(tmp_path)).setup()
         save(tmp_path / "one.png", pixels[0])
+
+
+def labelled(root: Path, counts: dict[str, int], pixels: np.ndarray) -> None:
+    """So many images below root/NAME for each name, all of them different."""
+    number = 0
+    for name, count in counts.items():
+        for k in range(count):
+            image = np.roll(pixels[number % len(pixels)], number // len(pixels), axis=0)
+            save(root / name / f"{k:03}.png", image)
+            number += 1
+
+
+def loaded(root: Path, **settings: Any) -> ImageFolder:
+    data = ImageFolder(root=str(root), size=8, **settings)
+    data.setup()
+    return data
+
+
+def test_a_tenth_of_each_sub_folder_is_held_out(tmp_path: Path, pixels: np.ndarray) -> None:
+    labelled(tmp_path, {"ant": 40, "bee": 20, "cow": 2}, pixels)
+    data = loaded(tmp_path, classes="folders")
+    assert data.train_labels.tolist() == [0] * 36 + [1] * 18 + [2]
+    assert data.test_labels.tolist() == [0] * 4 + [1] * 2 + [2]
+    assert data.notes == ["data.classes=folders: 3 classes: ant, bee, cow"]
+    train, test = split_indices(40)
+    plain = everything(tmp_path, 8)
+    assert torch.equal(data.train_images[:36], plain[:40][train])
+    assert torch.equal(data.test_images[:4], plain[:40][test])
+
+
+def test_a_csv_file_and_sub_folders_of_the_same_classes_give_the_same_data(tmp_path: Path, pixels: np.ndarray) -> None:
+    labelled(tmp_path, {"ant": 10, "bee": 10}, pixels)
+    lines = [f"{name}/{k:03}.png,{name}" for k in range(10) for name in ("bee", "ant")]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,label", *lines]))
+    folders, table = loaded(tmp_path, classes="folders"), loaded(tmp_path, classes="labels.csv")
+    for split in ("train", "test"):
+        assert folders.digest(split) == table.digest(split)
+    assert torch.equal(folders.train_labels, table.train_labels)
+    assert table.notes[-1] == "data.classes=labels.csv: 2 classes: ant, bee"
+
+
+def test_the_digest_is_of_the_images_alone_without_classes_and_of_the_labels_with_them(
+    tmp_path: Path, pixels: np.ndarray
+) -> None:
+    labelled(tmp_path, {"a": 12}, pixels)
+    labels = tmp_path / "labels.csv"
+    digests = []
+    for names in (["x", "y"] * 6, ["x"] * 6 + ["y"] * 6):
+        labels.write_text("\n".join(["file,label", *(f"a/{k:03}.png,{name}" for k, name in enumerate(names))]))
+        data = loaded(tmp_path, classes="labels.csv")
+        digests.append(data.digest("train"))
+    plain = loaded(tmp_path)
+    assert plain.digest("train") == ImageDataModule.digest(plain, "train")
+    assert len({*digests, plain.digest("train")}) == 3
+
+
+@pytest.mark.parametrize("held_out", ["test", "val"])
+def test_the_named_folder_is_held_out_and_the_others_are_named(
+    tmp_path: Path, pixels: np.ndarray, held_out: str
+) -> None:
+    counts = {"train/a": 5, "train/b": 4, "test/a": 1, "test/b": 2, "val/a": 2, "val/b": 1}
+    labelled(tmp_path, counts, pixels)
+    data = loaded(tmp_path, classes="folders", held_out=held_out)
+    assert data.train_labels.tolist() == [0] * 5 + [1] * 4
+    assert data.test_labels.tolist() == [0] * counts[f"{held_out}/a"] + [1] * counts[f"{held_out}/b"]
+    other = {"test": "val", "val": "test"}[held_out]
+    assert data.notes == [
+        f"data.held_out={held_out}: folders of {tmp_path} that are not read: {other}",
+        "data.classes=folders: 2 classes: a, b",
+    ]
+    expected = np.stack([np.array(Image.open(path)) for path in sorted((tmp_path / held_out).rglob("*.png"))])
+    assert torch.equal(data.test_images, torch.from_numpy(expected).permute(0, 3, 1, 2))
+    assert not loaded(tmp_path, held_out=held_out).train_labels.any()
+
+
+def test_a_csv_file_labels_the_images_of_both_splits(tmp_path: Path, pixels: np.ndarray) -> None:
+    labelled(tmp_path, {"train": 4, "test": 2, "val": 1}, pixels)
+    names = [*(f"train/{k:03}.png" for k in range(4)), "test/000.png", "test/001.png", "val/000.png"]
+    lines = [f"{name},{'ab'[k % 2]}" for k, name in enumerate(names)]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,label", *lines]))
+    data = loaded(tmp_path, classes="labels.csv", held_out="test")
+    assert (data.train_labels.tolist(), data.test_labels.tolist()) == ([0, 1, 0, 1], [0, 1])
+    assert data.notes[-1] == "data.classes=labels.csv: 2 classes: a, b; it labels 1 files that are not read"
+
+
+@pytest.mark.parametrize(
+    ("counts", "settings", "message"),
+    [
+        ({"a": 3, "b": 1}, {"classes": "folders"}, "class b has 0 images to train on and 1 held out in data.root="),
+        ({"a": 3}, {"classes": "folders"}, "data.classes=folders: a is the only class of data.root="),
+        ({"a": 3}, {"classes": "folder"}, "data.classes=folder: choose none, folders, or a CSV file below data.root"),
+        ({"train/a": 2, "train/b": 2, "test/a": 1}, {"classes": "folders", "held_out": "test"}, "class b has 2 .* 0 h"),
+        ({"train/a": 2, "test/a": 2, "test/b": 1}, {"classes": "folders", "held_out": "test"}, "class b has 0 .* 1 h"),
+        ({"train": 2, "test": 2}, {"held_out": "val"}, "data.held_out=val: .*it has test, train"),
+        ({"train": 2, "test": 2}, {"held_out": "train"}, "data.held_out=train: .*it has test, train"),
+        ({"test": 2}, {"held_out": "test"}, "data.held_out=test: .* needs a folder train and, .*; it has test"),
+        ({"train": 2}, {"held_out": ".."}, r"data.held_out=\.\.: "),
+    ],
+)
+def test_classes_and_splits_that_do_not_fit_are_refused(
+    tmp_path: Path, pixels: np.ndarray, counts: dict[str, int], settings: dict[str, str], message: str
+) -> None:
+    labelled(tmp_path, counts, pixels)
+    with pytest.raises(DataError, match=message) as error:
+        loaded(tmp_path, **settings)
+    assert str(error.value).endswith(".")
+
+
+def test_a_split_without_images_is_refused(tmp_path: Path, pixels: np.ndarray) -> None:
+    labelled(tmp_path, {"train": 2}, pixels)
+    (tmp_path / "test").mkdir()
+    with pytest.raises(DataError, match=f"^data.root={tmp_path}/test holds 0 images .*, but at least 1 is needed.$"):
+        loaded(tmp_path, held_out="test")
+    with pytest.raises(DataError, match=f"^data.root={tmp_path}/nowhere is not a folder.$"):
+        loaded(tmp_path / "nowhere", held_out="test")

@@ -96,7 +96,7 @@ def torchvision_calls(monkeypatch: pytest.MonkeyPatch, small_idx: Small, write: 
         roots.append(root)
         write(root / "FashionMNIST" / "raw", small_idx[1])
 
-    monkeypatch.setattr("datamodules.mnist.FASHION_MNIST", small_idx[0])
+    monkeypatch.setattr(FashionMnist, "idx_set", small_idx[0])
     monkeypatch.setattr("torchvision.datasets.FashionMNIST", download_locally)
     return roots
 

@@ -2,12 +2,14 @@
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench.config.load import load
-from bench.results.identity import LATER, alike, described, headline, identity, run_id, training_seed
+from bench.results.identity import LATER, LATER_DATA, alike, described, headline, identity, run_id, training_seed
 from bench.table.build import build
+from datamodules import DATAMODULES
 from models import MODELS
 from tests.bench.records import figures, record
 
@@ -57,10 +59,24 @@ def test_a_setting_that_came_later_leaves_recorded_runs_what_they_are() -> None:
         assert alike(changed.model_dump()) != alike(config.model_dump())
 
 
-def test_every_later_setting_is_the_default_of_its_model() -> None:
-    for model, later in LATER.items():
-        parameters = inspect.signature(MODELS[model].__init__).parameters
-        assert later == {name: parameters[name].default for name in later}
+def test_a_later_setting_of_data_leaves_recorded_runs_what_they_are() -> None:
+    words = ["model=vae", "data=image_folder", "data.root=/x"]
+    (config,) = load(words)
+    assert run_id(config) == "vae-image_folder-0-ff84a646"
+    old = config.model_dump()
+    old["data"] = {"name": "image_folder", "root": "/y", "size": 64}
+    assert alike(old) == alike(config.model_dump())
+    for change in ("data.classes=folders", "data.classes=labels.csv", "data.held_out=test"):
+        (changed,) = load([*words, change])
+        assert run_id(changed) != run_id(config)
+        assert alike(changed.model_dump()) != alike(old)
+
+
+@pytest.mark.parametrize(("registry", "settings"), [(MODELS, LATER), (DATAMODULES, LATER_DATA)], ids=["model", "data"])
+def test_every_later_setting_is_the_default_of_its_class(registry: Any, settings: dict[str, dict[str, Any]]) -> None:
+    for name, later in settings.items():
+        parameters = inspect.signature(registry[name].__init__).parameters
+        assert later == {key: parameters[key].default for key in later}
 
 
 def test_the_headline_sampler_is_the_named_or_the_only_one() -> None:

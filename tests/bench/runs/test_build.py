@@ -111,3 +111,13 @@ def test_a_model_of_the_users_own_that_cannot_be_built_is_one_sentence(
         ConfigError, match=r"cannot be built for images of \(1, 28, 28\): TypeError: .*factors.py, line"
     ):
         build_model(config, DataSpec((1, 28, 28)))
+
+
+def test_a_labelled_folder_tells_models_the_shares_of_its_classes(tmp_path: Path) -> None:
+    for name, count in (("cat", 30), ("dog", 10)):
+        (tmp_path / name).mkdir()
+        for number in range(count):
+            Image.new("L", (8, 8), number).save(tmp_path / name / f"{number}.png")
+    words = ["model=vae", "data=image_folder", f"data.root={tmp_path}", "data.size=8"]
+    assert data_spec(build_data(load(words)[0])) == DataSpec((1, 8, 8))
+    assert data_spec(build_data(load([*words, "data.classes=folders"])[0])) == DataSpec((1, 8, 8), (0.75, 0.25))

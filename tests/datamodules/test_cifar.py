@@ -1,4 +1,4 @@
-"""CIFAR-10's reader on small batches, in the official files' own pickle dialect."""
+"""CIFAR's reader on small batches, in the official files' own pickle dialect."""
 
 import hashlib
 import pickle
@@ -12,18 +12,18 @@ import pytest
 import torch
 
 from datamodules.base import DataError
-from datamodules.cifar10 import FOLDER, TEST_FILES, TRAIN_FILES, Cifar10
+from datamodules.cifar import Cifar10, Cifar100
 
 Write = Callable[[Path, dict[str, bytes]], None]
-NAMES = [*TRAIN_FILES, *TEST_FILES]
+FOLDER = Cifar10.folder
 
 
-def python2_batch(pixels: np.ndarray, labels: list[int]) -> bytes:
-    """{'labels': labels, 'data': pixels} as Python 2's pickle protocol 2 writes it; pixels uint8, n x 3072."""
+def python2_batch(pixels: np.ndarray, labels: list[int], key: str = "labels") -> bytes:
+    """{key: labels, 'data': pixels} as Python 2's pickle protocol 2 writes it; pixels uint8, n x 3072."""
     data = pixels.tobytes()
     return b"".join(
         [
-            b"\x80\x02}(U\x06labels](",
+            b"\x80\x02}(U" + bytes([len(key)]) + key.encode() + b"](",
             *(b"K" + bytes([label]) for label in labels),
             b"eU\x04datacnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R",
             b"(K\x01K" + bytes([len(pixels)]) + b"M\x00\x0c\x86cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R",
@@ -33,11 +33,9 @@ def python2_batch(pixels: np.ndarray, labels: list[int]) -> bytes:
     )
 
 
-def set_digests(monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes]) -> None:
+def set_digests(monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes], kind: type = Cifar10) -> None:
     """Make the bytes of `files` the published ones."""
-    for table in (TRAIN_FILES, TEST_FILES):
-        for name in table:
-            monkeypatch.setitem(table, name, hashlib.md5(files[name]).hexdigest())
+    monkeypatch.setattr(kind, "files", {name: hashlib.md5(data).hexdigest() for name, data in files.items()})
 
 
 @pytest.fixture
@@ -49,7 +47,7 @@ def pixels() -> np.ndarray:
 @pytest.fixture
 def batches(monkeypatch: pytest.MonkeyPatch, pixels: np.ndarray) -> dict[str, bytes]:
     """The six files by name; image i has label i % 10."""
-    files = {name: python2_batch(pixels[k], [2 * k % 10, (2 * k + 1) % 10]) for k, name in enumerate(NAMES)}
+    files = {name: python2_batch(pixels[k], [2 * k % 10, (2 * k + 1) % 10]) for k, name in enumerate(Cifar10.files)}
     set_digests(monkeypatch, files)
     return files
 
@@ -67,11 +65,30 @@ def test_reading_inverts_writing(batches: dict[str, bytes], pixels: np.ndarray, 
     assert data.train_images.is_contiguous()
 
 
-def test_the_table_is_torchvisions() -> None:
-    from torchvision.datasets import CIFAR10
+def test_cifar_100_has_its_fine_labels(
+    pixels: np.ndarray, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {
+        "train": python2_batch(pixels[0], [99, 0], "fine_labels"),
+        "test": python2_batch(pixels[1], [7, 42], "fine_labels"),
+    }
+    set_digests(monkeypatch, files, Cifar100)
+    write(tmp_path / Cifar100.folder, files)
+    data = Cifar100(root=str(tmp_path))
+    data.prepare_data()
+    data.setup()
+    assert torch.equal(data.train_images, torch.from_numpy(pixels[0].reshape(2, 3, 32, 32)))
+    assert torch.equal(data.test_images, torch.from_numpy(pixels[1].reshape(2, 3, 32, 32)))
+    assert (data.train_labels.tolist(), data.test_labels.tolist()) == ([99, 0], [7, 42])
 
-    assert list(TRAIN_FILES.items()) == [tuple(entry) for entry in CIFAR10.train_list]
-    assert list(TEST_FILES.items()) == [tuple(entry) for entry in CIFAR10.test_list]
+
+@pytest.mark.parametrize("kind", [Cifar10, Cifar100])
+def test_the_table_is_torchvisions(kind: type[Cifar10] | type[Cifar100]) -> None:
+    from torchvision import datasets
+
+    theirs = getattr(datasets, kind.source)
+    assert list(kind.files.items()) == [tuple(entry) for entry in [*theirs.train_list, *theirs.test_list]]
+    assert kind.folder == theirs.base_folder
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data[:99] + b"\0" + data[100:], lambda _: b""])
@@ -83,7 +100,7 @@ def test_a_damaged_file_is_named_before_it_is_unpickled(
     damage: Callable[[bytes], bytes],
 ) -> None:
     write(tmp_path / FOLDER, batches | {"data_batch_1": damage(batches["data_batch_1"])})
-    monkeypatch.setattr("datamodules.cifar10._ArrayUnpickler", None)
+    monkeypatch.setattr("datamodules.cifar._ArrayUnpickler", None)
     with pytest.raises(DataError, match=f"^{tmp_path}/{FOLDER}/data_batch_1 .*has md5"):
         Cifar10(root=str(tmp_path)).setup()
 
