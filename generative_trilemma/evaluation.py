@@ -77,7 +77,8 @@ def evaluate(
         images = images_of(sample_or_images, loaded, config, torch.device(device))
         record, stated, result = evaluated(images, label, loaded, config, folder if record_as else None)
     (row,) = gather([record.model_copy(update={"results": {stated.fingerprint(): result}})], names([record]))
-    title = f"{stated.samples:,} {label}, compared with {stated.data}"
+    name = f" of {record_as}" if record_as else ""
+    title = f"{stated.samples:,} samples{name}, compared with {stated.data}"
     return Measurement(title, measured(row.figures), stated.to_dict(), stated.line(), row.flags)
 
 

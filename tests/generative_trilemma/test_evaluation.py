@@ -67,6 +67,7 @@ def test_a_figure_has_what_its_column_says(small_mnist: Path) -> None:
 def test_it_is_recorded_under_a_name_once(small_mnist: Path) -> None:
     named = gt.evaluate(blurred, record_as="mine", results="r", **SMALL)
     assert values(named) == values(gt.evaluate(blurred, **SMALL))
+    assert named.title == "64 samples of mine, compared with mnist"
     (record,) = gt.records("r")
     assert (record.run_id, record.config["model"]["name"]) == ("mine-mnist-images", "mine")
     file = Path("r/records/mine-mnist-images.json")

@@ -55,7 +55,7 @@ def test_it_runs_without_errors_warnings_and_control_characters(
     assert not [character for character in said if ord(character) < 32 and character != "\n"]
     results = [output.data for output in outputs if output.output_type == "execute_result"]
     assert results[0]["text/plain"].startswith("<Record vae-mnist-0-")
-    assert results[1]["text/plain"].startswith("256 noise, compared with mnist")
+    assert results[1]["text/plain"].startswith("160 samples of noise, compared with mnist")
     assert "<td>lower</td>" in results[1]["text/html"]
     assert "noise" in results[-1]["text/html"]
     assert "<th" in results[-1]["text/html"]
