@@ -7,8 +7,8 @@ from mkdocs.structure.files import File, Files
 
 PAGES = ("*.md", "docs/**/*.md", "docs/site.css", "results/studies/*.md", "results/published/**/TABLE.md")
 LINKED = (
-    "LICENSE", "datamodules/assets/LICENSE.md", "results/studies/*.*", "results/published/report.html",
-    "results/published/**/TABLE.*", "results/published/**/*.png",
+    "LICENSE", "datamodules/assets/LICENSE.md", "docs/quickstart.ipynb", "results/studies/*.*",
+    "results/published/report.html", "results/published/**/TABLE.*", "results/published/**/*.png",
 )  # fmt: skip
 
 

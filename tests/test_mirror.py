@@ -3,7 +3,7 @@
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("bench", "models", "datamodules")
+PACKAGES = ("bench", "models", "datamodules", "generative_trilemma")
 EXEMPT = {  # module -> why it has no test file of its own
     "bench/__main__.py": "calls bench.cli.main alone; tests/bench/runtime/test_siblings.py starts it",
     "bench/sweep/executor.py": "a protocol and two plain records; test_local.py and test_ray.py test what has it",

@@ -1,4 +1,4 @@
-"""Evaluate a run at several guidance weights, and draw its labels at each.
+"""Evaluate a run at several weights of guidance by labels.
 
 The run's model takes labels: model.condition=label or classifier. The weight w
 is that of Ho and Salimans (2022): 0 is the conditional model alone; other

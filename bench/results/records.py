@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench.results.layout import ResultsFolder
+from bench.runtime.errors import InputError
 from bench.runtime.files import visible, write_text
 from bench.runtime.provenance import (
     code_version,
@@ -18,7 +19,7 @@ BASELINE_FAMILY = "data"  # the family of real images
 EXTERNAL_FAMILY = "outside"  # the family of another program's images
 
 
-class RecordError(ValueError):
+class RecordError(InputError):
     """A record that cannot be used; the message is one sentence that names the file."""
 
 
@@ -77,6 +78,14 @@ class Record(BaseModel):
     @property
     def preset(self) -> str:
         return str(self.config["preset"])
+
+    def __repr__(self) -> str:
+        """Return a line for a list of records; `model_dump()` has all of it."""
+        trained = f"{self.images_seen:,} images seen, " if self.images_seen else ""
+        rows = "1 row" if len(self.results) == 1 else f"{len(self.results)} rows"
+        return f"<Record {self.run_id}: {self.config['model']['name']}, {trained}{rows}>"
+
+    __str__ = __repr__
 
     @property
     def finished(self) -> bool:

@@ -11,6 +11,7 @@ from bench.evaluation.protocol import Protocol, difference
 from bench.evaluation.tasks.protocol import AbilityProtocol
 from bench.results.identity import headline, identity, training_seed
 from bench.results.records import BASELINE_FAMILY, EXTERNAL_FAMILY, Record, failures, find, path, read_all, run_ids
+from bench.runtime.errors import InputError
 from datamodules import DATAMODULES
 
 # Settings of the evaluation by which a record's results are chosen, under an ability protocol's own names.
@@ -20,7 +21,7 @@ OWN_NUMBER = ("samples", "kid_subset_size")  # in which real images may differ f
 REFERENCES = (BASELINE_FAMILY, EXTERNAL_FAMILY)  # no runs of ours: they belong to every preset
 
 
-class TableError(ValueError):
+class TableError(InputError):
     """Records that cannot stand in one table; the message says what differs and how to choose."""
 
 

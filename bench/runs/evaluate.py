@@ -144,16 +144,21 @@ def time_row(sampling: Sampling, config: Config, evaluation: EvaluationContext) 
 
 
 def with_figures(result: records.Result, evaluated: Evaluation, label: str, code: dict[str, Any]) -> records.Result:
-    """Print a row's figures, their cost and their flags, and return its result with them.
-
-    Metrics that were not computed now keep their figures. code: of the measurement.
-    """
+    """Print a row's figures, their cost and their flags, and return its result with them, as `completed` does."""
     figures = "  ".join(f"{name} {value:.4g}" for name, value in evaluated.metrics.items())
     console.print(f"  {label}: {figures}")
     times = {stage: seconds for stage, seconds in evaluated.seconds.items() if seconds >= 0.1}
     console.print("  [dim]seconds: " + ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in times.items()) + "[/]")
     for flag in evaluated.flags:
         console.print(f"  [yellow]{label}: {flag}[/]")
+    return completed(result, evaluated, code)
+
+
+def completed(result: records.Result, evaluated: Evaluation, code: dict[str, Any]) -> records.Result:
+    """Return a row's result with its figures; metrics that were not computed now keep theirs.
+
+    code: of the measurement.
+    """
     others = {name: value for name, value in result.metrics.items() if name not in evaluated.versions}
     other_ends = {name: ends for name, ends in result.intervals.items() if name not in evaluated.versions}
     return result.model_copy(

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from bench.runs.plan import missing_metrics
 from bench.runs.reproduce import settings, stored_protocol
 from bench.runtime.console import Bar, console
 from bench.runtime.locks import exclusive
+from datamodules.base import ImageDataModule
 
 NAME = "A-Za-z0-9._-"  # characters of a record's file name, which W&B and LaTeX take as well
 LONGEST = 120  # characters of a name, before what a record's file name adds
@@ -51,16 +52,30 @@ def evaluate_files(
     reader = reader_of(path)
     stated = stored_protocol(repeated, results_folder(overrides)) if repeated else None
     config = outside_config(data_name, overrides, stated)
-    data = build_data(config)
-    if not is_images(data):
-        raise ConfigError(f"data={data_name}: points of the plane are not images; choose a data set of images")
-    check_evaluation(config, data)
+    data = image_data(config)
     images = read(path, reader, data.image_shape, config.evaluation.samples).images
-    evaluation = evaluation_context(config, data, "32-true", stated.cells if stated else CELLS)
-    row_protocol = dataclasses.replace(stated, **OF_IMAGES) if stated else protocol(config, evaluation, **OF_IMAGES)
+    evaluation, row_protocol = row_conditions(config, data, stated)
     new = new_record(label, config.preset, config.data, images)
     if record_row(Path(config.results), new, images, evaluation, row_protocol, partial(draw_row, data=data)):
         console.print("  `bench table` has its row")
+
+
+def image_data(config: Config) -> ImageDataModule:
+    """Load the data set that images are compared with; ConfigError if it is one of points."""
+    data = build_data(config)
+    if not is_images(data):
+        name = config.data["name"]
+        raise ConfigError(f"data={name}: points of the plane are not images; choose a data set of images")
+    check_evaluation(config, data)
+    return data
+
+
+def row_conditions(
+    config: Config, data: ImageDataModule, stated: Protocol | None = None
+) -> tuple[EvaluationContext, Protocol]:
+    """Return the means to evaluate a row of images, and its protocol; stated: a protocol to repeat."""
+    evaluation = evaluation_context(config, data, "32-true", stated.cells if stated else CELLS)
+    return evaluation, dataclasses.replace(stated, **OF_IMAGES) if stated else protocol(config, evaluation, **OF_IMAGES)
 
 
 def new_record(label: str, preset: str, data: dict[str, Any], images: Tensor) -> Record:
@@ -88,11 +103,7 @@ def record_row(
         return None
     if known:
         console.print(f"  [bold]{run_id}[/], missing: {'; '.join(dict.fromkeys(missing.values()))}")
-    with Bar(f"evaluate {label}", stated.samples, "images") as bar:
-        evaluated = evaluate_images(
-            images, evaluation.reference_set, stated,
-            lambda stage, done, total: bar.advance(done - bar.done) if stage == "features" else None, missing,
-        )  # fmt: skip
+    evaluated = measure_images(images, evaluation, stated, label, missing)
     result = with_figures(known or unmeasured(stated, evaluation), evaluated, label, evaluation.code)
     with exclusive(results, run_id):
         record = records.find(results, run_id) or new
@@ -104,11 +115,22 @@ def record_row(
     return evaluated
 
 
-def check_label(label: str) -> str:
-    """Return the name of a row if a file can have it; ConfigError otherwise."""
+def measure_images(
+    images: Tensor, evaluation: EvaluationContext, stated: Protocol, label: str, metrics: Collection[str] | None = None
+) -> Evaluation:
+    """Compute metrics (None: all) of images, N x C x H x W, with a bar."""
+    with Bar(f"evaluate {label}", stated.samples, "images") as bar:
+        return evaluate_images(
+            images, evaluation.reference_set, stated,
+            lambda stage, done, total: bar.advance(done - bar.done) if stage == "features" else None, metrics,
+        )  # fmt: skip
+
+
+def check_label(label: str, key: str = "--name") -> str:
+    """Return the name of a row, the value of `key`, if a file can have it; ConfigError otherwise."""
     if not re.fullmatch(rf"[{NAME}]*[A-Za-z0-9][{NAME}]*", label) or len(label) > LONGEST:
         raise ConfigError(
-            f"--name={label}: takes letters A to Z, digits, dots, dashes and underscores only, {LONGEST} at most"
+            f"{key}={label}: takes letters A to Z, digits, dots, dashes and underscores only, {LONGEST} at most"
         )
     return label
 

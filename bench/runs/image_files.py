@@ -18,35 +18,36 @@ from datamodules.folders import list_files
 KEY = "--images"
 
 
-def reader_of(path: Path) -> Read:
-    """Return the reader for a file or folder; ConfigError if there is none of this name or its suffix is unknown."""
+def reader_of(path: Path, key: str = KEY) -> Read:
+    """Return the reader for a file or folder, the value of `key`; ConfigError if it is missing or of another kind."""
     if path.is_dir():
         return hugging_face.read if hugging_face.is_dataset(path) else read_folder
     if not path.exists():
-        raise ConfigError(f"{KEY}={path}: there is neither a file nor a folder of this name", key=KEY, value=str(path))
+        raise ConfigError(f"{key}={path}: there is neither a file nor a folder of this name", key=key, value=str(path))
     if (suffix := suffix_of(path)) not in READERS:
         raise ConfigError(
-            f"{KEY}={path}: unknown kind of file; give a folder of PNG files, a folder that Hugging Face's `datasets` "
+            f"{key}={path}: unknown kind of file; give a folder of PNG files, a folder that Hugging Face's `datasets` "
             f"has saved, or a file that ends in {', '.join(READERS)}",
-            key=KEY, value=str(path), choices=READERS,
+            key=key, value=str(path), choices=READERS,
         )  # fmt: skip
     return READERS[suffix]
 
 
-def read(path: Path, reader: Read, shape: Shape | None, samples: int) -> ImageSet:
+def read(path: Path, reader: Read, shape: Shape | None, samples: int, key: str = KEY) -> ImageSet:
     """Read the images in a file or below a folder, at least `samples` of them; print what is left out.
 
-    shape: C x H x W of the data that they are compared with; None takes the images' own.
+    shape: C x H x W of the data that they are compared with; None takes the images' own. key: the setting that names
+    the path.
     """
     with Bar(f"read {path.name}", samples, "images") as bar:
         found = reader(path, shape, lambda _, done, total: bar.advance(done - bar.done))
     if found.left_out:
-        console.print(f"  [yellow]{KEY}={escape(str(path))}: {len(found.images):,} images, {found.left_out}[/]")
+        console.print(f"  [yellow]{key}={escape(str(path))}: {len(found.images):,} images, {found.left_out}[/]")
     if len(found.images) < samples:
         raise EvaluationError(
-            f"{KEY}={path} holds {len(found.images):,} images, but evaluation.samples={samples}; give more images, or "
+            f"{key}={path} holds {len(found.images):,} images, but evaluation.samples={samples}; give more images, or "
             "set fewer samples for all rows of the table",
-            key=KEY,
+            key=key,
             value=path,
         )
     return found

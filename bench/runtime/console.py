@@ -1,4 +1,4 @@
-"""Show progress with the time left: live bars on a terminal, occasional lines where the output goes to a file."""
+"""Show progress with the time left: live bars on a terminal or in a notebook, occasional lines in a file."""
 
 import sys
 import time
@@ -8,7 +8,14 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-console = Console(stderr=True, highlight=False, soft_wrap=True)
+from bench.runtime.notebook import Cell
+
+IN_NOTEBOOK = Console().is_jupyter
+# in a notebook plain lines: no box for each, and no control characters, which its environment asks programs for
+console = Console(
+    stderr=not IN_NOTEBOOK, highlight=False, soft_wrap=True, force_jupyter=False,
+    force_terminal=False if IN_NOTEBOOK else None,
+)  # fmt: skip
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_FRAMES = 0.1
 watcher: "Callable[[Bar], None] | None" = None  # called with every bar whenever it advances
@@ -24,6 +31,7 @@ class Bar:
         self.description, self.total, self.unit, self.done = description, total, unit, done
         self.initial = done
         self.live: Progress | None = None
+        self.cell: Cell | None = None
         self.curves: dict[str, list[float]] = {}  # for the watcher to draw
 
     def __enter__(self) -> "Bar":
@@ -45,9 +53,11 @@ class Bar:
             self.live.stop()
         if kind is None and self.done > self.initial:
             self.now = time.monotonic()
-            console.print(
-                f"  {self.description:<34} {self.done - self.initial:>9,} {self.unit} in {clock(self.seconds)}"
-            )
+            line = f"  {self.description:<34} {self.done - self.initial:>9,} {self.unit} in {clock(self.seconds)}"
+            if self.cell:
+                self.cell.end(line)
+            else:
+                console.print(line)
 
     @property
     def seconds(self) -> float:
@@ -70,14 +80,23 @@ class Bar:
             if now - self.frame_time > SECONDS_BETWEEN_FRAMES:
                 self.live.update(self.task, completed=min(self.done, self.total), note=note())
                 self.frame_time = now
+        elif IN_NOTEBOOK:
+            if self.cell is None or now - self.frame_time > SECONDS_BETWEEN_FRAMES:
+                self.cell = self.cell or Cell()
+                self.cell.show(self.done / self.total, self.state(note()))
+                self.frame_time = now
         elif now - self.line_time > SECONDS_BETWEEN_LINES:
-            rate = (self.done - self.initial) / self.seconds
-            console.print(
-                f"  {self.description:<34} {self.done / self.total:>4.0%}  {self.done:,} of {self.total:,} {self.unit}"
-                f"  {rate:,.0f}/s  {clock(self.left or 0)} left  {note()}".rstrip()
-            )
+            console.print(self.state(note()))
             sys.stderr.flush()
             self.line_time = now
+
+    def state(self, note: str) -> str:
+        """Return what is done, the rate, the time left and a note as one line."""
+        rate = (self.done - self.initial) / self.seconds if self.seconds else 0.0
+        return (
+            f"  {self.description:<34} {self.done / self.total:>4.0%}  {self.done:,} of {self.total:,} {self.unit}"
+            f"  {rate:,.0f}/s  {clock(self.left or 0)} left  {note}".rstrip()
+        )
 
 
 def clock(seconds: float) -> str:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -78,20 +79,34 @@ def latex(table: Table) -> str:
 
 
 def csv_text(table: Table) -> str:
-    """Return figures at full precision, empty where not measured; `_low` and `_high` are ends of 95% intervals."""
+    """Return the lines of figures as CSV, empty where not measured."""
     out = io.StringIO()
+    lines = figure_lines(table)
+    writer = csv.DictWriter(out, list(lines[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(line | {"headline": "yes" if line["headline"] else ""} for line in lines)
+    return out.getvalue()
+
+
+def figure_lines(table: Table) -> list[dict[str, Any]]:
+    """Return a line for each row: figures at full precision, in their columns' units, None where not measured.
+
+    `KEY_low` and `KEY_high` are the ends of 95% intervals.
+    """
     keys = [column.key for column in columns_of({key for row in table.all_rows for key in row.figures})]
     ends = [f"{key}_{end}" for key in keys for end in ("low", "high")]
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["row", "family", "sampler", "headline", "seeds", *keys, *ends, "machine", "protocols", "flags",
-                     "stamp"])  # fmt: skip
+    lines = []
     for row in table.all_rows:
-        values = [row.figures[key].value if key in row.figures else "" for key in keys]
-        intervals = [(key in row.figures and row.figures[key].interval) or ("", "") for key in keys]
-        conditions = (row.machine, " ".join(row.protocols), "; ".join(row.flags), table.stamp)
-        head = (row.name, row.family, row.sampler, "yes" if row.headline else "", row.seeds)
-        writer.writerow([*head, *values, *(end for pair in intervals for end in pair), *conditions])
-    return out.getvalue()
+        values = [row.figures[key].value if key in row.figures else None for key in keys]
+        intervals = [(key in row.figures and row.figures[key].interval) or (None, None) for key in keys]
+        lines.append({
+            "row": row.name, "family": row.family, "sampler": row.sampler, "headline": row.headline,
+            "seeds": row.seeds, **dict(zip(keys, values, strict=True)),
+            **dict(zip(ends, (end for pair in intervals for end in pair), strict=True)),
+            "machine": row.machine, "protocols": " ".join(row.protocols), "flags": "; ".join(row.flags),
+            "stamp": table.stamp,
+        })  # fmt: skip
+    return lines
 
 
 def tasks_csv_text(table: Table) -> str:

@@ -5,7 +5,9 @@ from bench.plots.model_pictures import PICTURES
 
 
 def test_every_picture_is_described_in_one_sentence() -> None:
-    assert len(CAPTIONS) == len(PICTURES) + 1, "and quality against steps, which belongs to a run"
+    assert len(CAPTIONS) == len(PICTURES) + 3, (
+        "and those of a run: against steps, against guidance, and its labels there"
+    )
     for caption in CAPTIONS.values():
         assert caption[0].isupper()
         assert caption.endswith(".")

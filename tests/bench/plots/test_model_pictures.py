@@ -26,6 +26,7 @@ class Nothing:
     """A model that can do nothing beside sampling."""
 
     device = torch.device("cpu")
+    classes = 0
 
 
 class Linear(Nothing):

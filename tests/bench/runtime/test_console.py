@@ -52,3 +52,26 @@ def test_the_watcher_sees_every_advance(monkeypatch: pytest.MonkeyPatch) -> None
         for _ in range(3):
             bar.advance()
     assert seen == [1, 2, 3]
+
+
+def test_a_notebook_has_one_output_for_a_bar_and_no_line(
+    time: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown: list[tuple[float | None, str]] = []
+    cell = SimpleNamespace(
+        show=lambda share, text: shown.append((share, " ".join(text.split()))),
+        end=lambda text: shown.append((None, " ".join(text.split()))),
+    )
+    monkeypatch.setattr(module, "IN_NOTEBOOK", True)
+    monkeypatch.setattr(module, "Cell", lambda: cell)
+    with Bar("train", 100, "images") as bar:
+        bar.advance(25)
+        bar.advance(25)  # at the same time, so not shown
+        time.now = 10.0
+        bar.advance(25, lambda: "loss 0.1")
+    assert shown == [
+        (0.25, "train 25% 25 of 100 images 0/s 0:00 left"),
+        (0.75, "train 75% 75 of 100 images 8/s 0:03 left loss 0.1"),
+        (None, "train 75 images in 0:10"),
+    ]
+    assert capsys.readouterr().err == ""

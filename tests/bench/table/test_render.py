@@ -65,3 +65,13 @@ def test_files_as_they_were_written_are_up_to_date_and_every_other_is_named(tmp_
 def test_the_first_difference_is_described_by_its_line_and_both_texts() -> None:
     assert render.first_difference("a\nbcd\n", "a\nbxd\n") == "line 2: has `bcd` where the records give `bxd`"
     assert render.first_difference("a", "a\nb") == "line 2: has `nothing` where the records give `b`"
+
+
+def test_lines_of_figures_are_those_of_the_csv_with_none_where_nothing_was_measured() -> None:
+    table = build(skilled(), HERE)
+    lines = render.figure_lines(table)
+    written = list(csv.DictReader(io.StringIO(render.csv_text(table))))
+    for line, texts in zip(lines, written, strict=True):
+        assert line.pop("headline") == (texts.pop("headline") == "yes")
+        assert {key: "" if value is None else str(value) for key, value in line.items()} == texts
+    assert any(value is None for line in lines for value in line.values())

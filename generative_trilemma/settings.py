@@ -1,0 +1,36 @@
+"""Settings as keyword arguments of Python: `train__images=640` is `train.images=640` of a command."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from bench.runtime.errors import InputError
+
+Setting = str | int | float | bool | None | os.PathLike[str] | Sequence[Any] | Mapping[str, Any]
+
+
+def words(settings: Mapping[str, Setting]) -> list[str]:
+    """Return settings as the words `key=value` that a command takes; two underscores in a key stand for a dot."""
+    return [f"{key.replace('__', '.')}={text(value)}" for key, value in settings.items()]
+
+
+def text(value: Setting) -> str:
+    """Return a value as it is typed: null, true, a path, a list or section in brackets, else `str(value)`."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return json.dumps(value, default=str) if isinstance(value, (Mapping, list, tuple)) else str(value)
+
+
+@contextmanager
+def input_errors() -> Iterator[None]:
+    """Raise the mistakes in data sets, whose package knows none of the suite's errors, as InputError."""
+    from datamodules.base import DataError
+
+    try:
+        yield
+    except DataError as error:
+        raise InputError(str(error)) from error
