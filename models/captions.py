@@ -35,14 +35,13 @@ HELD_OUT_ORDERS: tuple[Order, ...] = ((1, 0, 2), (2, 1, 0))  # the others have e
 HELD_OUT_SHARE, HELD_OUT_SEED = 0.1, 0  # of the combinations of digits
 
 
-def channels_of(channels: int, classes: int) -> int:
-    """Return the number of channels if labels of so many classes are a digit in each; raise ValueError otherwise."""
+def check_channels(channels: int, classes: int) -> None:
+    """Raise ValueError unless labels of so many classes are a digit in each of so many channels."""
     if channels > len(COLOURS) or classes != len(DIGITS) ** channels:
         raise ValueError(
             "condition=text: captions are of a digit in each channel, as stacked_mnist has; these data have "
             f"{channels} channels and {classes} classes"
         )
-    return channels
 
 
 def orders(channels: int) -> tuple[Order, ...]:

@@ -95,8 +95,8 @@ class DDPM(GenerativeModel):
                 channels=channels, blocks=blocks, patch=patch, hidden=hidden,
             )  # fmt: skip
         if condition == "text":
-            length = captions.PHRASE * captions.channels_of(data.image_shape[0], self.classes)
-            self.text = TextEncoder(len(captions.VOCABULARY), length, cast(int, self.denoiser.embedding))
+            captions.check_channels(data.image_shape[0], self.classes)
+            self.text = TextEncoder(len(captions.VOCABULARY), cast(int, self.denoiser.embedding))
             self.held_out: Tensor
             self.register_buffer("held_out", captions.held_out_combinations(self.classes), persistent=False)
             self.captioned = True

@@ -85,11 +85,6 @@ class Words:
     new_combination: Tensor  # bool N: of digits that no caption of the training describes together
     new_order: Tensor  # bool N: in an order that no caption of the training has
 
-    @property
-    def as_trained(self) -> Tensor:
-        """Captions as those of the training, bool N."""
-        return ~self.new_combination & ~self.new_order
-
 
 @dataclass(frozen=True, eq=False)
 class FeatureSets:

@@ -11,27 +11,37 @@ from bench.evaluation.metrics.labels import share
 
 def digit_words(sets: FeatureSets) -> Estimate | None:
     """Return the share of digits obeyed, of captions as those of the training."""
-    return _obeyed(sets, lambda words: words.as_trained[:, None] & words.digits)
+    return _obeyed(sets, lambda words: _trained(words) & words.digits)
 
 
 def attribute_words(sets: FeatureSets) -> Estimate | None:
     """Return the share of attributes obeyed, of captions as those of the training."""
-    return _obeyed(sets, lambda words: words.as_trained[:, None] & ~words.digits)
+    return _obeyed(sets, lambda words: _trained(words) & ~words.digits)
 
 
 def new_digit_words(sets: FeatureSets) -> Estimate | None:
     """Return the share of digits obeyed, of combinations that no caption of the training describes."""
-    return _obeyed(sets, lambda words: words.new_combination[:, None] & words.digits)
+    return _obeyed(sets, lambda words: _new(words) & words.digits)
 
 
 def new_attribute_words(sets: FeatureSets) -> Estimate | None:
     """Return the share of attributes obeyed, of combinations that no caption of the training describes."""
-    return _obeyed(sets, lambda words: words.new_combination[:, None] & ~words.digits)
+    return _obeyed(sets, lambda words: _new(words) & ~words.digits)
 
 
 def reordered_words(sets: FeatureSets) -> Estimate | None:
-    """Return the share of digits and attributes obeyed, of captions in an order that the training does not use."""
-    return _obeyed(sets, lambda words: words.new_order[:, None].expand_as(words.said))
+    """Return the share of digits and attributes obeyed, of known combinations in an order that is held out."""
+    return _obeyed(sets, lambda words: (words.new_order & ~words.new_combination)[:, None].expand_as(words.said))
+
+
+def _trained(words: Words) -> Tensor:
+    """Captions as those of the training, bool N x 1."""
+    return ~(words.new_combination | words.new_order)[:, None]
+
+
+def _new(words: Words) -> Tensor:
+    """Held-out combinations in an order of the training, bool N x 1."""
+    return (words.new_combination & ~words.new_order)[:, None]
 
 
 def _obeyed(sets: FeatureSets, chosen: Callable[[Words], Tensor]) -> Estimate | None:
