@@ -1,10 +1,7 @@
 """The transformer that turns a caption into a vector, by which a network is modulated."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-from models.networks.layers import zeroed
 
 WIDTH, HEADS, DEPTH = 64, 4, 2
 NEIGHBOURS = 3  # words on each side that a word is told of: a digit's phrase has at most as many before it
@@ -15,15 +12,13 @@ class TextEncoder(nn.Module):
 
     Embeddings of words, a convolution over their neighbours, `DEPTH` pre-norm layers of Vaswani et al. 2017
     (arXiv:1706.03762), and the mean over the words. The convolution stands for embeddings of places, as in Baevski et
-    al. 2020 (arXiv:2006.11477): it tells which words belong together, and nothing depends on where a phrase stands. The
-    last layer is zero at first, so that a network starts without captions.
+    al. 2020 (arXiv:2006.11477): it tells which words belong together, and nothing depends on where a phrase stands.
     """
 
     def __init__(self, vocabulary: int, outputs: int) -> None:
         super().__init__()
         self.embed = nn.Embedding(vocabulary, WIDTH, padding_idx=0)
         self.neighbours = nn.Conv1d(WIDTH, WIDTH, 2 * NEIGHBOURS + 1, padding=NEIGHBOURS)
-        self.start = nn.Parameter(torch.randn(WIDTH))
         self.layers = nn.ModuleList(
             nn.TransformerEncoderLayer(
                 WIDTH, HEADS, 4 * WIDTH, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
@@ -31,14 +26,13 @@ class TextEncoder(nn.Module):
             for _ in range(DEPTH)
         )
         self.norm = nn.LayerNorm(WIDTH)
-        self.out = zeroed(nn.Linear(WIDTH, outputs))
+        self.out = nn.Linear(WIDTH, outputs)
 
     def forward(self, tokens: Tensor) -> Tensor:
         words = tokens != 0
         h = self.embed(tokens)
         h = h + F.gelu(self.neighbours(h.transpose(1, 2))).transpose(1, 2)
-        # a first token, so that a caption without words has something to attend to
-        h = torch.cat([self.start.expand(len(tokens), 1, WIDTH).to(h.dtype), h], dim=1)
+        h = F.pad(h, (0, 0, 1, 0))  # a first token, so that a caption without words has something to attend to
         hidden = F.pad(~words, (1, 0))
         for layer in self.layers:
             h = layer(h, src_key_padding_mask=hidden)

@@ -10,19 +10,14 @@ from models.networks.text_encoder import TextEncoder
 
 
 def encoder() -> TextEncoder:
-    network = TextEncoder(10, 5).eval()
-    with torch.no_grad():
-        network.out.weight.normal_()
-        network.out.bias.normal_()
-    return network
+    return TextEncoder(10, 5).eval()
 
 
-def test_a_caption_without_words_is_zero_and_a_new_encoder_knows_none() -> None:
+def test_a_caption_without_words_is_zero_and_no_other() -> None:
     tokens = torch.tensor([[0, 0, 0, 0, 0, 0], [3, 1, 0, 0, 0, 0]])
     encoded = encoder()(tokens)
     assert torch.equal(encoded[0], torch.zeros(5))
     assert encoded[1].abs().min() > 0
-    assert torch.equal(TextEncoder(10, 5)(tokens), torch.zeros(2, 5))
 
 
 def test_padding_and_other_captions_change_nothing() -> None:
@@ -52,7 +47,6 @@ def test_which_digit_has_which_colour_is_learned_in_300_batches() -> None:
     """A mean over words that did not know their neighbours would stay at a third: three digits, in any colour."""
     torch.manual_seed(0)
     network, read_out = TextEncoder(len(VOCABULARY), 128), nn.Sequential(nn.SiLU(), nn.Linear(128, 30))
-    nn.init.normal_(network.out.weight, std=0.05)
     optimizer = torch.optim.Adam([*network.parameters(), *read_out.parameters()], lr=2e-3)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda batch: min(1.0, (batch + 1) / 100))
     right = []
