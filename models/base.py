@@ -86,6 +86,7 @@ class GenerativeModel(L.LightningModule, ABC):
     optimizer_name: Optimizer = "adam"
     snapshot: float | None = None  # share of the training after which `models.protocols.Snapshots` keeps weights
     classes: int = 0  # labels that `models.protocols.SamplesGiven` takes; 0: the model is not conditional
+    captioned: bool = False  # whether it is `models.protocols.SamplesCaptioned`
 
     def __init__(self, data: DataSpec) -> None:
         super().__init__()

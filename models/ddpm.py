@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +10,7 @@ from annotated_types import Ge, MinLen
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
+from models import captions
 from models.base import DataSpec, Fraction, GenerativeModel, Optimizer, Share, inference, noise, sampling
 from models.conditional import check_labels, class_count, classifier_free, dropped
 from models.diffusion.bound import variational_bound
@@ -23,10 +24,12 @@ from models.losses import bits_per_dim
 from models.networks.autoencoder import Architecture
 from models.networks.captured import captured, replayed
 from models.networks.frozen import frozen_copy, set_weights, weights_of
+from models.networks.text_encoder import TextEncoder
 from models.networks.time_classifier import time_classifier
 from models.networks.time_network import time_network
 from models.protocols import Bound
 from models.ranks import own_share
+from models.strokes import strokes, thirds
 
 TIMES = 20  # noise levels, besides the first, at which the bound is estimated for an image: each costs a pass
 
@@ -46,8 +49,9 @@ class DDPM(GenerativeModel):
     training after which the averaged weights are kept beside the final ones, as the guide of samplers with `guidance`
     (None: no snapshot). optimizer: "adam", or "muon" for the hidden weights, at ten times the rate, see `Muon`.
     condition: "none"; "label", of which the denoiser is told, but for a share `label_dropout` of the training images
-    (Ho and Salimans 2022, arXiv:2207.12598); or "classifier", of noisy images, that is trained beside the denoiser and
-    leads it to a label (Dhariwal and Nichol 2021, arXiv:2105.05233).
+    (Ho and Salimans 2022, arXiv:2207.12598); "text", likewise a caption of `models.captions` by an encoder that is
+    trained along; or "classifier", of noisy images, that is trained beside the denoiser and leads it to a label
+    (Dhariwal and Nichol 2021, arXiv:2105.05233).
     """
 
     family = "diffusion"
@@ -72,7 +76,7 @@ class DDPM(GenerativeModel):
         ema_decay: Fraction = 0.999,
         snapshot: Fraction | None = None,
         optimizer: Optimizer = "adam",
-        condition: Literal["none", "label", "classifier"] = "none",
+        condition: Literal["none", "label", "classifier", "text"] = "none",
         label_dropout: Share = 0.1,
     ) -> None:
         super().__init__(data)
@@ -90,6 +94,12 @@ class DDPM(GenerativeModel):
                 architecture, data.image_shape, self.classes,
                 channels=channels, blocks=blocks, patch=patch, hidden=hidden,
             )  # fmt: skip
+        if condition == "text":
+            captions.check_channels(data.image_shape[0], self.classes)
+            self.text = TextEncoder(len(captions.VOCABULARY), cast(int, self.denoiser.embedding))
+            self.held_out: Tensor
+            self.register_buffer("held_out", captions.held_out_combinations(self.classes), persistent=False)
+            self.captioned = True
         self.snr_gamma = snr_gamma
         self.learning_rate = learning_rate
         self.warmup = warmup
@@ -115,8 +125,7 @@ class DDPM(GenerativeModel):
         t = own_share(lambda m: self.spread_times(m, x_0.device), len(x_0))
         eps = own_share(lambda m: torch.randn(m, *self.image_shape, device=x_0.device), len(x_0))
         x_t = self.process.q_sample(x_0, t, eps)
-        labels = [dropped(y, self.label_dropout, self.classes)] if self.condition == "label" else []
-        error = (self.denoiser(x_t, t, *labels) - eps).square().flatten(1).mean(1)
+        error = (self.denoiser(x_t, t, *self.training_condition(x_0, y)) - eps).square().flatten(1).mean(1)
         # Algorithm 1 / Eq. 14, L_simple
         loss = torch.mean(self.weights(t) * error)
         if self.condition != "classifier":
@@ -125,6 +134,25 @@ class DDPM(GenerativeModel):
         cross_entropy = F.cross_entropy(self.classifier(x_t, t), y)
         self.log_losses(loss=loss, classifier=cross_entropy)
         return loss + cross_entropy  # of networks that share no weights
+
+    def training_condition(self, x_0: Tensor, y: Tensor) -> list[Tensor]:
+        """What the denoiser is told of images and their labels: nothing, N labels, or N x dim encoded captions."""
+        if self.condition == "label":
+            return [dropped(y, self.label_dropout, self.classes)]
+        return [self.text(self.training_captions(x_0, y))] if self.captioned else []
+
+    def training_captions(self, x_0: Tensor, y: Tensor) -> Tensor:
+        """Captions of images by their labels and measured strokes, tokens int64 N x 6 C.
+
+        They are empty for a share `label_dropout` of the images and for all of a held-out combination of digits.
+        """
+        channels = self.image_shape[0]
+        digits = captions.digits_of(y, channels)
+        u = own_share(lambda m: torch.rand(m, captions.draws(channels), device=x_0.device), len(x_0))
+        said = captions.described(digits, thirds(strokes(x_0), digits), u)
+        tokens = captions.phrased(said, u, captions.orders(channels))
+        empty = dropped(y.long(), self.label_dropout, self.classes) == self.classes
+        return tokens.masked_fill((empty | self.held_out[y.long()])[:, None], captions.PAD)
 
     def weights(self, t: Tensor) -> Tensor:
         """What the squared error at each time of `t` (N) counts in the loss: N values in (0, 1].
@@ -160,7 +188,7 @@ class DDPM(GenerativeModel):
         if sampler.label_guidance is not None and not self.classes:
             raise ValueError(
                 f"label_guidance={sampler.label_guidance:g}: the model was trained without labels; train with "
-                "model.condition=label or classifier, or leave label_guidance out"
+                "model.condition=label, text or classifier, or leave label_guidance out"
             )
 
     @sampling
@@ -193,28 +221,53 @@ class DDPM(GenerativeModel):
         sampler = SamplerSettings(
             method, steps, grid, eta, sigma_max, sigma_min, guidance, label_guidance, guided_from, guided_to
         )
-        return self.draw(n, self.draw_labels(n, generator), generator, sampler)
+        return self.draw(n, self.draw_condition(n, generator), generator, sampler)
 
     @sampling
     def sample_given(self, /, labels: Tensor, generator: torch.Generator, **settings: Any) -> Tensor:
-        return self.draw(len(labels), check_labels(labels, self.classes), generator, SamplerSettings(**settings))
+        check_labels(labels, self.classes)
+        given = self.captions_of(labels, generator) if self.captioned else labels
+        return self.draw(len(labels), given, generator, SamplerSettings(**settings))
 
-    def draw(self, n: int, labels: Tensor | None, generator: torch.Generator, sampler: SamplerSettings) -> Tensor:
-        """x_0 of given labels (None: of a model without), n x C x H x W."""
+    @sampling
+    def sample_captioned(self, /, captions: Tensor, generator: torch.Generator, **settings: Any) -> Tensor:
+        return self.draw(len(captions), captions, generator, SamplerSettings(**settings))
+
+    def draw_captions(self, n: int, generator: torch.Generator) -> Tensor:
+        labels = self.draw_labels(n, generator)
+        assert labels is not None
+        return self.captions_of(labels, generator)
+
+    def captions_of(self, labels: Tensor, generator: torch.Generator) -> Tensor:
+        """Captions of labels N, with attributes as often as training has them, in all orders: tokens int64 N x 6 C."""
+        channels = self.image_shape[0]
+        shape, device = (len(labels), channels, 2), generator.device
+        measured = torch.randint(3, shape, generator=generator, device=device).to(labels.device)
+        u = torch.rand(len(labels), captions.draws(channels), generator=generator, device=device).to(labels.device)
+        said = captions.described(captions.digits_of(labels, channels), measured, u)
+        return captions.phrased(said, u, captions.all_orders(channels))
+
+    def draw_condition(self, n: int, generator: torch.Generator) -> Tensor | None:
+        """What `sample` draws first: labels N, captions N x 6 C, or None of a model without a condition."""
+        return self.draw_captions(n, generator) if self.captioned else self.draw_labels(n, generator)
+
+    def draw(self, n: int, given: Tensor | None, generator: torch.Generator, sampler: SamplerSettings) -> Tensor:
+        """x_0 of given labels or captions (None: of a model without), n x C x H x W."""
         x_T = noise((n, *self.image_shape), generator, self.device)
-        return sampler.draw(self.prediction(x_T, labels, sampler), self.process, x_T, generator)
+        return sampler.draw(self.prediction(x_T, given, sampler), self.process, x_T, generator)
 
-    def prediction(self, x_T: Tensor, labels: Tensor | None, sampler: SamplerSettings) -> Denoiser:
+    def prediction(self, x_T: Tensor, given: Tensor | None, sampler: SamplerSettings) -> Denoiser:
         """The denoiser that a sampler follows for inputs like x_T, with its guidance."""
         passes, guided = sampler.passes(self.process), sampler.guided(self.process)
         t_T = torch.full((len(x_T),), self.process.T, device=self.device)
-        if labels is not None and self.condition == "label":
+        w = sampler.label_guidance or 0.0
+        if given is not None and self.condition in ("label", "text"):
             network = replayed(self.denoiser, passes)
-            return classifier_free(network, labels, self.classes, sampler.label_guidance or 0.0, guided)
+            condition, null = (self.text(given), 0) if self.captioned else (given, self.classes)
+            return classifier_free(network, condition, null, w, guided)
         denoiser = captured(self.denoiser, x_T, t_T, passes=passes)
-        if labels is not None:
-            w = sampler.label_guidance or 0.0
-            return classifier_guided(denoiser, self.classifier, self.process, labels, w, guided)
+        if given is not None:
+            return classifier_guided(denoiser, self.classifier, self.process, given, w, guided)
         if sampler.guidance is None:
             return denoiser
         assert self.guide is not None
@@ -236,9 +289,9 @@ class DDPM(GenerativeModel):
 
     def trajectory(self, n: int, generator: torch.Generator, steps: int) -> Iterator[tuple[int, Tensor]]:
         """(t, x_t) from t = T to t = 0 of what `sample` draws by these steps with such a generator, unclipped."""
-        visited, labels = even(self.process.T, steps), self.draw_labels(n, generator)
+        visited, given = even(self.process.T, steps), self.draw_condition(n, generator)
         x_T = noise((n, *self.image_shape), generator, self.device)
-        denoiser = self.prediction(x_T, labels, SamplerSettings(steps=steps))
+        denoiser = self.prediction(x_T, given, SamplerSettings(steps=steps))
         path = ancestral_path(denoiser, self.process, x_T, visited, generator)
         # each step by itself, since the caller's code runs between them, and the caller may stop early
         advance = inference(lambda _: next(path, None))

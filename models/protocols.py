@@ -43,6 +43,22 @@ class SamplesGiven(Protocol):
 
 
 @runtime_checkable
+class SamplesCaptioned(Protocol):
+    """A model that draws images of captions, where `captioned`; `sample` draws labels, and captions of them, itself."""
+
+    captioned: bool
+
+    def draw_captions(self, n: int, generator: torch.Generator) -> Tensor:
+        """The captions that `sample` draws first from such a generator: tokens of `models.captions`, int64 n x 6 C."""
+
+    def sample_captioned(self, captions: Tensor, generator: torch.Generator, **settings: Any) -> Tensor:
+        """Images of captions, tokens int64 N x 6 C: N x C x H x W as of `sample`, with its settings.
+
+        Image k depends on caption k and on the generator, and on no other caption.
+        """
+
+
+@runtime_checkable
 class Reconstructs(Protocol):
     def reconstruct(self, x: Tensor) -> Tensor:
         """The images after compression and back: like x, in [-1, 1], without randomness."""

@@ -12,6 +12,7 @@ EXAMPLES = """
 bench sample RUN --n 64
 bench sample RUN --n 2000 --out samples.npz
 bench sample RUN --label 7 --n 64
+bench sample RUN --caption "a bold red seven, a green three and a slanted blue zero"
 bench sample RUN --out drawn "samplers=[ddim-20]" evaluation.seed=1
 """
 
@@ -24,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--n", metavar="N", type=int, default=64, help="number of samples (default: 64)")
     parser.add_argument("--label", metavar="K", type=int, help="the label of all samples (default: as in the data)")
+    parser.add_argument("--caption", metavar="TEXT", help="the caption of all samples, of a model with captions")
     parser.add_argument("--out", metavar="PATH", help="a new file or folder (default: samples/RUN below results)")
 
 
@@ -31,7 +33,7 @@ def run(options: argparse.Namespace) -> None:
     from pathlib import Path
 
     from bench.config.paths import expand
-    from bench.runs.sample import sample_run
+    from bench.runs.sample import Given, sample_run
 
     out = Path(expand("--out", options.out)) if options.out is not None else None
-    sample_run(options.run, options.n, out, options.label, options.overrides)
+    sample_run(options.run, options.n, out, Given(options.label, options.caption), options.overrides)

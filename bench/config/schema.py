@@ -87,6 +87,11 @@ def conditional(model: Mapping[str, Any]) -> bool:
     return model.get("condition", "none") != "none"
 
 
+def captioned(model: Mapping[str, Any]) -> bool:
+    """Return whether the `model` section configures a model that is given captions."""
+    return model.get("condition") == "text"
+
+
 def samplers(config: Config) -> dict[str, dict[str, Any]]:
     """Return the rows that a run fills: its samplers by name, or "default" for a model with one way to sample."""
     return config.samplers or {"default": {}}

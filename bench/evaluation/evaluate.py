@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Collection
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -11,7 +12,16 @@ from bench.evaluation.features.extractor import Progress, check_images
 from bench.evaluation.features.reference import BASELINE, subset
 from bench.evaluation.protocol import Protocol
 from bench.evaluation.samples import Labels, Sample, generate, labels_of
-from bench.evaluation.scoring import Evaluation, GivenLabels, Part, ReferenceSet, measure_chunk, score, select_metrics
+from bench.evaluation.scoring import (
+    Captions,
+    Evaluation,
+    GivenLabels,
+    Part,
+    ReferenceSet,
+    measure_chunk,
+    score,
+    select_metrics,
+)
 from bench.runtime import ranks
 
 
@@ -25,12 +35,14 @@ def evaluate(
     progress: Progress | None = None,
     metrics: Collection[str] | None = None,
     labels: Labels | None = None,
+    captions: Captions | None = None,
 ) -> Evaluation:
     """Compute the metrics of `protocol.samples` images from `sample`, which is given generators on `device`.
 
     training_seed: of the model that is sampled; a part of the generators' keys.
     metrics: names of the metrics to compute; None: all. The samples do not depend on it.
     labels: draws the labels of the samples, where `sample` was given any; `reference_set.classes` is needed then.
+    captions: of the samples, where `sample` was given any, beside their labels.
 
     Inside an initialised torch.distributed group the chunks are distributed over the ranks, and every rank returns the
     same Evaluation as a single process would. Raises EvaluationError if the samples are not images like the
@@ -63,15 +75,16 @@ def evaluate(
     shares = ranks.gather_on_first(measure_own_chunks)
     given = None
     if labels is not None:
-        drawn = labels_of(
-            labels,
-            protocol.samples,
+        drawn = partial(
+            labels_of,
+            n=protocol.samples,
             chunk=protocol.chunk,
             seed=protocol.seed,
             training_seed=training_seed,
             device=device,
         )
-        given = GivenLabels(drawn)
+        words = partial(captions.words, drawn(captions.draw)) if captions is not None else None
+        given = GivenLabels(drawn(labels), words=words)
     return ranks.on_first(lambda: score(merge(shares), reference_set, protocol, seconds, progress, metrics, given))
 
 

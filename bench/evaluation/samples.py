@@ -76,6 +76,8 @@ def labels_of(
 ) -> Tensor:
     """Return the labels of the n samples that `generate` draws, int64 n on the CPU, in the order of the chunks.
 
+    Captions, n x length, are drawn likewise.
+
     Raises EvaluationError where `labels` draws none.
     """
     sizes = [min(chunk, n - start) for start in range(0, n, chunk)]

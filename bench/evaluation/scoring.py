@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -14,13 +14,14 @@ from bench.evaluation.features.judge import Judge
 from bench.evaluation.features.reference import HeldOut, Reference
 from bench.evaluation.metrics.alignment import Aligned
 from bench.evaluation.metrics.copies import TrainingPixels, aligned_alarm, exact_alarm, fingerprints
-from bench.evaluation.metrics.feature_sets import FeatureSets, Labelled, ModeCount, Modes, Nearest, SecondSpace
+from bench.evaluation.metrics.feature_sets import FeatureSets, Labelled, ModeCount, Modes, Nearest, SecondSpace, Words
 from bench.evaluation.metrics.fid import fid_by_count
 from bench.evaluation.metrics.intervals import groups
 from bench.evaluation.metrics.labels import by_class
 from bench.evaluation.metrics.memorisation import cell_of, copying_alarm, nearest
-from bench.evaluation.metrics.registry import METRICS, Metric
+from bench.evaluation.metrics.registry import METRICS, Metric, expected
 from bench.evaluation.protocol import Protocol
+from bench.evaluation.samples import Labels
 
 PREVIEW_SIZE = {torch.uint8: 64, torch.float32: 2500}  # images, or points, kept for a picture
 PAIRS = 16  # of samples and training images that are nearest to each other, kept for a picture
@@ -53,13 +54,27 @@ class GivenLabels:
     """The labels of images, and what teaches the classifier of the classification accuracy score.
 
     counted: bool N, whether the judge's opinion of an image counts; None: of all. images, image_labels: real images in
-    the place of the samples.
+    the place of the samples. words: (uint8 images, labels that the judge sees) -> what the captions say and is
+    seen.
     """
 
     labels: Tensor  # int64 N
     counted: Tensor | None = None
     images: Tensor | None = None
     image_labels: Tensor | None = None
+    words: Callable[[Tensor, Tensor], Words] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Captions:
+    """Captions of samples, and how they are judged.
+
+    draw: (n, generator) -> the captions that `sample` draws first, int64 n x length. words: (captions, uint8 images,
+    int64 labels that the judge sees) -> what is said and seen.
+    """
+
+    draw: Labels
+    words: Callable[[Tensor, Tensor, Tensor], Words]
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,6 +212,7 @@ def score(
         seconds[metric.name] = time.perf_counter() - start
         if progress:
             progress("metrics", done, len(applicable))
+    known = expected(sets.labelled is not None, sets.words is not None)
     distinct = len({h for part in ordered for h in part.hashes})
     aligned = sets.copies is not None and aligned_alarm(sets.copies) is not None
     pairs = [pair for part in ordered if (pair := part.closest_aligned if aligned else part.closest)]
@@ -208,7 +224,7 @@ def score(
         flags=flags(sets, distinct),
         seconds=seconds,
         closest=join_pairs(pairs) if pairs else None,
-        versions={metric.name: metric.version for metric in selection if given or not metric.given},
+        versions={metric.name: metric.version for metric in selection if metric.name in known},
         by_class=by_class(sets) if METRICS["intra_fid"] in selection else [],
     )
 
@@ -231,6 +247,8 @@ def feature_sets(
     logits_of_parts = [part.logits for part in parts if part.logits is not None]
     logits = torch.cat(logits_of_parts) if logits_of_parts else None
     modes, near, copies, random = None, None, None, None
+    of_labels = labelled(parts, reference_set, given) if given else None
+    words = given.words(of_labels.images, of_labels.judged) if given and given.words and of_labels else None
     if reference_set.modes:
         modes = ModeCount(reference_set.modes.assign(generated, logits), reference_set.modes.probabilities)
     if reference_set.held_out:
@@ -258,7 +276,8 @@ def feature_sets(
         copies,
         reference_set.held_out.features if reference_set.held_out else None,
         random,
-        labelled(parts, reference_set, given) if given else None,
+        of_labels,
+        words,
     )
 
 

@@ -21,6 +21,7 @@ from bench.results import records
 from bench.results.layout import row_files
 from bench.runs.context import EvaluationContext, RunContext, protocol
 from bench.runs.plan import Step
+from bench.runs.words import captions_of
 from bench.runtime import ranks
 from bench.runtime.console import Bar, console
 from models.base import GenerativeModel
@@ -88,19 +89,26 @@ def sampling_of(
     settings: Mapping[str, Any],
     precision: str,
     given: int | None = None,
+    caption: Tensor | None = None,
 ) -> Sampling:
-    """Return the model with a sampler of these settings; precision: float32 or bfloat16; given: the samples' label."""
+    """Return the model with a sampler of these settings.
+
+    precision: float32 or bfloat16. given: the samples' label. caption: their caption, int64 tokens.
+    """
     name = config.model["name"]
     label = name if sampler == "default" else f"{name}, {sampler}"
     bfloat16 = precision == "bfloat16"
 
     def draw(n: int, generator: torch.Generator) -> Tensor:
         with torch.autocast(model.device.type, torch.bfloat16, enabled=bfloat16):
-            if given is None:
-                images: Tensor = model.sample(n, generator, **settings)
-            else:
+            if caption is not None:
+                captions = caption.to(model.device).repeat(n, 1)
+                images: Tensor = cast(Any, model).sample_captioned(captions, generator, **settings)
+            elif given is not None:
                 labels = torch.full((n,), given, device=model.device)
                 images = cast(Any, model).sample_given(labels, generator, **settings)
+            else:
+                images = model.sample(n, generator, **settings)
         return images
 
     return Sampling(model, label, model.passes(**settings), draw)
@@ -129,6 +137,7 @@ def sample_row(
         return evaluate(
             sampling.draw, evaluation.reference_set, stated, training_seed=seed, device=evaluation.device,
             metrics=metrics, labels=sampling.model.draw_labels if sampling.model.classes else None,
+            captions=captions_of(sampling.model),
         )  # fmt: skip
 
 

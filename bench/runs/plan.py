@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.config.components import configured
-from bench.config.schema import Config, conditional, samplers
+from bench.config.schema import Config, captioned, conditional, samplers
 from bench.evaluation.metrics.registry import METRICS, expected
 from bench.evaluation.tasks.registry import ABILITIES
 from bench.results.records import Record, Result
@@ -67,7 +67,8 @@ def row_steps(record: Record, name: str, config: Config, targets: Targets | None
     """Return the steps that one sampler's row still needs."""
     evaluated = name not in config.evaluation.timed_only
     subject = "" if name == "default" else f"{name}: "
-    result, names = result_of(record, name, config, targets), expected(conditional(config.model))
+    result = result_of(record, name, config, targets)
+    names = expected(conditional(config.model), captioned(config.model))
     if result is None:
         reason = absence(record, name)
         timing, metrics = Step("timing", reason, name), Step("metrics", reason, name, names)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from bench.config.components import Component, component_of, find
 from bench.config.load import check_parts, evaluate_named_samplers, merge, results_folder, split, split_groups
-from bench.config.schema import Config, ConfigError, Plugin, check, check_name, conditional, samplers
+from bench.config.schema import Config, ConfigError, Plugin, captioned, check, check_name, conditional, samplers
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.evaluate import check_protocol
 from bench.evaluation.metrics.registry import expected
@@ -158,9 +158,8 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     sampling = sampling_of(config, model, stated.sampler, dict(stated.sampler_settings), stated.precision)
     evaluated = sample_row(sampling, stated, config.seed, evaluation)
     known = record.results.get(stated.fingerprint())
-    missing = (
-        missing_metrics(known, expected(conditional(config.model))) if known and known.versions else {}
-    )  # unknown versions: compare all
+    names = expected(conditional(config.model), captioned(config.model))
+    missing = missing_metrics(known, names) if known and known.versions else {}  # unknown versions: compare all
     if known and known.metrics:
         compare(known, evaluated, stated, missing)
         if not missing:

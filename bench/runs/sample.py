@@ -1,6 +1,8 @@
 """`bench sample RUN`: draw samples of a trained run and write them in a format that others read."""
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +30,34 @@ from bench.runtime.files import written_aside
 from datamodules.base import ImageDataModule
 from datamodules.mixtures import Mixture
 from models.base import GenerativeModel
+from models.captions import label_of, read, tokens_of
 
 SETTINGS = ("evaluation.seed", "evaluation.chunk")  # of the evaluation, those that samples depend on
 POINTS = ".npy"  # the one format of points of the plane, float32 N x 2
 
 
-def sample_run(run: str, n: int, out: Path | None, label: int | None, overrides: Sequence[str]) -> None:
+@dataclass(frozen=True)
+class Given:
+    """What all samples are given: a label, a caption, or nothing but what the model draws itself."""
+
+    label: int | None = None
+    caption: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The addition to the name of a folder."""
+        if self.caption is not None:
+            return "-" + "-".join(re.findall("[a-z0-9]+", self.caption.lower()))
+        return "" if self.label is None else f"-label-{self.label}"
+
+
+def sample_run(run: str, n: int, out: Path | None, given: Given, overrides: Sequence[str]) -> None:
     """Draw n samples of a run by one of its samplers into the new file or folder `out`; draw the first ones as a grid.
 
     With the number, seed and chunk of an evaluation, the samples are those that it judged. out: None for a folder
-    below the results. label: of all samples; None for labels as the data have them, where the model takes any. Labels
-    are written beside the samples. overrides: samplers, evaluation.seed, evaluation.chunk, data.root and results.
+    below the results. given: label or caption of all samples; without any, a model that takes them draws them as the
+    data have them. Labels are written beside the samples. overrides: samplers, evaluation.seed, evaluation.chunk,
+    data.root and results.
     """
     if n < 1:
         raise ConfigError(f"--n={n}: must be 1 or more", key="--n", value=n)
@@ -47,7 +66,7 @@ def sample_run(run: str, n: int, out: Path | None, label: int | None, overrides:
     _, config, weights = recorded_config(run, results, {**changes, "results": str(results)})
     sampler, settings = chosen_sampler(config, changes)
     data = build_data(config)
-    target = check_target(out or default_target(results, run, sampler, data, label), is_images(data))
+    target = check_target(out or default_target(results, run, sampler, data, given), is_images(data))
     model = build_model(config, data_spec(data))
     load_weights(model, weights)
     model.to(sampling_device(config)).eval()
@@ -55,9 +74,11 @@ def sample_run(run: str, n: int, out: Path | None, label: int | None, overrides:
         model.check_sampler(**settings)
     except ValueError as error:
         raise ConfigError(f"samplers.{sampler}: {error}") from None
-    check_label(label, model, config)
+    check_label(given.label, model, config)
+    caption = caption_tokens(given, model, config)
+    label = given.label if caption is None else int(label_of(read(caption[None])[0]))
     precision = "bfloat16" if resolve_precision(config) == "bf16-mixed" else "float32"
-    sampling = sampling_of(config, model, sampler, settings, precision, label)
+    sampling = sampling_of(config, model, sampler, settings, precision, given.label, caption)
     samples = draw(sampling, config, n, is_images(data))
     grid = target.with_name(f"{target.name}.grid.png")
     if isinstance(data, Mixture):
@@ -106,6 +127,23 @@ def check_label(label: int | None, model: GenerativeModel, config: Config) -> No
         raise ConfigError(f"--label={label}: choose from 0 to {model.classes - 1}", key="--label", value=label)
 
 
+def caption_tokens(given: Given, model: GenerativeModel, config: Config) -> Tensor | None:
+    """Return the caption's tokens, None without a caption; ConfigError for one that the model does not take."""
+    if given.caption is None:
+        return None
+    if given.label is not None:
+        raise ConfigError(f"--caption: names the digits already; leave --label={given.label} out", key="--caption")
+    if not model.captioned:
+        raise ConfigError(
+            f"--caption: {config.model['name']} was trained without captions; train a ddpm with model.condition=text",
+            key="--caption", value=given.caption,
+        )  # fmt: skip
+    try:
+        return tokens_of(given.caption, model.image_shape[0])
+    except ValueError as error:
+        raise ConfigError(f"--caption: {error}", key="--caption", value=given.caption) from None
+
+
 def labels_drawn(model: GenerativeModel, config: Config, n: int, label: int | None) -> Tensor | None:
     """Return the labels of the samples, int64 n; None of a model that takes none."""
     if label is not None:
@@ -119,10 +157,9 @@ def labels_drawn(model: GenerativeModel, config: Config, n: int, label: int | No
     )  # fmt: skip
 
 
-def default_target(results: Path, run: str, sampler: str, data: ImageDataModule, label: int | None) -> Path:
+def default_target(results: Path, run: str, sampler: str, data: ImageDataModule, given: Given) -> Path:
     """Return the place of samples below the results folder."""
-    name = run if sampler == "default" else f"{run}-{sampler}"
-    name += "" if label is None else f"-label-{label}"
+    name = (run if sampler == "default" else f"{run}-{sampler}") + given.name
     return ResultsFolder(results).samples / (name + (FOLDER if is_images(data) else POINTS))
 
 

@@ -10,6 +10,7 @@ from bench.table.rows import Row, words
 
 Settings = dict[str, Setting]
 NFE = BY_KEY["nfe"]
+WORDS = ("digit_words", "new_digit_words", "attribute_words", "new_attribute_words", "reordered_words")
 W = Column("label_guidance", "w", "g", about="guidance by labels: 0 is the conditional model alone")
 
 
@@ -78,8 +79,14 @@ GUIDANCE = Sweep(
     "0 is the conditional model alone, and others call 1 + w the scale. `bench guidance RUN` measures them",
     "GUIDANCE.png",
     guidance,
-    (W, *(BY_KEY[key] for key in ("class_accuracy", "cas", "fid", "intra_fid", "precision", "recall", "coverage"))),
-    ("class_accuracy", "fid", "coverage"),
+    (
+        W,
+        *(
+            BY_KEY[key]
+            for key in ("class_accuracy", "cas", "fid", "intra_fid", "precision", "recall", "coverage", *WORDS)
+        ),
+    ),
+    ("class_accuracy", "fid", "coverage", *WORDS),
     "guidance w",
     logarithmic=False,
     least=3,

@@ -134,7 +134,8 @@ def figures_grids(rows: Sequence[Row]) -> list[tuple[str, Grid]]:
 
 def curves_grid(sweep: Sweep, curves: Sequence[SamplerCurve]) -> Grid:
     """Return the points of a sweep's curves as text, a line for each."""
-    position, *others = sweep.columns
+    keys = {key for curve in curves for row in curve.rows for key in row.figures}
+    position, *others = (column for column in sweep.columns if column.key in keys or not column.optional)
     lines = [
         [
             f"{curve.model}, {curve.sampler}",
@@ -144,7 +145,7 @@ def curves_grid(sweep: Sweep, curves: Sequence[SamplerCurve]) -> Grid:
         for curve in curves
         for place, row in zip(curve.places, curve.rows, strict=True)
     ]
-    return [["model, sampler", *map(heading, sweep.columns)], *lines]
+    return [["model, sampler", *map(heading, (position, *others))], *lines]
 
 
 def row_label(row: Row) -> str:

@@ -47,7 +47,10 @@ def label_embedding(classes: int, dim: int) -> nn.Embedding | None:
 
 
 def with_label(embedding: Tensor, y: Tensor | None, labels: nn.Embedding | None) -> Tensor:
-    """Add the embedding of each label y (N; None: no label) to those of the times, N x dim; without labels, do not."""
+    """Add the embedding of each label y (N; None: no label) to those of the times, N x dim.
+
+    Without labels, y is such embeddings themselves, N x dim, or None.
+    """
     if labels is None:
-        return embedding
+        return embedding if y is None else embedding + y
     return embedding + (labels.weight[-1] if y is None else labels(y))

@@ -56,7 +56,7 @@ class UNet(nn.Module):
     residual blocks on the way down and one more on the way up; each stage but the last halves the resolution. Sizes
     that do not divide are padded on the way in and cropped on the way out. Attention stands at the lowest resolution.
     A U-Net of K `classes` takes labels y as well, int64 N, whose embeddings are added to those of the time; K, or no
-    y, stands for no label.
+    y, stands for no label. One of no classes takes such embeddings themselves as y, N x `embedding`.
     """
 
     def __init__(

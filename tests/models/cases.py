@@ -13,7 +13,7 @@ from models.base import DataSpec, GenerativeModel, ImageShape
 class Case:
     """A small member of a family: constructor arguments, arguments of `sample`, and the passes a sample takes.
 
-    points: whether it can be trained on points of the plane.
+    points: whether it can be trained on points of the plane. digits: whether its labels are a digit in each channel.
     """
 
     model: str
@@ -22,6 +22,7 @@ class Case:
     passes: int | Callable[[ImageShape], int] = 1
     warmup: int = 0
     points: bool = True
+    digits: bool = False
 
 
 TINY_DDPM = {"T": 20, "channels": [16, 32], "warmup": 3, "learning_rate": 0.01}
@@ -99,6 +100,12 @@ CASES = {
     "ddpm-classifier-linear": Case(
         "ddpm", TINY_DDPM | LINEAR | {"condition": "classifier"}, {"steps": 2}, passes=4, warmup=3
     ),
+    "ddpm-text": Case(
+        "ddpm", TINY_DDPM | {"condition": "text"}, {"steps": 3, "label_guidance": 1.0}, 6, warmup=3, digits=True
+    ),
+    "ddpm-text-linear": Case(
+        "ddpm", TINY_DDPM | LINEAR | {"condition": "text"}, {"steps": 2}, passes=2, warmup=3, digits=True
+    ),
     "flow_matching-label": Case(
         "flow_matching", TINY_FLOW | {"condition": "label"}, {"steps": 2, "label_guidance": 0.5}, passes=4, warmup=3
     ),
@@ -131,4 +138,5 @@ POINT = (2, 1, 1)  # a vector of the plane as an image
 
 
 def build(case: Case, shape: ImageShape) -> GenerativeModel:
-    return MODELS[case.model](DataSpec(shape, CLASS_SHARES), **case.arguments)
+    shares = (0.1 ** shape[0],) * 10 ** shape[0] if case.digits else CLASS_SHARES
+    return MODELS[case.model](DataSpec(shape, shares), **case.arguments)

@@ -9,13 +9,18 @@ import torch
 from torch import Tensor
 
 from models.base import DataSpec, GenerativeModel
+from models.captions import UNSAID, digits_of, held_out_combinations, label_of, read, tokens_of
 from models.conditional import check_labels, class_count, classifier_free, dropped
-from models.protocols import SamplesGiven
+from models.protocols import SamplesCaptioned, SamplesGiven
+from models.strokes import strokes, thirds
 from tests.models.cases import CASES, CLASS_SHARES, LINEAR, POINT, TINY_DDPM, TINY_FLOW, Case, build
 
 LABELLED = {name: case for name, case in CASES.items() if "label" in name or "classifier" in name}
 SHAPE = (1, 8, 8)
+CAPTIONED = {name: case for name, case in CASES.items() if "text" in name}
 every_case = pytest.mark.parametrize("case", LABELLED.values(), ids=LABELLED)
+every_condition = pytest.mark.parametrize("case", (LABELLED | CAPTIONED).values(), ids=LABELLED | CAPTIONED)
+every_captioned = pytest.mark.parametrize("case", CAPTIONED.values(), ids=CAPTIONED)
 
 
 def shaken(case: Case, shape: tuple[int, int, int] = SHAPE) -> Any:
@@ -31,7 +36,7 @@ def given(model: Any, labels: list[int], case: Case, seed: int = 1) -> Tensor:
     return images
 
 
-@every_case
+@every_condition
 def test_an_image_depends_on_its_own_label_and_no_other(case: Case) -> None:
     model = shaken(case)
     first, other = given(model, [0, 1, 2], case), given(model, [0, 3, 2], case)
@@ -39,7 +44,7 @@ def test_an_image_depends_on_its_own_label_and_no_other(case: Case) -> None:
     assert not torch.equal(first[1], other[1])
 
 
-@every_case
+@every_condition
 def test_sample_draws_its_labels_first_from_the_same_generator(case: Case) -> None:
     model = shaken(case)
     samples = model.sample(6, torch.Generator().manual_seed(3), **case.sampler)
@@ -162,4 +167,57 @@ def trained(case: Case, batches: list[tuple[Tensor, Tensor]], fit: Callable[...,
 
 
 def test_the_protocol_is_that_of_the_conditional_families() -> None:
-    assert all(isinstance(build(case, SHAPE), SamplesGiven) for case in LABELLED.values())
+    assert all(isinstance(build(case, SHAPE), SamplesGiven) for case in (LABELLED | CAPTIONED).values())
+    assert all(isinstance(build(case, SHAPE), SamplesCaptioned) for case in CAPTIONED.values())
+
+
+@every_captioned
+def test_sample_draws_its_captions_first_and_they_describe_its_labels(case: Case) -> None:
+    model, generator = shaken(case, (3, 8, 8)), torch.Generator()
+    tokens = model.draw_captions(40, generator.manual_seed(3))
+    samples = model.sample_captioned(tokens, generator, **case.sampler)
+    assert torch.equal(model.sample(40, generator.manual_seed(3), **case.sampler), samples)
+    assert torch.equal(label_of(read(tokens)[0]), model.draw_labels(40, generator.manual_seed(3)))
+
+
+@every_captioned
+def test_an_image_depends_on_its_own_caption_and_no_other(case: Case) -> None:
+    model, texts = shaken(case), ("a red one", "a bold red one", "a crimson 7")
+
+    def drawn(*numbers: int) -> Tensor:
+        tokens = torch.stack([tokens_of(texts[k], 1) for k in numbers])
+        images: Tensor = model.sample_captioned(tokens, torch.Generator().manual_seed(1), **case.sampler)
+        return images
+
+    first, other = drawn(0, 1, 2), drawn(0, 2, 2)
+    torch.testing.assert_close(first[[0, 2]], other[[0, 2]])
+    assert not torch.allclose(first[1], other[1])
+
+
+@every_captioned
+def test_without_a_caption_the_model_is_the_unconditional_one(case: Case) -> None:
+    model = shaken(case).eval()
+    x, t, tokens = torch.randn(2, *SHAPE), torch.full((2,), 5), torch.zeros(2, 6, dtype=torch.int64)
+    assert torch.equal(model.denoiser(x, t, model.text(tokens)), model.denoiser(x, t))
+    assert not torch.equal(model.denoiser(x, t, model.text(tokens_of("a red one", 1)[None])), model.denoiser(x, t))
+
+
+def test_training_captions_say_what_the_images_show_but_of_no_held_out_combination() -> None:
+    model: Any = build(Case("ddpm", TINY_DDPM | {"condition": "text", "label_dropout": 0.25}, digits=True), (3, 9, 9))
+    x, y = torch.rand(4000, 3, 9, 9) * 2 - 1, torch.randint(1000, (4000,))
+    tokens = model.training_captions(x, y)
+    empty = (tokens == 0).all(1)
+    held_out = held_out_combinations(1000)[y]
+    assert empty[held_out].all()
+    assert abs(empty[~held_out].float().mean().item() - 0.25) < 0.03
+    said, held_out_order = read(tokens[~empty])
+    assert torch.equal(label_of(said), y[~empty])
+    assert not held_out_order.any()
+    measured = thirds(strokes(x), digits_of(y, 3))[~empty]
+    spoken = said[..., 1:] != UNSAID
+    assert torch.equal(said[..., 1:][spoken], measured[spoken])
+
+
+def test_captions_need_data_with_a_digit_in_each_channel() -> None:
+    with pytest.raises(ValueError, match="condition=text: captions are of a digit in each channel"):
+        build(Case("ddpm", TINY_DDPM | {"condition": "text"}), SHAPE)

@@ -24,7 +24,7 @@ from bench.training.callbacks import averaged_weights
 from models import MODELS, base
 from models.vqvae import VQVAE
 from tests.forks import all_succeeded, forked
-from tests.models.cases import ODD, TRAINED, Case, build
+from tests.models.cases import CLASS_SHARES, ODD, TRAINED, Case, build
 
 BATCHES, SIZE = 6, 8
 SEEN_BEFORE = 2**25 + 1  # which float32 does not have
@@ -60,7 +60,8 @@ def train(case: Case, rank: int, world_size: int) -> dict[str, Any]:
     if isinstance(model, VQVAE) and model.codebook_size > 100:  # than there are vectors
         model.quantiser.restart = 0.7  # so that codes die soon
     levels = torch.randint(0, 256, (BATCHES, SIZE, *ODD))
-    batches = [(x.chunk(world_size)[rank] / 127.5 - 1, torch.zeros(SIZE // world_size)) for x in levels]
+    labels = torch.arange(SIZE) % len(CLASS_SHARES)
+    batches = [(x.chunk(world_size)[rank] / 127.5 - 1, labels.chunk(world_size)[rank]) for x in levels]
     trainer = L.Trainer(
         accelerator="cpu", devices=world_size, max_epochs=1,
         # no buffer of rank 0 for all in each batch, which would hide that ranks hold different ones

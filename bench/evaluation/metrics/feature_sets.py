@@ -76,6 +76,17 @@ class Labelled:
 
 
 @dataclass(frozen=True, eq=False)
+class Words:
+    """What captions say of samples, and what is seen of it: W words, each of which may be said or not."""
+
+    said: Tensor  # int64 N x W, the value that a word names; -1: it is not said
+    seen: Tensor  # int64 N x W, the value that the sample has
+    digits: Tensor  # bool W: names a digit; otherwise an attribute
+    new_combination: Tensor  # bool N: of digits that no caption of the training describes together
+    new_order: Tensor  # bool N: in an order that no caption of the training has
+
+
+@dataclass(frozen=True, eq=False)
 class FeatureSets:
     """Features of samples and of reference images, float32 N x D on the CPU, and further measurements of them."""
 
@@ -91,6 +102,7 @@ class FeatureSets:
     held_out: Tensor | None = None  # float32 M x D, features of held-out images
     random: SecondSpace | None = None  # of a randomly initialised network, where there are 8-bit images
     labelled: Labelled | None = None  # where the samples' labels were given
+    words: Words | None = None  # where the samples' captions were given
 
     @property
     def subsets(self) -> int:

@@ -20,11 +20,21 @@ def class_accuracy(sets: FeatureSets) -> Estimate | None:
     """Return the share of samples that the judge assigns to their label."""
     if sets.labelled is None:
         return None
-    right = (sets.labelled.judged == sets.labelled.labels).double()
-    seen = sets.labelled.counted.double()
-    G = int(sets.groups.max()) + 1
-    rights, totals = (torch.zeros(G, dtype=torch.float64).index_add(0, sets.groups, x) for x in (right * seen, seen))
-    without = (rights.sum() - rights) / (totals.sum() - totals)
+    right, counted = sets.labelled.judged == sets.labelled.labels, sets.labelled.counted
+    return share(right & counted, counted, sets.groups)
+
+
+def share(right: Tensor, total: Tensor, groups: Tensor) -> Estimate | None:
+    """Return the share of what is right, sum of `right` over sum of `total`, both N; None of a total of 0.
+
+    groups: int64 N, the jackknife's. Where one group has the whole total, there is no interval.
+    """
+    G = int(groups.max()) + 1
+    rights, totals = (torch.zeros(G, dtype=torch.float64).index_add(0, groups, x.double()) for x in (right, total))
+    if not totals.sum():
+        return None
+    others = totals.sum() - totals
+    without = (rights.sum() - rights) / others if others.all() else None
     return Estimate(float(rights.sum() / totals.sum()), without, bounds=(0.0, 1.0))
 
 

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from bench.evaluation.metrics.intervals import Estimate
 
 PACKAGE = "bench.evaluation.metrics."
+SEES = "a classifier of each channel, taught by held-out images,"
+MEASURES = "the strokes' measured width and lean obey"
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ class Metric:
     applies: whether feature sets have what the metric needs.
     version: raised by one whenever a change of the code changes the figure, its interval or where it applies; recorded
     figures of an older version are computed again.
-    given: whether it needs samples of given labels, so that rows of other models never lack it.
+    given: whether it needs samples of given labels, so that rows of other models never lack it. captioned: likewise of
+    given captions.
     """
 
     name: str
@@ -31,6 +34,7 @@ class Metric:
     applies: Callable[["FeatureSets"], bool] = lambda sets: True
     version: int = 1
     given: bool = False
+    captioned: bool = False
 
     def compute(self, sets: "FeatureSets") -> "Estimate | None":
         """Call the function, which is imported here, so that names and directions are read without torch."""
@@ -70,6 +74,10 @@ def with_pixels(sets: "FeatureSets") -> bool:
 
 def with_labels(sets: "FeatureSets") -> bool:
     return sets.labelled is not None
+
+
+def with_words(sets: "FeatureSets") -> bool:
+    return sets.words is not None
 
 
 def with_density(sets: "FeatureSets") -> bool:
@@ -272,10 +280,22 @@ METRICS: dict[str, Metric] = {
             with_labels,
             given=True,
         ),
+        *(
+            Metric(name, "higher", source, f"words:{name}", with_words, captioned=True)
+            for name, source in (
+                ("digit_words", f"share of the captions' digits that {SEES} sees; captions as in training"),
+                ("attribute_words", f"share of the captions' attributes that {MEASURES}; captions as in training"),
+                ("new_digit_words", f"share of digits that {SEES} sees; combinations that training never describes"),
+                ("new_attribute_words", f"share of attributes that {MEASURES}; such combinations"),
+                ("reordered_words", "share of digits and attributes seen; orders of colours that training never has"),
+            )
+        ),
     )
 }
 
 
-def expected(given: bool) -> tuple[str, ...]:
-    """Return the names of the metrics of samples; given: of a model that is given labels."""
-    return tuple(name for name, metric in METRICS.items() if given or not metric.given)
+def expected(given: bool, captioned: bool = False) -> tuple[str, ...]:
+    """Return the names of the metrics of samples; given, captioned: of a model that is given labels, or captions."""
+    return tuple(
+        name for name, metric in METRICS.items() if (given or not metric.given) and (captioned or not metric.captioned)
+    )

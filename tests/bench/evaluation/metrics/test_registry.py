@@ -20,7 +20,8 @@ from datamodules.base import ImageDataModule
 from models import MODELS
 from models.base import GenerativeModel
 
-GIVEN = set(expected(given=True)) - set(expected(given=False))  # of samples of given labels: test_labels.py
+# of samples of given labels, and of given captions: test_labels.py, test_words.py
+GIVEN = set(expected(given=True, captioned=True)) - set(expected(given=False))
 
 
 def sets(generated: Tensor, reference: Tensor, **changes: Any) -> FeatureSets:
