@@ -15,7 +15,11 @@ WRONG: dict[str, tuple[str, object, Any]] = {  # word -> key, value, choices
     "data=mnits": ("data", "mnits", DATAMODULES),
     "preset=quik": ("preset", "quik", names("preset")),
     "samplers=[ddim-5O]": ("samplers", "ddim-5O", [f"{name}-STEPS" for name in names("sampler")]),
-    "headline=ddim-5O": ("headline", "ddim-5O", ["ancestral-1000", "ancestral-100", "sde-dpm-solver-20"]),
+    "headline=ddim-5O": (
+        "headline",
+        "ddim-5O",
+        ["ancestral-1000", "ancestral-100", "sde-dpm-solver-20", "autoguided-20"],
+    ),
     "train.imges=3": ("train.imges", 3, ["images", "batch"]),
     "train.images=-5": ("train.images", -5, ()),
     "trainer.precision=16": ("trainer.precision", "16", ()),

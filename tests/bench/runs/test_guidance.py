@@ -11,6 +11,7 @@ from bench.cli.main import main
 LABELLED = ["model.condition=label", "evaluation.samples=256"]
 
 
+@pytest.mark.slow  # it trains the judge of labels
 def test_each_weight_is_a_result_a_curve_has_a_picture_and_nothing_is_measured_twice(
     finished: Callable[..., Path],
 ) -> None:

@@ -64,8 +64,9 @@ def check_settings(run: Any, record: Record) -> None:
     assert run.told["jobType"] == "train"
     assert set(run.told["tags"]) == {record.family, "mnist", "smoke"}
     assert (run.config["family"]["value"], run.config["dataset"]["value"]) == (record.family, "mnist")
-    assert config["samplers"] == {}, "which W&B leaves out"
-    assert {key: run.config[key]["value"] for key in config if config[key] != {}} | {"samplers": {}} == config
+    assert config["samplers"] == config["plugins"] == {}, "which W&B leaves out"
+    kept = {key: run.config[key]["value"] for key in config if config[key] != {}}
+    assert kept | {"samplers": {}, "plugins": {}} == config
     definitions = run.config["_wandb"]["value"]["m"]  # 1: name, 2: pattern, 5: its x axis, by number from 1
     (everything,) = (one for one in definitions if one.get("2") == "*")
     assert definitions[everything["5"] - 1]["1"] == "images_seen"
