@@ -68,13 +68,14 @@ site: .venv/installed
 	touch $@
 
 # with the machine's own PyTorch; wheels/ is made by gpu-wheels and carried there
-gpu: .venv/gpu
+gpu: .venv/gpu/installed
 	.venv/gpu/bin/python .ci/gpu.py $(GPU)
 
-.venv/gpu:
+.venv/gpu/installed: .ci/gpu.txt
 	$(PYTHON) -m venv --system-site-packages .venv/gpu
 	.venv/gpu/bin/python -m pip install --no-deps $(if $(wildcard wheels),--no-index --find-links wheels) -r .ci/gpu.txt
 	.venv/gpu/bin/python -m pip install --no-deps --no-build-isolation $(if $(wildcard wheels),--no-index) -e .
+	touch $@
 
 gpu-wheels:
 	$(PYTHON) -m pip wheel --wheel-dir wheels --no-deps -r .ci/gpu.txt

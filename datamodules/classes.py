@@ -56,7 +56,8 @@ def by_folder(parts: Sequence[tuple[Path, Sequence[Path]]]) -> Classes:
                 f"class, the first {loose[0]}; move them into one."
             )
         inside = [place[0] for place in places]
-        if empty := [name for name in subfolders(folder) if name not in set(inside)]:
+        filled = set(inside)
+        if empty := [name for name in subfolders(folder) if name not in filled]:
             raise DataError(
                 f"data.classes=folders: {folder / empty[0]} holds no images; remove it, or put images of the class "
                 "into it."

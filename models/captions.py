@@ -65,7 +65,7 @@ def held_out_combinations(classes: int) -> Tensor:
 def digits_of(labels: Tensor, channels: int) -> Tensor:
     """Return the digit in each channel, int64 N x C, of labels N: that of digits a, b, c is 100 a + 10 b + c."""
     places = len(DIGITS) ** torch.arange(channels - 1, -1, -1, device=labels.device)
-    return labels.long()[:, None] // places % len(DIGITS)
+    return labels[:, None] // places % len(DIGITS)
 
 
 def label_of(said: Tensor) -> Tensor:

@@ -50,11 +50,10 @@ def dropped(labels: Tensor, share: float, null: int) -> Tensor:
 def classifier_free(network: Conditional, labels: Tensor, null: int, w: float, guided: Guided) -> Prediction:
     """Return the prediction for given labels, led away from the one without labels at `guided` times.
 
-    labels: N, or N x dim of other conditions; null: the value, of all entries, that stands for none.
-
     Ho and Salimans 2022 (arXiv:2207.12598), Eq. 6: w = 0 is the conditional prediction alone; others name 1 + w the
-    scale. Guided times, which are the same for a whole batch, cost one pass of twice the batch. Guidance at some noise
-    levels only is that of Kynkäänniemi et al. 2024 (arXiv:2404.07724).
+    scale. A guided evaluation is one pass of twice the batch. Guidance at some noise levels only is that of
+    Kynkäänniemi et al. 2024 (arXiv:2404.07724). labels: N, or N x dim of another condition. null: the value, of all
+    entries, that stands for no label.
     """
     both = torch.cat([labels, torch.full_like(labels, null)])
 

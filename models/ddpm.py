@@ -46,11 +46,11 @@ class DDPM(GenerativeModel):
     attention: see `UNet`, unused by "linear". blocks: of the U-Net at each resolution, of the perceptron in all.
     hidden: width of the perceptron, unused by "conv". learning_rate: peak of Adam's rate, reached after `warmup`
     batches and decayed to zero by a half cosine. ema_decay: of the weights that sample. snapshot: the share of the
-    training after which the averaged weights are kept beside the final ones, as the guide of samplers with `guidance`
-    (None: no snapshot). optimizer: "adam", or "muon" for the hidden weights, at ten times the rate, see `Muon`.
-    condition: "none"; "label", of which the denoiser is told, but for a share `label_dropout` of the training images
-    (Ho and Salimans 2022, arXiv:2207.12598); "text", likewise a caption of `models.captions` by an encoder that is
-    trained along; or "classifier", of noisy images, that is trained beside the denoiser and leads it to a label
+    training after which the denoiser's averaged weights are kept beside the final ones, as the guide of samplers with
+    `guidance` (None: no snapshot). optimizer: "adam", or "muon" for the hidden weights, at ten times the rate, see
+    `Muon`. condition: "none"; "label", of which the denoiser is told, but for a share `label_dropout` of the training
+    images (Ho and Salimans 2022, arXiv:2207.12598); "text", likewise a caption of `models.captions` by an encoder that
+    is trained along; or "classifier", of noisy images, that is trained beside the denoiser and leads it to a label
     (Dhariwal and Nichol 2021, arXiv:2105.05233).
     """
 
@@ -110,8 +110,8 @@ class DDPM(GenerativeModel):
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:
-        guides = [self.guide] if self.guide is not None else [self.classifier] if self.condition == "classifier" else []
-        return (self.denoiser, *guides)
+        guide = () if self.guide is None else (self.guide,)
+        return (self.denoiser, *guide, *([self.classifier] if self.condition == "classifier" else []))
 
     def snapshot_weights(self) -> list[Tensor]:
         return weights_of(self.denoiser)
@@ -151,8 +151,8 @@ class DDPM(GenerativeModel):
         u = own_share(lambda m: torch.rand(m, captions.draws(channels), device=x_0.device), len(x_0))
         said = captions.described(digits, thirds(strokes(x_0), digits), u)
         tokens = captions.phrased(said, u, captions.orders(channels))
-        empty = dropped(y.long(), self.label_dropout, self.classes) == self.classes
-        return tokens.masked_fill((empty | self.held_out[y.long()])[:, None], captions.PAD)
+        empty = dropped(y, self.label_dropout, self.classes) == self.classes
+        return tokens.masked_fill((empty | self.held_out[y])[:, None], captions.PAD)
 
     def weights(self, t: Tensor) -> Tensor:
         """What the squared error at each time of `t` (N) counts in the loss: N values in (0, 1].
@@ -171,9 +171,12 @@ class DDPM(GenerativeModel):
 
     def passes(self, **settings: Any) -> int:
         sampler = SamplerSettings(**settings)
-        if self.condition == "classifier":  # at every time, with the denoiser
-            return 2 * replace(sampler, label_guidance=None, guided_from=None, guided_to=None).passes(self.process)
-        return sampler.passes(self.process)
+        if self.condition != "classifier":
+            return sampler.passes(self.process)
+        # the classifier's, at every time, and the denoiser's
+        times = replace(sampler, guidance=None, label_guidance=None, guided_from=None, guided_to=None)
+        evaluations = times.passes(self.process)
+        return evaluations + (sampler.passes(self.process) if sampler.guidance else evaluations)
 
     def check_sampler(self, **settings: Any) -> None:
         sampler = SamplerSettings(**settings)
@@ -183,8 +186,6 @@ class DDPM(GenerativeModel):
                 f"guidance={sampler.guidance:g}: the weights have no snapshot to be guided by; train with "
                 "model.snapshot=0.125, or leave guidance out"
             )
-        if sampler.guidance is not None and self.classes:
-            raise ValueError(f"guidance={sampler.guidance:g}: is for models without labels; set label_guidance")
         if sampler.label_guidance is not None and not self.classes:
             raise ValueError(
                 f"label_guidance={sampler.label_guidance:g}: the model was trained without labels; train with "
@@ -258,21 +259,25 @@ class DDPM(GenerativeModel):
 
     def prediction(self, x_T: Tensor, given: Tensor | None, sampler: SamplerSettings) -> Denoiser:
         """The denoiser that a sampler follows for inputs like x_T, with its guidance."""
-        passes, guided = sampler.passes(self.process), sampler.guided(self.process)
+        passes, guided, w = sampler.passes(self.process), sampler.guided(self.process), sampler.label_guidance or 0.0
         t_T = torch.full((len(x_T),), self.process.T, device=self.device)
-        w = sampler.label_guidance or 0.0
-        if given is not None and self.condition in ("label", "text"):
-            network = replayed(self.denoiser, passes)
-            condition, null = (self.text(given), 0) if self.captioned else (given, self.classes)
-            return classifier_free(network, condition, null, w, guided)
-        denoiser = captured(self.denoiser, x_T, t_T, passes=passes)
-        if given is not None:
+        told = (
+            [] if given is None or self.condition == "classifier" else [self.text(given) if self.captioned else given]
+        )
+        if told and w:
+            null = 0 if self.captioned else self.classes
+            return classifier_free(replayed(self.denoiser, passes), told[0], null, w, guided)
+
+        def alone(network: nn.Module) -> Denoiser:
+            run = captured(network, x_T, t_T, *told, passes=passes)
+            return lambda x, t: run(x, t, *told)
+
+        denoiser = alone(self.denoiser)
+        if self.guide is not None and sampler.guidance is not None:
+            denoiser = autoguided(denoiser, alone(self.guide), sampler.guidance, guided)
+        if given is not None and self.condition == "classifier":
             return classifier_guided(denoiser, self.classifier, self.process, given, w, guided)
-        if sampler.guidance is None:
-            return denoiser
-        assert self.guide is not None
-        guide = captured(self.guide, x_T, t_T, passes=passes)
-        return autoguided(denoiser, guide, sampler.guidance, guided)
+        return denoiser
 
     @inference
     def bits_per_dim(self, x: Tensor, generator: torch.Generator) -> list[Bound]:

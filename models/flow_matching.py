@@ -8,14 +8,14 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveIn
 from torch import Tensor, nn
 
 from models.base import DataSpec, Fraction, GenerativeModel, Optimizer, Share, inference, noise, sampling
-from models.conditional import Condition, Conditional, check_labels, class_count, classifier_free, dropped
+from models.conditional import Condition, check_labels, class_count, classifier_free, dropped
 from models.flows.likelihood import log_likelihood
 from models.flows.path import Times, Velocity, draw_times, interpolate
 from models.flows.sampler_settings import FlowSettings
 from models.flows.solvers import Method, solve
 from models.losses import bits_per_dim
 from models.networks.autoencoder import Architecture
-from models.networks.captured import replayed
+from models.networks.captured import captured, replayed
 from models.networks.time_network import time_network
 from models.protocols import Bound
 from models.ranks import own_share
@@ -132,13 +132,19 @@ class FlowMatching(GenerativeModel):
     def draw(self, n: int, labels: Tensor | None, generator: torch.Generator, settings: FlowSettings) -> Tensor:
         """z_0 of given labels (None: of a model without), n x C x H x W."""
         z = noise((n, *self.image_shape), generator, self.device)
-        network = replayed(self.network, settings.passes())
-        velocity: Velocity = lambda z, t: network(z, TIME_SCALE * t)  # noqa: E731
-        if labels is not None:
-            given: Conditional = lambda z, t, y: network(z, TIME_SCALE * t, y)  # noqa: E731
-            w = settings.label_guidance or 0.0
-            velocity = classifier_free(given, labels, self.classes, w, settings.guided)
-        return solve(settings.method, velocity, z, settings.steps)
+        return solve(settings.method, self.prediction(z, labels, settings), z, settings.steps)
+
+    def prediction(self, z: Tensor, labels: Tensor | None, settings: FlowSettings) -> Velocity:
+        """The velocity that a sampler follows for inputs like z, with its guidance; the network captured if it pays."""
+        passes, w = settings.passes(), settings.label_guidance
+        if labels is not None and w:
+            twice = replayed(self.network, passes)
+            return classifier_free(
+                lambda z, t, y: twice(z, TIME_SCALE * t, y), labels, self.classes, w, settings.guided
+            )
+        told = [] if labels is None else [labels]
+        network = captured(self.network, z, z.new_zeros(len(z)), *told, passes=passes)
+        return lambda z, t: network(z, TIME_SCALE * t, *told)
 
     @inference
     def bits_per_dim(self, x: Tensor, generator: torch.Generator) -> list[Bound]:

@@ -43,22 +43,23 @@ def run(options: argparse.Namespace) -> None:
     from bench.runs.reproduce import reevaluate, repeat
 
     words = [word for word in (options.run, *options.overrides) if word]  # with --images, RUN is the first key=value
-    protocol = options.protocol and expand("--protocol", options.protocol)
-    if not options.images and (options.data or options.name or options.reference):
+    protocol = None if options.protocol is None else expand("--protocol", options.protocol)
+    beside = (options.data, options.name, options.reference)
+    if options.images is None and any(option is not None for option in beside):
         raise ConfigError("evaluate: --data, --reference and --name belong to --images=PATH; leave them out")
-    if options.reference and (options.data or protocol):
+    if options.reference is not None and (options.data is not None or protocol is not None):
         raise ConfigError("evaluate: --reference stands for the data set; leave out --data and --protocol")
-    if options.reference:
+    if options.reference is not None:
         images, statistics = (expand(f"--{name}", getattr(options, name)) for name in ("images", "reference"))
         check_results(results_folder([word for word in words if "=" in word]), writes=True)
         evaluate_against(Path(images), Path(statistics), options.name, words)
-    elif options.images:
+    elif options.images is not None:
         path = Path(expand("--images", options.images))
         check_results(results_folder([word for word in words if "=" in word]), writes=True)
-        evaluate_files(path, options.data or "mnist", options.name, words, protocol)
+        evaluate_files(path, "mnist" if options.data is None else options.data, options.name, words, protocol)
     elif not options.run or "=" in options.run:
         raise ConfigError("evaluate: RUN is missing; name a run_id that `bench train` printed, or give --images=PATH")
-    elif protocol:
+    elif protocol is not None:
         repeat(options.run, protocol, options.overrides)
     else:
         reevaluate(options.run, options.overrides)

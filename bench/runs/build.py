@@ -11,7 +11,7 @@ from rich.markup import escape
 from bench.config.components import Component, changed_sources, configured
 from bench.config.load import without_name
 from bench.config.places import cause
-from bench.config.schema import Config, ConfigError
+from bench.config.schema import Config, ConfigError, conditional
 from bench.evaluation.features.registry import check_extractor
 from bench.evaluation.keys import key
 from bench.evaluation.protocol import NEIGHBOURS
@@ -67,6 +67,9 @@ def check_splits(data: ImageDataModule) -> None:
             raise DataError(f"{subject} reach {float(images.abs().max()):.4g}; expected float32 in [-1, 1]")
         if labels.dtype != torch.int64 or labels.shape != images.shape[:1]:
             raise DataError(f"{subject} have labels of {labels.dtype}, {tuple(labels.shape)}; expected int64, N")
+        if labels.min() < 0 or labels.max() > data.train_labels.max():
+            span, last = f"{int(labels.min())} to {int(labels.max())}", int(data.train_labels.max())
+            raise DataError(f"{subject} have labels from {span}; expected 0 to {last}, the largest in training")
         if images.shape[1:] != data.image_shape:
             raise DataError(f"{subject} are {tuple(images.shape[1:])}, but the training images are {data.image_shape}")
 
@@ -124,6 +127,12 @@ def announce_changes(config: Config) -> None:
 
 def preflight(config: Config, data: ImageDataModule, model: GenerativeModel) -> None:
     """Refuse before any training what cannot be trained, sampled or evaluated."""
+    if bool(model.classes) != conditional(config.model):
+        takes, setting = "labels" if model.classes else "no labels", config.model.get("condition", "none")
+        raise ConfigError(
+            f"model={config.model['name']}: takes {takes}, but its setting condition is {setting}; "
+            "a model of labels has the setting condition, which is none where self.classes is 0"
+        )
     for name, sampler in config.samplers.items():
         try:
             model.check_sampler(**sampler)

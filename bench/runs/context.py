@@ -122,7 +122,9 @@ def second_reference(training: Tensor, device: torch.device) -> SecondReference 
 
 def class_reference(data: ImageDataModule, extractor: Extractor) -> ClassReference:
     """Return the judge of the data's labels, and what else samples of given labels are compared with."""
-    return ClassReference(judge(data, extractor), data.train_labels, data.test_images, data.test_labels)
+    judged = judge(data, extractor)
+    console.print(f"  judge of labels: {judged.name}")
+    return ClassReference(judged, data.train_labels, data.test_images, data.test_labels)
 
 
 def judge(data: ImageDataModule, extractor: Extractor) -> Judge:

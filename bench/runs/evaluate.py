@@ -133,10 +133,11 @@ def sample_row(
 ) -> Evaluation:
     """Compute metrics (None: all) of one row, sampled with the model's training seed, with a bar in image passes."""
     passes = stated.samples * sampling.passes // ranks.world_size()
+    judged = evaluation.reference_set.classes is not None and sampling.model.classes
     with Bar(f"sample {sampling.label}", passes, "image passes") as bar, counted(sampling.model, bar):
         return evaluate(
             sampling.draw, evaluation.reference_set, stated, training_seed=seed, device=evaluation.device,
-            metrics=metrics, labels=sampling.model.draw_labels if sampling.model.classes else None,
+            metrics=metrics, labels=sampling.model.draw_labels if judged else None,
             captions=captions_of(sampling.model),
         )  # fmt: skip
 

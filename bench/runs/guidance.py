@@ -9,15 +9,15 @@ from pydantic import Field, NonNegativeFloat
 
 from bench.config.components import configured
 from bench.config.devices import sampling_device
-from bench.config.load import results_folder
-from bench.config.overrides import parse_overrides
-from bench.config.schema import Config, ConfigError, Section, arguments, check, conditional
+from bench.config.load import GUIDED, results_folder
+from bench.config.schema import Config, ConfigError, Section, arguments, conditional
 from bench.evaluation.keys import seeded
 from bench.plots.image_grid import Sheet, save
 from bench.plots.model_pictures import evenly, to_uint8
 from bench.results.layout import ResultsFolder
 from bench.runs.build import build_data, build_model, data_spec, is_images, load_weights
-from bench.runs.reproduce import changes_of, recorded_config, reevaluate
+from bench.runs.reproduce import changes_of, own_settings, recorded_config, reevaluate
+from bench.runtime import ranks
 from bench.runtime.console import console
 from models import MODELS
 
@@ -33,17 +33,17 @@ class Weights(Section):
 
 def measure_guidance(run: str, overrides: Sequence[str]) -> None:
     """Evaluate a trained run by one sampler at each weight, extend its record, and draw its labels at each weight."""
-    own = [word for word in overrides if word.partition("=")[0] in Weights.model_fields]
-    others = [word for word in overrides if word not in own]
-    asked: Weights = check(Weights, parse_overrides(own, Weights))
+    asked, others = own_settings(overrides, Weights)
     results = results_folder(others)
     changes = changes_of(run, results, others)[1]
     record, config, weights = recorded_config(run, results, {**changes, "results": str(results)})
     check_guided(config)
     base = asked.sampler or record.config["headline"] or next(iter(config.samplers))
+    if GUIDED.fullmatch(base):
+        raise ConfigError(f"sampler={base}: has a weight of its own; name it without, and the weights by w=[...]")
     names = [f"{base}-w{w:g}" if w else base for w in sorted(set(asked.w))]
     reevaluate(run, [f"samplers=[{','.join(names)}]", *others])
-    settings = recorded_config(run, results, {"samplers": names, "results": str(results)})[1].samplers
+    settings = recorded_config(run, results, {**changes, "samplers": names, "results": str(results)})[1].samplers
     draw(config, weights, {name: settings[name] for name in names}, ResultsFolder(results).pictures(run))
 
 
@@ -72,5 +72,6 @@ def draw(config: Config, weights: Path, samplers: dict[str, dict[str, object]], 
         rows.append(to_uint8(model.sample_given(labels, generator, **settings)))
     heights = [f"w = {settings.get('label_guidance', 0):g}" for settings in samplers.values()]
     file = folder / "by-guidance.png"
-    save(Sheet(torch.stack(rows), heights, [str(int(label)) for label in labels]), file)
+    sheet = Sheet(torch.stack(rows), heights, [str(int(label)) for label in labels])
+    ranks.on_first(lambda: save(sheet, file))
     console.print(f"  drawn: {file}")

@@ -40,7 +40,12 @@ def read(path: Path, reader: Read, shape: Shape | None, samples: int, key: str =
     the path.
     """
     with Bar(f"read {path.name}", samples, "images") as bar:
-        found = reader(path, shape, lambda _, done, total: bar.advance(done - bar.done))
+
+        def progress(stage: str, done: int, total: int) -> None:
+            bar.total = total  # of the whole file, whose images are all read
+            bar.advance(done - bar.done)
+
+        found = reader(path, shape, progress)
     if found.left_out:
         console.print(f"  [yellow]{key}={escape(str(path))}: {len(found.images):,} images, {found.left_out}[/]")
     if len(found.images) < samples:
@@ -67,5 +72,5 @@ def read_folder(path: Path, shape: Shape | None, progress: Progress | None) -> I
     labels = folder.read_labels(path, listing.files)
     if labels is not None:
         listing.left_out[Path(folder.LABELS).suffix] -= 1
-    listing.left_out += type(listing.left_out)()  # without the kinds that are counted 0
+    listing.left_out = +listing.left_out  # without the kinds that are counted 0
     return ImageSet(folder.read_images(listing.files, shape, progress), labels, listing.note)

@@ -11,10 +11,11 @@ from bench.evaluation.features import statistics
 from bench.evaluation.features.extractor import Extractor, check_channels
 from bench.evaluation.features.registry import INCEPTION
 from bench.evaluation.features.statistics import SUFFIX, Statistics, check_extractor_of, reference_of
-from bench.evaluation.metrics.registry import METRICS
+from bench.evaluation.metrics.registry import expected
 from bench.evaluation.protocol import STATISTICS, Protocol
 from bench.evaluation.scoring import Evaluation, ReferenceSet
 from bench.plots.model_pictures import save_grid
+from bench.results import records
 from bench.runs.build import build_data, check_evaluation, check_size, is_images
 from bench.runs.context import EvaluationContext, configured_extractor, training_reference
 from bench.runs.external import OF_IMAGES, check_label, check_words, new_record, record_row, row_name
@@ -79,8 +80,10 @@ def evaluate_against(path: Path, file: Path, name: str | None, overrides: Sequen
         **OF_IMAGES,
     )  # fmt: skip
     new = new_record(label, config.preset, {"name": data_name}, images)
-    if evaluated := record_row(Path(config.results), new, images, evaluation, stated, draw_grid):
-        lacking = [metric for metric in METRICS if metric not in evaluated.metrics]
+    if record_row(Path(config.results), new, images, evaluation, stated, draw_grid):
+        record = records.find(Path(config.results), new.run_id)
+        known = record.results[stated.fingerprint()].metrics if record else {}
+        lacking = [metric for metric in expected(False) if metric not in known]
         console.print(
             f"  left out: {', '.join(lacking)}; these need images of the reference, its classes, or more samples"
         )

@@ -11,7 +11,18 @@ from rich.table import Table
 
 from bench.config.components import Component, component_of, find
 from bench.config.load import check_parts, evaluate_named_samplers, merge, results_folder, split, split_groups
-from bench.config.schema import Config, ConfigError, Plugin, captioned, check, check_name, conditional, samplers
+from bench.config.overrides import parse_overrides
+from bench.config.schema import (
+    Config,
+    ConfigError,
+    Plugin,
+    Section,
+    captioned,
+    check,
+    check_name,
+    conditional,
+    samplers,
+)
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.evaluate import check_protocol
 from bench.evaluation.metrics.registry import expected
@@ -77,6 +88,13 @@ def changes_of(run: str, results: Path, overrides: Sequence[str]) -> tuple[dict[
     picks, changes = split(overrides, *components)
     names = {kind: name for kind, name in picks.items() if kind not in places}
     return names, changes | ({"plugins": places} if places else {})
+
+
+def own_settings(overrides: Sequence[str], schema: type[Section]) -> tuple[Any, list[str]]:
+    """Return a command's own settings, checked, and the words that it hands to `reevaluate`."""
+    own = [word for word in overrides if word.partition("=")[0] in schema.model_fields]
+    others = [word for word in overrides if word not in own]
+    return check(schema, parse_overrides(own, schema)), others
 
 
 def nothing_new(config: Config, changes: dict[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ from bench.config.load import results_folder
 from bench.config.paths import check_new
 from bench.config.schema import Config, ConfigError, samplers
 from bench.evaluation.image_files import hugging_face
+from bench.evaluation.image_files.arrays import labels_file
 from bench.evaluation.image_files.registry import FOLDER, WRITERS, suffix_of
 from bench.evaluation.samples import generate, labels_of
 from bench.evaluation.scoring import PREVIEW_SIZE
@@ -22,7 +23,7 @@ from bench.plots.image_grid import save
 from bench.plots.model_pictures import save_grid
 from bench.plots.sample_pictures import scatter
 from bench.results.layout import ResultsFolder
-from bench.runs.build import build_data, build_model, data_spec, is_images, load_weights
+from bench.runs.build import announce_changes, build_data, build_model, data_spec, is_images, load_weights
 from bench.runs.evaluate import Sampling, counted, sampling_of
 from bench.runs.reproduce import changes_of, recorded_config
 from bench.runtime.console import Bar, console
@@ -69,6 +70,7 @@ def sample_run(run: str, n: int, out: Path | None, given: Given, overrides: Sequ
     target = check_target(out or default_target(results, run, sampler, data, given), is_images(data))
     model = build_model(config, data_spec(data))
     load_weights(model, weights)
+    announce_changes(config)
     model.to(sampling_device(config)).eval()
     try:
         model.check_sampler(**settings)
@@ -80,7 +82,7 @@ def sample_run(run: str, n: int, out: Path | None, given: Given, overrides: Sequ
     precision = "bfloat16" if resolve_precision(config) == "bf16-mixed" else "float32"
     sampling = sampling_of(config, model, sampler, settings, precision, given.label, caption)
     samples = draw(sampling, config, n, is_images(data))
-    grid = target.with_name(f"{target.name}.grid.png")
+    grid = grid_file(target)
     if isinstance(data, Mixture):
         write_points(samples, target)
         save(scatter(samples[: PREVIEW_SIZE[samples.dtype]], data), grid)
@@ -88,6 +90,11 @@ def sample_run(run: str, n: int, out: Path | None, given: Given, overrides: Sequ
         WRITERS[suffix_of(target)](samples, labels_drawn(sampling.model, config, n, label), target)
         save_grid(samples[: PREVIEW_SIZE[samples.dtype]], grid)
     console.print(f"  {n:,} samples: {target}\n  picture: {grid}", markup=False)
+
+
+def grid_file(target: Path) -> Path:
+    """Return where the first samples are drawn."""
+    return target.with_name(f"{target.name}.grid.png")
 
 
 def allowed_changes(run: str, results: Path, overrides: Sequence[str]) -> dict[str, Any]:
@@ -160,6 +167,7 @@ def labels_drawn(model: GenerativeModel, config: Config, n: int, label: int | No
 def default_target(results: Path, run: str, sampler: str, data: ImageDataModule, given: Given) -> Path:
     """Return the place of samples below the results folder."""
     name = (run if sampler == "default" else f"{run}-{sampler}") + given.name
+    name = name.replace(".", "_")  # of a sampler such as sde-dpm-solver-20-w1.5: a dot would begin a suffix
     return ResultsFolder(results).samples / (name + (FOLDER if is_images(data) else POINTS))
 
 
@@ -172,7 +180,8 @@ def check_target(target: Path, images: bool) -> Path:
             f"--out={target}: {suffix or 'no suffix'} is no format that is written; choose {', '.join(formats)}{more}",
             key="--out", value=str(target), choices=formats,
         )  # fmt: skip
-    check_new("--out", target)
+    for file in (target, grid_file(target), labels_file(target)):
+        check_new("--out", file)
     if suffix == hugging_face.SUFFIX:
         hugging_face.library(target)  # before anything is drawn
     return target

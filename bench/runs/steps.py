@@ -6,10 +6,9 @@ from pydantic import BaseModel, Field, PositiveInt, ValidationError
 
 from bench.config.components import Component, configured
 from bench.config.load import names, read, results_folder, sampler
-from bench.config.overrides import parse_overrides
-from bench.config.schema import Config, ConfigError, Section, arguments, check, check_name
+from bench.config.schema import Config, ConfigError, Section, arguments, check_name
 from bench.runs.build import build_data, build_model, data_spec
-from bench.runs.reproduce import changes_of, recorded_config, reevaluate
+from bench.runs.reproduce import changes_of, own_settings, recorded_config, reevaluate
 from bench.runtime.console import console
 
 
@@ -25,9 +24,7 @@ def measure_steps(run: str, overrides: Sequence[str]) -> None:
 
     A sampler that cannot take a number of steps is left out at that number, with its reason; ConfigError if all are.
     """
-    own = [word for word in overrides if word.partition("=")[0] in Points.model_fields]
-    others = [word for word in overrides if word not in own]
-    points: Points = check(Points, parse_overrides(own, Points))
+    points, others = own_settings(overrides, Points)
     results = results_folder(others)
     changes = changes_of(run, results, others)[1]
     _, config, _ = recorded_config(run, results, {**changes, "results": str(results)})

@@ -78,7 +78,7 @@ class Bar:
             watcher(self)
         if self.live:
             if now - self.frame_time > SECONDS_BETWEEN_FRAMES:
-                self.live.update(self.task, completed=min(self.done, self.total), note=note())
+                self.live.update(self.task, total=self.total, completed=min(self.done, self.total), note=note())
                 self.frame_time = now
         elif IN_NOTEBOOK:
             if self.cell is None or now - self.frame_time > SECONDS_BETWEEN_FRAMES:

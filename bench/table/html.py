@@ -14,7 +14,7 @@ BREAK = "\n"
 
 
 def html(table: Table) -> str:
-    """Return the blocks of TABLE.md but for the bars' sensitivity; the blocks behind the marks are folded."""
+    """Return the grids of TABLE.md but for the bars' sensitivity, without what explains them; most are folded."""
     stamp = f"<p><b>{escape(table.stamp)}</b></p>" if table.stamp else ""
     others = block(OTHERS, others_grid(table, BREAK)) if table.others else ""
     words = f"<p><b>{escape(QUESTION)}.</b> {escape(answer(table))}</p><p><small>{escape(caption(table))}</small></p>"

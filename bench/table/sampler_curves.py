@@ -18,7 +18,8 @@ W = Column("label_guidance", "w", "g", about="guidance by labels: 0 is the condi
 class Sweep:
     """A setting of samplers, and how rows are drawn against it.
 
-    setting: its key. place: the position of a row with settings, None where it has none. columns: of the points' table,
+    setting: its key. stem: a sampler's name without it. place: the position of a row with settings, None where it has
+    none. columns: of the points' table,
     the first the position. panels: keys of the figures that are drawn. least: positions that make a curve. file: of the
     drawing.
     """
@@ -27,6 +28,7 @@ class Sweep:
     title: str
     about: str
     file: str
+    stem: Callable[[str], str]
     place: Callable[[Row, Settings], float | None]
     columns: tuple[Column, ...]
     panels: tuple[str, ...]
@@ -65,6 +67,7 @@ STEPS = Sweep(
     "The same weights by the same sampler in different numbers of steps, each measured like any row; NFE are the "
     "network evaluations of an image. `bench steps RUN` measures them",
     "STEPS.png",
+    lambda name: name.rpartition("-")[0],
     evaluations,
     tuple(BY_KEY[key] for key in ("nfe", "fid", "precision", "recall", "coverage", "seconds_per_100")),
     ("fid", "recall", "coverage"),
@@ -78,6 +81,7 @@ GUIDANCE = Sweep(
     "The same weights by the same sampler with different guidance by labels, w of Ho and Salimans (arXiv:2207.12598): "
     "0 is the conditional model alone, and others call 1 + w the scale. `bench guidance RUN` measures them",
     "GUIDANCE.png",
+    lambda name: name.rpartition("-w")[0] or name,
     guidance,
     (
         W,
@@ -117,10 +121,7 @@ def curves_of(sweep: Sweep, rows: Sequence[Row]) -> Iterator[SamplerCurve]:
 
 def sampler_name(sweep: Sweep, settings: str, rows: Sequence[Row]) -> str:
     """Return what the names of the rows' samplers have in common before their position, or else their settings."""
-    if sweep is GUIDANCE:
-        kinds = {row.sampler.rpartition("-w")[0] or row.sampler for row in rows}
-    else:
-        kinds = {row.sampler.rpartition("-")[0] for row in rows}
+    kinds = {sweep.stem(row.sampler) for row in rows}
     return kinds.pop() if len(kinds) == 1 else settings
 
 

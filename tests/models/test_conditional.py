@@ -221,3 +221,21 @@ def test_training_captions_say_what_the_images_show_but_of_no_held_out_combinati
 def test_captions_need_data_with_a_digit_in_each_channel() -> None:
     with pytest.raises(ValueError, match="condition=text: captions are of a digit in each channel"):
         build(Case("ddpm", TINY_DDPM | {"condition": "text"}), SHAPE)
+
+
+@pytest.mark.parametrize(("condition", "passes"), [("label", 6), ("classifier", 9)])
+def test_a_snapshot_guides_a_model_of_labels_and_is_no_guide_where_it_is_the_model(condition: str, passes: int) -> None:
+    case = Case("ddpm", TINY_DDPM | {"condition": condition, "snapshot": 0.5}, {"steps": 3, "method": "ddim"})
+    model = shaken(case)
+    images: list[int] = []
+    for network in model.networks:
+        network.register_forward_hook(lambda network, inputs, output: images.append(len(inputs[0])))
+    guided = case.sampler | {"guidance": 2.0}
+    model.check_sampler(**guided)
+    apart = model.sample_given(torch.tensor([0, 1]), torch.Generator().manual_seed(1), **guided)
+    assert sum(images) / 2 == model.passes(**guided) == passes
+    plain = given(model, [0, 1], case)
+    assert not torch.allclose(apart, plain)
+    model.keep_snapshot(model.snapshot_weights())
+    same = model.sample_given(torch.tensor([0, 1]), torch.Generator().manual_seed(1), **guided)
+    torch.testing.assert_close(same, plain)

@@ -48,7 +48,8 @@ class JudgeNetwork(nn.Sequential):
 class Judge:
     """How samples are assigned to labels.
 
-    name: a clause for people, with the judge's accuracy. learned: bool M, held-out images that taught it.
+    name: a clause for people, with the judge's accuracy. learned: bool M, held-out images that taught it, or of which a
+    channel did.
     """
 
     name: str
@@ -56,18 +57,26 @@ class Judge:
     learned: Tensor
 
 
-def half(total: int) -> Tensor:
-    """Choose half of the images, bool, the same on every machine."""
-    chosen = torch.zeros(total, dtype=torch.bool)
-    chosen[torch.from_numpy(np.random.RandomState(key("judge", 0)).permutation(total)[: total // 2])] = True
-    return chosen
+def half(images: Tensor) -> Tensor:
+    """Choose half of the distinct images of uint8 M x C x H x W, bool M, the same on every machine.
+
+    Equal images, of which Stacked MNIST's channels are made, are chosen together.
+    """
+    rows = images.flatten(1).contiguous().numpy()
+    whole = rows.view(np.dtype((np.void, rows.shape[1]))).ravel()
+    _, first, group = np.unique(whole, return_index=True, return_inverse=True)
+    number = np.empty(len(first), np.int64)  # of each distinct image, in the order of their first occurrences
+    number[np.argsort(first)] = np.arange(len(first))
+    chosen = np.zeros(len(first), bool)
+    chosen[np.random.RandomState(key("judge", 0)).permutation(len(first))[: len(first) // 2]] = True
+    return torch.from_numpy(chosen[number[group.ravel()]])
 
 
 def trained_judge(
     images: Tensor, labels: Tensor, classes: int, cache: Path | None = None, progress: Progress = lambda steps: steps
 ) -> Judge:
     """Teach a judge by half of a held-out split, uint8 M x C x H x W and int64 M, and measure it on the other half."""
-    learned = half(len(images))
+    learned = half(images)
     network = JudgeNetwork(images.shape[1], classes).eval()
     taught = {"images": images[learned].contiguous(), "labels": labels[learned].contiguous()}
     path = cache / f"judge-{storage.digest(taught)[:16]}-v{VERSION}.pt" if cache else None

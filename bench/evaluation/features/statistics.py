@@ -5,6 +5,7 @@ and `sigma_s` of its sFID, beside the images `arr_0`. No array says which networ
 written here have its name and digest as well.
 """
 
+import lzma
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from bench.runtime.files import written_aside
 SUFFIX = ".npz"
 KEY = "--reference"
 MEAN, COVARIANCE, EXTRACTOR, DIGEST = "mu", "sigma", "extractor", "extractor_sha256"
-DAMAGED = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
+DAMAGED = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 SYMMETRY = 1e-4  # of the largest entry, by which a covariance that was summed in float32 may differ from its transpose
 
 
@@ -51,6 +52,8 @@ def read(path: Path) -> Statistics:
     if path.suffix.lower() != SUFFIX:
         pickled = "; a pickle can run code and is never read" if path.suffix.lower() in (".pkl", ".pickle") else ""
         raise _error(path, f"is no {SUFFIX}{pickled}: save the statistics with numpy.savez(FILE, mu=mu, sigma=sigma)")
+    if not zipfile.is_zipfile(path):  # numpy.load would take the content for whatever it is
+        raise _error(path, "cannot be read: it is no archive of arrays, or it is cut off")
     try:
         with np.load(path, allow_pickle=False) as file:
             if missing := [name for name in (MEAN, COVARIANCE) if name not in file]:

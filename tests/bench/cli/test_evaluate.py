@@ -43,3 +43,12 @@ def test_a_run_whose_images_have_moved_is_evaluated_where_they_are(
 
 def test_what_a_command_does_not_use_is_refused_by_name(refusal: Callable[[str], str]) -> None:
     assert "--data, --reference and --name belong to --images=PATH" in refusal("evaluate RUN --name x")
+
+
+@pytest.mark.parametrize("option", ["--reference=", "--data=", "--protocol="])
+def test_an_option_without_its_value_is_refused_and_stands_for_no_other(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", f"--images={tmp_path}", option, f"results={tmp_path / 'r'}"]) == 2
+    assert option.rstrip("=").strip("-") in capsys.readouterr().err
+    assert not (tmp_path / "r/records").exists()

@@ -10,7 +10,8 @@ from PIL import Image
 from bench.cli.main import main
 from bench.config.load import load
 from bench.config.schema import ConfigError
-from bench.runs.build import build_data, build_model, data_spec, load_weights, preflight
+from bench.runs.build import build_data, build_model, check_splits, data_spec, load_weights, preflight
+from datamodules.base import DataError
 from models.base import DataSpec
 from tests.projects import DATA, FILES, MODEL, write_project
 
@@ -121,3 +122,24 @@ def test_a_labelled_folder_tells_models_the_shares_of_its_classes(tmp_path: Path
     words = ["model=vae", "data=image_folder", f"data.root={tmp_path}", "data.size=8"]
     assert data_spec(build_data(load(words)[0])) == DataSpec((1, 8, 8))
     assert data_spec(build_data(load([*words, "data.classes=folders"])[0])) == DataSpec((1, 8, 8), (0.75, 0.25))
+
+
+def test_a_model_whose_labels_and_setting_disagree_is_refused() -> None:
+    (config,) = load(["model=gan", "model.width=4"])
+    data = build_data(config)
+    model = build_model(config, data_spec(data))
+    model.classes = 10
+    with pytest.raises(ConfigError, match="model=gan: takes labels, but its setting condition is none"):
+        preflight(config, data, model)
+
+
+@pytest.mark.parametrize(("split", "label"), [("train", -1), ("test", 10)])
+def test_labels_that_no_model_could_take_are_refused(split: str, label: int) -> None:
+    (config,) = load(["model=gan"])
+    data = build_data(config)
+    check_splits(data)
+    labels = getattr(data, f"{split}_labels").clone()
+    labels[3] = label
+    setattr(data, f"{split}_labels", labels)
+    with pytest.raises(DataError, match="expected 0 to 9, the largest in training"):
+        check_splits(data)

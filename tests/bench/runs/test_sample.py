@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import torch
 
 from bench.cli.main import main
 from bench.evaluation.image_files import arrays, hugging_face, tar
+from bench.runs.sample import Given, check_target, default_target
 
 
 def run_of(folder: Path, model: str) -> str:
@@ -93,3 +96,21 @@ def test_points_of_the_plane_are_written_as_an_array(
     assert Path(f"r/samples/{run}.npy.grid.png").is_file()
     assert main(["sample", run, "--out", "a.npz", "results=r"]) == 2
     assert ".npz is no format that is written; choose .npy, for points of the plane" in capsys.readouterr().err
+
+
+def test_the_default_place_of_a_sampler_with_a_dot_in_its_name_has_no_suffix() -> None:
+    data: Any = SimpleNamespace(train_images=torch.zeros(1, dtype=torch.uint8))
+    target = default_target(Path("r"), "ddpm-mnist-0-0123abcd", "sde-dpm-solver-20-w1.5", data, Given())
+    assert target == Path("r/samples/ddpm-mnist-0-0123abcd-sde-dpm-solver-20-w1_5")
+    assert check_target(target, images=True) == target
+
+
+def test_no_picture_or_labels_of_others_are_replaced(
+    finished: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = run_of(finished("gan"), "gan")
+    for target, beside in (("new", "new.grid.png"), ("new.npy", "new.labels.npy")):
+        Path(beside).touch()
+        assert main(["sample", run, "--n", "2", "results=r", "--out", target]) == 2
+        assert f"--out={beside}: exists already" in capsys.readouterr().err
+        assert not Path(target).exists()

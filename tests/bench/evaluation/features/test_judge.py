@@ -23,9 +23,20 @@ def shades(labels: Tensor, channels: int = 1) -> Tensor:
 
 
 def test_half_of_the_images_teach_and_always_the_same_ones() -> None:
-    chosen = half(1001)
-    assert int(chosen.sum()) == 500
-    assert torch.equal(chosen, half(1001))
+    images = torch.arange(1001 * 4).view(1001, 1, 2, 2).remainder(251).to(torch.uint8)
+    distinct = images.flatten(1).unique(dim=0)
+    chosen = half(distinct.view(-1, 1, 2, 2))
+    assert int(chosen.sum()) == len(distinct) // 2
+    assert torch.equal(chosen, half(distinct.view(-1, 1, 2, 2)))
+
+
+def test_equal_images_are_on_one_side() -> None:
+    images = torch.randint(256, (50, 1, 4, 4), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    drawn = torch.randint(50, (400,), generator=torch.Generator().manual_seed(1))
+    chosen = half(images[drawn])
+    sides = [chosen[drawn == k].unique() for k in drawn.unique()]
+    assert all(len(side) == 1 for side in sides)
+    assert 0.3 < torch.cat(sides).float().mean() < 0.7
 
 
 def test_the_architecture_is_not_the_evaluators() -> None:
@@ -44,7 +55,7 @@ def test_a_judge_sees_what_images_show_and_says_how_often(tmp_path: Path) -> Non
     first = trained_judge(shades(labels), labels, 3, tmp_path)
     assert "right on 100.00% of held-out images" in first.name
     assert torch.equal(first.classify(shades(labels)), labels)
-    assert torch.equal(first.learned, half(300))
+    assert torch.equal(first.learned, half(shades(labels)))
 
 
 def test_a_judge_is_taught_once_and_equal_images_teach_an_equal_one(

@@ -118,3 +118,10 @@ def test_moments_of_another_network_are_refused(extractor: Extractor) -> None:
         check_extractor_of(of(2048), extractor, path)
     with pytest.raises(EvaluationError, match="a.npz is of other-cnn with weights of sha abcdabcd, but the features"):
         check_extractor_of(of(extractor.dim, "other-cnn", "abcdabcd" * 8), extractor, path)
+
+
+def test_an_array_of_another_kind_is_no_file_of_statistics(tmp_path: Path) -> None:
+    with (tmp_path / "stats.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(EvaluationError, match="cannot be read: it is no archive of arrays"):
+        read(tmp_path / "stats.npz")
