@@ -1,13 +1,14 @@
 """Chunks and their generators, and the 8 bits that samples are judged in."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from bench.evaluation.errors import EvaluationError
-from bench.evaluation.samples import generate, quantise
+from bench.evaluation.samples import generate, labels_of, quantise
 
 
 def noise(n: int, generator: torch.Generator) -> Tensor:
@@ -69,3 +70,21 @@ def test_points_are_judged_as_they_were_drawn() -> None:
     assert torch.equal(quantise(kept), rounded)
     with pytest.raises(EvaluationError, match="5 of 5 samples hold NaN"):
         next(generate(lambda n, g: points(n, g) / 0, 5, chunk=5, seed=1, quantisation="none"))
+
+
+@pytest.mark.parametrize("chunk", [3, 7, 100])
+def test_labels_are_those_that_the_samples_drew_first(chunk: int) -> None:
+    def labels(n: int, generator: torch.Generator) -> Tensor:
+        return torch.randint(256, (n,), generator=generator)
+
+    def shaded(n: int, generator: torch.Generator) -> Tensor:
+        return (labels(n, generator) / 127.5 - 1).view(n, 1, 1, 1)
+
+    settings: dict[str, Any] = {"chunk": chunk, "seed": 5, "training_seed": 2}
+    images = torch.cat([part for _, part in generate(shaded, 20, **settings)])
+    assert torch.equal(labels_of(labels, 20, device="cpu", **settings), images.flatten().long())
+
+
+def test_labels_of_a_model_that_draws_none_are_refused() -> None:
+    with pytest.raises(EvaluationError, match="the model drew no labels"):
+        labels_of(lambda n, generator: None, 4, chunk=2, seed=0, training_seed=0, device="cpu")
