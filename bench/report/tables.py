@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from bench.table.build import Cell, Table
 from bench.table.columns import BLOCKS, NONE, Column
 from bench.table.figure import Figures
+from bench.table.label_grids import label_grids
 from bench.table.rules import UNSURE
-from bench.table.text import contenders, figures_grids, heading, parts, sections
+from bench.table.text import contenders, figures_grids, heading, parts, row_label, sections
 
 SPEECH = {"✓": ("yes", "yes"), "×": ("no", "no"), UNSURE: ("undecided", "unsure"), NONE: ("no mark", "none")}
 SEPARATOR = "\n"
@@ -110,7 +111,20 @@ def blocks(table: Table) -> list[Block]:
             for (k, row), (name, *cells) in zip(rows, grid[1:], strict=True)
         ]
         result.append(Block(title, "", headings(grid[0], columns), lines))
-    return [block for block in result if block.lines]
+    return [*result, *label_blocks(table)]
+
+
+def label_blocks(table: Table) -> list[Block]:
+    """Return the tables of figures of a label at a time; their cells have no details."""
+    places = {row_label(row): (k, row.family) for k, row in reversed(list(enumerate(table.rows)))}
+    result = []
+    for title, (head, *cells) in label_grids(table.rows):
+        lines = [
+            Line(name, places[name][1], f"row{places[name][0]}", [Entry(text) for text in texts])
+            for name, *texts in cells
+        ]
+        result.append(Block(title, "", [Heading(text, "", False) for text in head], lines))
+    return result
 
 
 def task_blocks(table: Table) -> list[Block]:

@@ -81,14 +81,6 @@ QUALITY = (
     metric_column("coverage", "coverage", ".3f", SHARE, "coverage"),
     metric_column("clipped_density", "clipped density", ".3f", SHARE, "quality", optional=True),
     metric_column("clipped_coverage", "clipped coverage", ".3f", SHARE, "coverage", optional=True),
-    metric_column("class_accuracy", "class accuracy", ".3f", SHARE, "labels", optional=True),
-    metric_column("cas", "CAS", ".3f", SHARE, "labels", optional=True),
-    metric_column("intra_fid", "intra-FID", ".2f", POSITIVE, "labels", optional=True),
-    metric_column("digit_words", "digits obeyed", ".3f", SHARE, "labels", optional=True),
-    metric_column("attribute_words", "attributes obeyed", ".3f", SHARE, "labels", optional=True),
-    metric_column("new_digit_words", "digits obeyed, new", ".3f", SHARE, "labels", optional=True),
-    metric_column("new_attribute_words", "attributes obeyed, new", ".3f", SHARE, "labels", optional=True),
-    metric_column("reordered_words", "words obeyed, reordered", ".3f", SHARE, "labels", optional=True),
     metric_column("modes", "modes", SIGNIFICANT, POSITIVE, "coverage"),
     metric_column("mode_kl", "mode KL", ".3f", POSITIVE, "coverage"),
     metric_column("high_quality", "high quality", ".3f", SHARE, "quality"),
@@ -100,6 +92,16 @@ QUALITY = (
     metric_column("near_copies", "near-copies, × expected", ".2f", POSITIVE, "quality"),
     metric_column("aligned_copies", "aligned near-copies, × expected", ".2f", POSITIVE, "quality"),
     metric_column("exact_copies", "exact copies", SIGNIFICANT, POSITIVE, "quality"),
+)
+LABELS = (
+    metric_column("class_accuracy", "class accuracy", ".3f", SHARE, "labels", optional=True),
+    metric_column("cas", "CAS", ".3f", SHARE, "labels", optional=True),
+    metric_column("intra_fid", "intra-FID", ".2f", POSITIVE, "labels", optional=True),
+    metric_column("digit_words", "digits obeyed", ".3f", SHARE, "labels", optional=True),
+    metric_column("attribute_words", "attributes obeyed", ".3f", SHARE, "labels", optional=True),
+    metric_column("new_digit_words", "digits obeyed, new", ".3f", SHARE, "labels", optional=True),
+    metric_column("new_attribute_words", "attributes obeyed, new", ".3f", SHARE, "labels", optional=True),
+    metric_column("reordered_words", "words obeyed, reordered", ".3f", SHARE, "labels", optional=True),
 )
 COST = (
     Column(
@@ -142,8 +144,13 @@ BIAS = (
     metric_column("fid", "FID, n", ".2f", POSITIVE, "quality"),
     metric_column("fid_infinity", "FID∞", ".2f", UNBOUNDED, ""),
 )
-BLOCKS = {"Quality and coverage": QUALITY, "FID by the number of samples": BIAS, "Cost": COST}
-BY_KEY = {column.key: column for column in (*BIAS, *QUALITY, *COST)}
+BLOCKS = {
+    "Quality and coverage": QUALITY,
+    "Labels and words": LABELS,
+    "FID by the number of samples": BIAS,
+    "Cost": COST,
+}
+BY_KEY = {column.key: column for column in (*BIAS, *QUALITY, *LABELS, *COST)}
 COLUMNS = tuple(BY_KEY.values())
 
 

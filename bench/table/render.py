@@ -18,6 +18,7 @@ from bench.table.answer import TITLE as QUESTION
 from bench.table.answer import answer
 from bench.table.build import Table
 from bench.table.columns import columns_of
+from bench.table.label_grids import label_grids
 from bench.table.picture import drawings, is_rendered_from, png
 from bench.table.sampler_curves import by_sweep
 from bench.table.sensitivity import ABOUT as ABOUT_FACTORS
@@ -52,7 +53,8 @@ def markdown(table: Table) -> str:
         f"**{sweep.title}.** {sweep.about}.\n\n{markdown_grid(curves_grid(sweep, own), '--:')}\n\n"
         for sweep, own in by_sweep(table.curves)
     )
-    figures = "\n\n".join(f"**{title}**\n\n{markdown_grid(grid, '--:')}" for title, grid in figures_grids(table.rows))
+    grids = [*figures_grids(table.rows), *label_grids(table.rows)]
+    figures = "\n\n".join(f"**{title}**\n\n{markdown_grid(grid, '--:')}" for title, grid in grids)
     factors = f"**{FACTORS}.** {ABOUT_FACTORS}.\n\n" + "\n\n".join(
         f"{title}\n\n{markdown_grid(grid, ':-:')}" for title, grid in sensitivity(table)
     )
@@ -71,7 +73,7 @@ def latex(table: Table) -> str:
         grids=[("", lecture_grid(table, "; ")), *([(OTHERS, others_grid(table, "; "))] if table.others else []),
                (f"{TITLE}. {ABOUT}.", agreement_grid(table)),
                *((f"{sweep.title}. {sweep.about}.", curves_grid(sweep, own)) for sweep, own in by_sweep(table.curves)),
-               *figures_grids(table.rows),
+               *figures_grids(table.rows), *label_grids(table.rows),
                *((f"{section.title}. {section.about}.", grid) for section, grid in sections(table.lines))],
         beside=table.beside,
         stamp=table.stamp, caption=caption(table), question=QUESTION, answer=answer(table),

@@ -35,6 +35,7 @@ class Row:
     configured: bool  # whether the sampler is one that the run's configuration names
     headline: bool  # whether the sampler represents the model
     figures: Figures  # intervals: over training seeds; for one seed over samples, or over timed calls
+    by_label: tuple[Figures, ...]  # of the samples of each label, with intervals over training seeds only
     versions: dict[str, int]  # of the figures' metrics
     seeds: int  # distinct training seeds
     samples: int  # of each seed's evaluation
@@ -128,6 +129,7 @@ def merge(group: Group, model: str, name: str, headline: bool) -> Row:
         configured=result.protocol["sampler"] in record.config.get("samplers", {}),
         headline=headline,
         figures=means,
+        by_label=by_label(group),
         versions=versions,
         seeds=seeds([record for record, _ in group]),
         samples=result.protocol["samples"],
@@ -136,6 +138,15 @@ def merge(group: Group, model: str, name: str, headline: bool) -> Row:
         flags=tuple(dict.fromkeys(flag for _, result in group for flag in [*result.flags, *disturbances(result)])),
         missing=tuple(missing),
     )
+
+
+def by_label(group: Group) -> tuple[Figures, ...]:
+    """Return the figures of each label's samples; () where a seed lacks them."""
+    of_seeds = [
+        [{key: in_units(key, Figure(value)) for key, value in figures.items()} for figures in result.by_class]
+        for _, result in group
+    ]
+    return tuple(over_seeds(list(of_label)) for of_label in zip(*of_seeds, strict=False))
 
 
 def comparable_metrics(group: Group) -> tuple[dict[str, int], list[str]]:

@@ -13,6 +13,7 @@ from bench.table.answer import TITLE as QUESTION
 from bench.table.answer import answer
 from bench.table.build import Table
 from bench.table.columns import NONE
+from bench.table.label_grids import label_grids
 from bench.table.rows import Row
 from bench.table.rules import UNSURE
 from bench.table.sampler_curves import by_sweep
@@ -67,7 +68,7 @@ def colour_mark(cell: str) -> Text:
 
 def show_figures(rows: Sequence[Row], console: Console) -> None:
     """Print a column for each row and a line for each figure, in as many tables as the width requires."""
-    for name, grid in figures_grids(rows):
+    for name, grid in [*figures_grids(rows), *label_grids(rows)]:
         for part in transpose(grid, console.width):
             console.print(text_table(name, part))
 

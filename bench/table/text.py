@@ -120,7 +120,7 @@ def contenders(table: Table, separator: str) -> list[str]:
 
 
 def figures_grids(rows: Sequence[Row]) -> list[tuple[str, Grid]]:
-    """Return the figures as text: a line for each row, in grids of the columns that any row fills."""
+    """Return the figures as text: a line for each row, in grids of the columns that any row fills; none is empty."""
     grids = []
     for title, columns in BLOCKS.items():
         nonempty = [column for column in columns if any(column.key in row.figures for row in rows)]
@@ -128,7 +128,8 @@ def figures_grids(rows: Sequence[Row]) -> list[tuple[str, Grid]]:
         for row in rows:
             if any(column.key in row.figures for column in nonempty):
                 grid.append([row_label(row), *(column.show(row.figures.get(column.key)) for column in nonempty)])
-        grids.append((title, grid))
+        if nonempty:
+            grids.append((title, grid))
     return grids
 
 
