@@ -98,9 +98,18 @@ def test_a_recorded_run_is_evaluated_again_after_its_file_has_changed_or_moved(
     assert "if it has moved, give model=PLACE" in capsys.readouterr().err
     assert main([*again, "samplers.hot.temperature=2.0", f"model={MODEL.replace('models', 'moved')}"]) == 0
     assert len(recorded(project).results) == 4
+    (fingerprint,) = (key for key, result in after.results.items() if result is hot)
+    by_protocol = [*again, "--protocol", fingerprint]
+    assert main(by_protocol) == 2
+    assert "if it has moved, give model=PLACE" in capsys.readouterr().err
+    by_protocol.append(f"model={MODEL.replace('models', 'moved')}")
+    assert main(by_protocol) == 0
+    assert "every figure agrees to six digits" in capsys.readouterr().out
+    assert main([*by_protocol, "data=mnist"]) == 2
+    assert "data=mnist: is mnist, but" in capsys.readouterr().err
     Path("other.py").write_text("class Other: pass\n")
     assert main([*again, "samplers.hot.temperature=3.0", "model=./other.py:Other"]) == 2
-    assert f"is other, but {before.run_id} is of probabilistic_pca" in capsys.readouterr().err
+    assert f"is Other, but {before.run_id} is of ProbabilisticPCA" in capsys.readouterr().err
 
 
 @pytest.mark.slow  # starts workers

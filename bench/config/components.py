@@ -128,11 +128,13 @@ def running_code(config: Config) -> dict[str, Any]:
 
 
 def changed_sources(config: Config) -> list[str]:
-    """Return the names of the user's own source files that are not as they were when the configuration was made."""
+    """Return the names of the user's own source files that are not as they were when the configuration was made.
+
+    A file that has another name now, as one of a package that is named by its path, has not changed.
+    """
     now = running_code(config).get("plugins", {})
-    return [
-        name
-        for kind, recorded in config.plugins.items()
-        for name in sorted({*recorded.sources, *now[kind]})
-        if recorded.sources.get(name) != now[kind].get(name)
-    ]
+    changed: list[str] = []
+    for kind, recorded in config.plugins.items():
+        common = {*recorded.sources.values()} & {*now[kind].values()}
+        changed += sorted(name for name, digest in (now[kind] | recorded.sources).items() if digest not in common)
+    return list(dict.fromkeys(changed))

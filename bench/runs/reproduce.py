@@ -12,6 +12,7 @@ from rich.table import Table
 from bench.config.components import Component, component_of, find
 from bench.config.load import check_parts, evaluate_named_samplers, merge, results_folder, split, split_groups
 from bench.config.overrides import parse_overrides
+from bench.config.places import find_place
 from bench.config.schema import (
     Config,
     ConfigError,
@@ -76,18 +77,29 @@ def changes_of(run: str, results: Path, overrides: Sequence[str]) -> tuple[dict[
     components: list[Component] = []
     for kind in ("model", "data"):
         name, recorded = record.config[kind]["name"], plugins.get(kind)
-        moved = find(kind, picks[kind]) if recorded and kind in picks else None
-        if moved and moved.name != name:
-            raise ConfigError(f"{kind}={picks[kind]}: is {moved.name}, but {run} is of {name}", key=kind)
-        if moved:
-            places[kind] = {"place": str(moved.place)}
+        if recorded and kind in picks:
+            recorded = recorded.model_copy(update={"place": moved_place(kind, picks[kind], recorded, run)})
+            places[kind] = {"place": recorded.place}
         try:
-            components.append(moved or component_of(kind, name, recorded))
+            components.append(component_of(kind, name, recorded))
         except ConfigError as error:
             raise ConfigError(f"{error}; if it has moved, give {kind}=PLACE", key=kind) from None
     picks, changes = split(overrides, *components)
     names = {kind: name for kind, name in picks.items() if kind not in places}
     return names, changes | ({"plugins": places} if places else {})
+
+
+def moved_place(kind: str, text: str, recorded: Plugin, run: str) -> str:
+    """Return the place at which a class of the user's own, of a recorded run, lies now; ConfigError for another class.
+
+    text: that place, or the name that an installed package has entered for it.
+    """
+    place = find_place(kind, text) if ":" in text else find(kind, text).place
+    class_name = recorded.place.rpartition(":")[2]
+    if place is None or place.class_name != class_name:
+        found = text if place is None else place.class_name
+        raise ConfigError(f"{kind}={text}: is {found}, but {run} is of {class_name}", key=kind, value=text)
+    return str(place)
 
 
 def own_settings(overrides: Sequence[str], schema: type[Section]) -> tuple[Any, list[str]]:
@@ -157,9 +169,9 @@ def settings(stated: Protocol) -> dict[str, Any]:
 
 def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     """Repeat a measurement under a stored protocol; compare its figures with the recorded ones, or record them."""
-    allowed = ("results=", "data.root=", "evaluation.extractor_weights=")
+    allowed = ("results=", "model=", "data=", "data.root=", "evaluation.extractor_weights=")
     if wrong := [word for word in overrides if not word.startswith(allowed)]:
-        raise ConfigError(f"{wrong[0]}: with --protocol, `bench evaluate` takes {' and '.join(allowed)} only")
+        raise ConfigError(f"{wrong[0]}: with --protocol, `bench evaluate` takes {', '.join(allowed)} only")
     results = results_folder(overrides)
     stated = stored_protocol(name, results)
     record, config, weights = config_of_protocol(run, results, stated, overrides)
@@ -198,7 +210,9 @@ def config_of_protocol(
     run: str, results: Path, stated: Protocol, overrides: Sequence[str]
 ) -> tuple[records.Record, Config, Path]:
     """Return a run's record, its configuration with the evaluation and sampler of a protocol, and its weights."""
-    changes = changes_of(run, results, overrides)[1]
+    picks, changes = changes_of(run, results, overrides)
+    for kind, name in picks.items():
+        raise ConfigError(f"{kind}={name}: with --protocol, only the PLACE of a class of your own that has moved")
     row = {} if stated.sampler == "default" else {stated.sampler: dict(stated.sampler_settings)}
     evaluation = settings(stated) | changes.get("evaluation", {})
     return recorded_config(

@@ -16,7 +16,7 @@ from bench.config.schema import ConfigError
 from bench.results.identity import alike, described, run_id
 from datamodules import DATAMODULES
 from models import MODELS
-from tests.projects import DATA, MODEL, write_project
+from tests.projects import DATA, MODEL, write_package, write_project
 
 
 @pytest.fixture
@@ -33,11 +33,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
     monkeypatch.syspath_prepend(str(site))
 
     def installed(name: str, **entries: str) -> None:
-        info = site / f"{name}-1.2.dist-info"
-        info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
-        lines = "\n".join(f"{entry} = {value}" for entry, value in entries.items())
-        (info / "entry_points.txt").write_text(f"[{KINDS['model'].group}]\n{lines}\n")
+        write_package(site, name, KINDS["model"].group, entries)
 
     return installed
 
