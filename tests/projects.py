@@ -9,6 +9,7 @@ FILES = dict(
     re.findall(r"`([\w/]+\.(?:py|yaml))`(?:[^`]|`(?!``))*?:\n\n```(?:python|yaml)\n(.*?)```", DOCUMENT, re.DOTALL)
 )
 MODEL, DATA = "./models/factors.py:ProbabilisticPCA", "./data/stripes.py:Stripes"
+METRIC, EXTRACTOR = "./figures/energy.py:energy_distance", "./features/regions.py:regions"
 SMALL = ["preset=smoke", "trainer.accelerator=cpu", "train.images=640", "train.batch=32", "evaluation.samples=64"]
 
 

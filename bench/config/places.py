@@ -1,4 +1,4 @@
-"""Places of classes that users write themselves: `./mine.py:Mine`, or `package.module:Mine` of a package."""
+"""Places of what users write themselves: `./mine.py:Mine`, or `package.module:Mine` of a package."""
 
 import ast
 import hashlib
@@ -6,17 +6,17 @@ import importlib
 import os
 import re
 import sys
-import traceback
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from bench.config.paths import expand
 from bench.config.schema import ConfigError
-from bench.runtime.errors import suggestion
+from bench.runtime.errors import cause, suggestion
 from bench.runtime.siblings import NAMES
 
 OWN = (*NAMES, "bench", "generative_trilemma")  # top-level packages of the suite
@@ -27,20 +27,21 @@ SEARCHED: set[Path] = set()  # folders that were added to Python's path
 
 @dataclass(frozen=True)
 class Place:
-    """Where a class is, of a file or of a module.
+    """Where a class or a function is, of a file or of a module.
 
     key, text: the setting and its value as the user typed them, for messages. module: the importable module; "" for a
-    file that is imported by its path. file: the absolute path of the source.
+    file that is imported by its path. file: the absolute path of the source. noun: what is looked for.
     """
 
     key: str
     text: str
     module: str
     file: Path
-    class_name: str
+    name: str
+    noun: str = "class"
 
     def __str__(self) -> str:
-        return f"{self.module or self.file}:{self.class_name}"
+        return f"{self.module or self.file}:{self.name}"
 
     @property
     def folder(self) -> Path:
@@ -59,25 +60,26 @@ class Place:
 
 
 def names_a_file(text: str) -> bool:
-    """Return whether the part of a place before its class is a path."""
+    """Return whether the part of a place before its name is a path."""
     return text.endswith(".py") or "/" in text or os.sep in text
 
 
-def find_place(key: str, text: str, value: str | None = None) -> Place:
+def find_place(key: str, text: str, value: str | None = None, noun: str = "class") -> Place:
     """Return the place `value` (None: `text`), its file found but not imported; ConfigError if there is none.
 
-    key, text: the setting and its value as typed. A relative path begins at the working folder.
+    key, text: the setting and its value as typed. A relative path begins at the working folder. noun: what is looked
+    for, a class or a function.
     """
-    head, _, class_name = (value or text).rpartition(":")
-    if not head or not all(part.isidentifier() for part in class_name.split(".")):
+    head, _, name = (value or text).rpartition(":")
+    if not head or not all(part.isidentifier() for part in name.split(".")):
         example = f"{text.rstrip(':')}:NAME"
-        raise ConfigError(f"{key}={text}: names no class; write {key}={example}", key=key, value=text)
+        raise ConfigError(f"{key}={text}: names no {noun}; write {key}={example}", key=key, value=text)
     if names_a_file(head):
-        place = Place(key, text, "", Path(os.path.abspath(expand(key, head))), class_name)
+        place = Place(key, text, "", Path(os.path.abspath(expand(key, head))), name, noun)
         if not place.file.is_file():
             raise place.error(f"no file {place.file}")
         return place
-    return Place(key, text, head, module_file(Place(key, text, head, Path(), class_name)), class_name)
+    return Place(key, text, head, module_file(Place(key, text, head, Path(), name, noun)), name, noun)
 
 
 def module_file(place: Place) -> Path:
@@ -86,8 +88,7 @@ def module_file(place: Place) -> Path:
     if top in OWN:
         path = "/".join([".", top, *rest])
         raise place.error(
-            f"{top} is a package of the suite; if you mean your own, name its file: {place.key}={path}.py:"
-            f"{place.class_name}"
+            f"{top} is a package of the suite; if you mean your own, name its file: {place.key}={path}.py:{place.name}"
         )
     search_last(Path.cwd())
     try:
@@ -101,7 +102,7 @@ def module_file(place: Place) -> Path:
     if spec is None or not spec.origin or not Path(spec.origin).is_file():
         raise place.error(
             f"no module {place.module} is installed or lies in {Path.cwd()}; a file is named by its path, "
-            f"{place.key}=./FILE.py:{place.class_name}"
+            f"{place.key}=./FILE.py:{place.name}"
         )
     return Path(spec.origin)
 
@@ -114,18 +115,18 @@ def search_last(folder: Path) -> None:
         SEARCHED.add(folder.resolve())
 
 
-def import_class(place: Place) -> type:
-    """Import the class; ConfigError with the user's own exception, its file and its line where that fails."""
+def import_place(place: Place) -> Any:
+    """Import a class or a function; ConfigError with the user's own exception, its file and its line if that fails."""
     module = import_module(place)
     thing: object = module
-    for part in place.class_name.split("."):
+    for part in place.name.split("."):
         thing = getattr(thing, part, None)
     if thing is None:
         own = [name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
-        hint = suggestion(place.class_name, own) or f"; it has {', '.join(own) or 'none'}"
-        raise place.error(f"{place.file} has no class {place.class_name}{hint}")
-    if not isinstance(thing, type):
-        raise place.error(f"{place.class_name} is no class but of type {type(thing).__name__}")
+        hint = suggestion(place.name, own) or f"; it has {', '.join(own) or 'none'}"
+        raise place.error(f"{place.file} has no {place.noun} {place.name}{hint}")
+    if not (isinstance(thing, type) if place.noun == "class" else callable(thing)):
+        raise place.error(f"{place.name} is no {place.noun} but of type {type(thing).__name__}")
     return thing
 
 
@@ -136,7 +137,7 @@ def import_module(place: Place) -> ModuleType:
     try:
         module = importlib.import_module(place.module) if place.module else import_file(place)
     except (Exception, SystemExit) as error:
-        raise place.error(f"cannot be imported: {cause(error, place)}{hidden(error)}") from error
+        raise place.error(f"cannot be imported: {cause(error, place.owns)}{hidden(error)}") from error
     LOADED.update({name: current[file] for name, file in loaded_from(current).items()})
     return module
 
@@ -193,19 +194,6 @@ def import_file(place: Place) -> ModuleType:
             del sys.modules[loaded]
         raise
     return module
-
-
-def cause(error: BaseException, place: Place | None = None) -> str:
-    """Return an exception's type and message in one line, and where it was raised.
-
-    place: in whose files; None: in any.
-    """
-    message, frames = str(error), [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
-    if isinstance(error, SyntaxError):
-        message, frames = error.msg, [(error.filename or "", error.lineno)]
-    own = [(file, line) for file, line in frames if (place.owns(Path(file)) if place else not file.startswith("<"))]
-    where = f" ({own[-1][0]}, line {own[-1][1]})" if own else ""
-    return f"{type(error).__name__}{': ' * bool(message)}{' '.join(message.split())}{where}"
 
 
 def sources(place: Place) -> dict[str, str]:
@@ -297,6 +285,6 @@ def files_of(folder: Path, parts: list[str]) -> Iterator[Path]:
         yield from (path / "__init__.py", path.with_suffix(".py")) if count else ()
 
 
-def short_name(class_name: str) -> str:
-    """Return a class's name as tables and run_ids show it: `PixelGaussian` is `pixel_gaussian`."""
-    return WORDS.sub("_", class_name.rpartition(".")[2]).lower()
+def short_name(name: str) -> str:
+    """Return a class's or a function's name as tables and run_ids show it: `PixelGaussian` is `pixel_gaussian`."""
+    return WORDS.sub("_", name.rpartition(".")[2]).lower()

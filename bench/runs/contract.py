@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from bench.config.components import configured
-from bench.config.places import cause
 from bench.config.schema import Config, arguments, samplers
 from bench.evaluation.passes import counted_passes
 from bench.evaluation.tasks.measures import Task
@@ -24,6 +23,7 @@ from bench.plots import model_pictures
 from bench.results.layout import checkpoints_of, weights_of
 from bench.runs.build import build_model, data_spec, is_images
 from bench.runtime.console import console
+from bench.runtime.errors import cause
 from bench.training.callbacks import callback
 from bench.training.checkpoints import Checkpoints
 from bench.training.fit import Interrupted, build_trainer, fit
@@ -339,7 +339,8 @@ def problem(check: Callable[[Subject], None], subject: Subject) -> str:
     except Interrupted:
         raise
     except Exception as error:
-        return cause(error, configured("model", subject.config).place)
+        place = configured("model", subject.config).place
+        return cause(error, place.owns if place else None)
     finally:
         console.quiet = quiet
     return ""

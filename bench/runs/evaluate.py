@@ -19,6 +19,7 @@ from bench.evaluation.timing import Timing, hardware, time_sampling
 from bench.plots.sample_pictures import draw_row
 from bench.results import records
 from bench.results.layout import row_files
+from bench.results.records import MetricColumn
 from bench.runs.context import EvaluationContext, RunContext, protocol
 from bench.runs.plan import Step
 from bench.runs.words import captions_of
@@ -141,7 +142,7 @@ def sample_row(
         return evaluate(
             sampling.draw, evaluation.reference_set, stated, training_seed=seed, device=evaluation.device,
             metrics=metrics, labels=sampling.model.draw_labels if judged else None,
-            captions=captions_of(sampling.model),
+            captions=captions_of(sampling.model), own=evaluation.metrics,
         )  # fmt: skip
 
 
@@ -178,6 +179,7 @@ def completed(result: records.Result, evaluated: Evaluation, code: dict[str, Any
         update={
             "metrics": others | evaluated.metrics,
             "versions": result.versions | evaluated.versions,
+            "columns": result.columns | {name: MetricColumn(**facts) for name, facts in evaluated.columns.items()},
             "intervals": other_ends | evaluated.intervals,
             "fid_by_count": evaluated.fid_by_count or result.fid_by_count,
             "by_class": evaluated.by_class or result.by_class,

@@ -10,7 +10,7 @@ import pytest
 
 from bench.cli.main import main
 from bench.config.components import find
-from bench.config.places import find_place, import_class, short_name, sources
+from bench.config.places import find_place, import_place, short_name, sources
 from bench.config.schema import ConfigError
 from tests.projects import write_project
 
@@ -75,8 +75,8 @@ def test_a_relative_path_is_resolved_when_it_is_typed(tmp_path: Path, monkeypatc
     place = find_place("model", "../models/factors.py:ProbabilisticPCA")
     monkeypatch.chdir("/")
     assert str(place) == f"{tmp_path}/models/factors.py:ProbabilisticPCA"
-    assert import_class(place).__name__ == "ProbabilisticPCA"
-    assert import_class(place) is import_class(place)
+    assert import_place(place).__name__ == "ProbabilisticPCA"
+    assert import_place(place) is import_place(place)
 
 
 def test_the_sources_are_the_file_and_what_it_imports_of_the_users_own(
@@ -111,10 +111,10 @@ def test_the_sources_are_the_file_and_what_it_imports_of_the_users_own(
 def test_a_changed_file_is_imported_again_and_an_equal_one_is_not(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text("class Mine:\n    x = 1\n")
-    first = import_class(find_place("model", f"{file}:Mine"))
+    first = import_place(find_place("model", f"{file}:Mine"))
     file.write_text("class Mine:\n    x = 2\n")  # of the same length, within the second that bytecode is checked by
-    second = import_class(find_place("model", f"{file}:Mine"))
-    assert (first.x, second.x) == (1, 2)  # type: ignore[attr-defined]
+    second = import_place(find_place("model", f"{file}:Mine"))
+    assert (first.x, second.x) == (1, 2)
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_what_runs_is_what_the_digests_are_of(
     found = find_place("model", place)
 
     def seen() -> tuple[list[int], dict[str, str]]:
-        return import_class(found).seen, sources(found)  # type: ignore[attr-defined]
+        return import_place(found).seen, sources(found)
 
     first = seen()
     assert seen() == first
@@ -164,7 +164,7 @@ def test_what_runs_is_what_the_digests_are_of(
     Path(changed).write_text(files[changed].replace("1", "3"))
     third = seen()
     assert (3 in third[0]) == (third[1] != first[1]) == (changed in first[1])
-    assert import_class(found) is import_class(found)
+    assert import_place(found) is import_place(found)
 
 
 @pytest.mark.usefixtures("forgotten")
@@ -179,16 +179,16 @@ def test_a_module_that_python_finds_elsewhere_is_no_source(tmp_path: Path, monke
     assert list(sources(find_place("model", "./mine.py:Mine"))) == ["beside.py", "mine.py"]
     for folder in ("one", "two"):
         Path(folder, "mine.py").write_text("from helper import Mine\n")
-    assert import_class(find_place("model", "./one/mine.py:Mine"))
+    assert import_place(find_place("model", "./one/mine.py:Mine"))
     two = find_place("model", "./two/mine.py:Mine")
     with pytest.raises(ConfigError) as error:
-        import_class(two)
+        import_place(two)
     assert str(error.value) == (
         f"model=./two/mine.py:Mine: mine.py imports helper, which Python finds in {tmp_path}/one; import the one "
         "beside it relatively, as in `from .helper import y`"
     )
     Path("two/mine.py").write_text("from .helper import Mine\n")
-    assert import_class(two)
+    assert import_place(two)
 
 
 def test_a_failed_import_leaves_no_module(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_failed_import_leaves_no_module(tmp_path: Path) -> None:
     (tmp_path / "beside.py").write_text("")
     before = set(sys.modules)
     with pytest.raises(ConfigError):
-        import_class(find_place("model", f"{tmp_path}/mine.py:Mine"))
+        import_place(find_place("model", f"{tmp_path}/mine.py:Mine"))
     assert set(sys.modules) == before
 
 
