@@ -65,7 +65,8 @@ class Plugin(Section):
 class Config(Section):
     """One run, resolved and checked. `model` and `data` hold `name` and their constructor's arguments.
 
-    plugins: "model", "data" and "extractor" where they are not the suite's own, and "metric NAME" of each metric.
+    plugins: "model", "data" and "extractor" where they are not the suite's own, "metric NAME" of each metric, and
+    "sampler NAME" of each sampler that is a function.
     """
 
     preset: str
