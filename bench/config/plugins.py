@@ -37,11 +37,13 @@ def with_plugins(values: dict[str, Any]) -> dict[str, Any]:
 def own_samplers(values: Mapping[str, Any], places: Mapping[str, Any]) -> list[Component]:
     """Return the functions by which a configuration's samplers draw; models can find them from here on."""
     rows = values.get("samplers", {})
-    keys = {str(row.get("function", "")) for row in rows.values() if isinstance(row, dict)}
-    names = sorted({name for key in keys if (name := key.rpartition("-")[0]) and key_of("sampler", name) in places})
-    components = [found("sampler", name, places[key_of("sampler", name)]) for name in names]
-    for component in components:
-        register(component)
+    functions = {str(row.get("function", "")).rpartition("-")[0] for row in rows.values() if isinstance(row, dict)}
+    components = []
+    for key, place in places.items():
+        kind, _, name = key.partition(" ")
+        if kind == "sampler" and place["place"].rpartition(":")[2] in functions:
+            components.append(found(kind, name, place))
+            register(components[-1])
     return components
 
 

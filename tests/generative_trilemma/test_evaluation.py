@@ -52,6 +52,29 @@ def test_a_sampler_its_images_and_its_file_have_the_figures_of_the_command(small
     assert Protocol.from_dict(sampled.protocol).line() == sampled.about
 
 
+def test_a_metric_of_the_users_own_is_one_of_the_figures(small_mnist: Path) -> None:
+    Path("mine.py").write_text(
+        "import generative_trilemma as gt\n"
+        "@gt.metric('lower', heading='gap', form='.1f')\n"
+        "def mean_gap(sets):\n"
+        "    'Distance of the means.'\n"
+        "    return float((sets.generated.double().mean(0) - sets.reference_moments.mean).norm())\n"
+        "def broken(sets):\n"
+        "    return len(sets)\n"
+    )
+    places = ["./mine.py:mean_gap", "./mine.py:broken"]
+    found = gt.evaluate(blurred, evaluation__metrics=places, record_as="own", results="r", **SMALL)
+    gap = found.figures["mean_gap"]
+    assert (gap.heading, gap.direction, gap.meaning) == ("gap ↓", "lower", "Distance of the means")
+    assert gap.text == f"{gap.value:.1f}"
+    assert "broken" not in found.figures
+    assert any(flag.startswith("no figure of broken: TypeError: ") for flag in found.flags)
+    (result,) = json.loads(Path("r/records/own-mnist-images.json").read_text())["results"].values()
+    assert result["metrics"]["mean_gap"] == gap.value
+    assert result["columns"]["mean_gap"]["heading"] == "gap"
+    assert "broken" not in result["versions"], "so that the next call tries it again"
+
+
 def test_a_figure_has_what_its_column_says(small_mnist: Path) -> None:
     measurement = gt.evaluate(blurred, **SMALL)
     for key, figure in measurement.figures.items():

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from bench.cli.main import main
-from bench.config.components import configured, own_metrics, running_code, version
+from bench.config.components import KINDS, configured, own_metrics, running_code, version
 from bench.config.load import load
 from bench.config.plugins import with_plugins
 from bench.config.schema import Config, ConfigError
 from bench.results.identity import alike, run_id
 from models.diffusion.own_samplers import OWN
-from tests.projects import DATA, EXTRACTOR, METRIC, MODEL, write_project
+from tests.projects import DATA, EXTRACTOR, METRIC, MODEL, write_package, write_project
 
 
 @pytest.fixture
@@ -108,12 +108,18 @@ def test_an_extractor_that_cannot_be_used_is_one_sentence(text: str, said: str, 
 
 
 SAMPLER = """
+def myOwn(denoiser, process, x, times, generator):
+    return x
+
 def mine(denoiser, process, x, times, generator):
     return denoiser(x, x.new_full((len(x),), times[0]))
 """
 
 
-def test_a_function_and_a_yaml_of_the_users_are_samplers_with_steps(project: Path) -> None:
+def test_a_function_and_a_yaml_of_the_users_are_samplers_with_steps(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(project))
     Path("mine.py").write_text(SAMPLER)
     Path("sharp.yaml").write_text("method: ddim\neta: 0.5\n")
     words = "[./mine.py:mine-20, ./sharp.yaml-10, ./sharp.yaml-10-w1.5, ./sharp.yaml, ddim-10]"
@@ -132,6 +138,13 @@ def test_a_function_and_a_yaml_of_the_users_are_samplers_with_steps(project: Pat
     assert OWN[key].__name__ == "mine", "of a recorded run, too"
     (plain,) = load(["model=ddpm"])
     assert run_id(config) == run_id(plain)
+    write_package(project, "acme", KINDS["sampler"].group, {"quick": "mine:myOwn"})
+    (entered,) = load(["model=ddpm", "samplers=[quick-20,./mine.py:myOwn-10]", "headline=quick-20"])
+    assert list(entered.samplers) == ["quick-20", "my_own-10"]
+    assert list(entered.plugins) == ["sampler quick", "sampler my_own"]
+    OWN.clear()
+    assert Config(**with_plugins(entered.model_dump())) == entered
+    assert OWN.keys() == {settings["function"] for settings in entered.samplers.values()}
     Path("mine.py").write_text(SAMPLER + "# a word more\n")
     (changed,) = load(["model=ddpm", "samplers=[./mine.py:mine-20]"])
     assert changed.samplers["mine-20"]["function"] != key
