@@ -1,4 +1,4 @@
-"""Check that a model of your own keeps the contract, in a minute.
+"""Check that a model of your own keeps the contract, in about ten seconds.
 
 PLACE is what model= takes: mine.py:Mine, mypackage.models:Mine, or a name.
 The checks are those of the suite's own models: shapes and ranges, random

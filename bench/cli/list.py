@@ -62,7 +62,8 @@ def plugged_in(kind: str) -> Lines:
     """What installed packages offer, none of which is imported: it may be slow, or fail."""
     from bench.config.components import KINDS, installed, origin
 
-    hidden = {name: f"not usable: {name} is a name of the suite's own" for name in KINDS[kind].registry}
+    names = (*KINDS[kind].registry, *KINDS[kind].taken)
+    hidden = {name: f"not usable: {name} is a name of the suite's own" for name in names}
     return [(entry.name, hidden.get(entry.name, ""), origin(entry)) for entry in installed(kind)]
 
 
@@ -87,7 +88,8 @@ def metrics() -> Lines:
     from bench.evaluation.metrics.registry import METRICS
 
     better = {"lower": "lower is better; ", "higher": "higher is better; ", "neither": ""}
-    return [(name, f"{better[metric.direction]}{metric.source}", "") for name, metric in METRICS.items()]
+    own = [(name, f"{better[metric.direction]}{metric.source}", OWN) for name, metric in METRICS.items()]
+    return [*own, *plugged_in("metric")]
 
 
 def extractors() -> Lines:

@@ -41,6 +41,28 @@ def check_data(kind: Any) -> None:
         raise ValueError(f"takes no {' and no '.join(missing)}; pass them on to ImageDataModule's constructor")
 
 
+def check_metric(function: Any) -> None:
+    """Raise ValueError, a clause about the function, unless it can be called with feature sets alone."""
+    check_call(function, "the feature sets")
+
+
+def check_extractor(function: Any) -> None:
+    """Raise ValueError, a clause about the function, unless it can be called with a device alone."""
+    check_call(function, "a device")
+
+
+def check_call(function: Any, argument: str) -> None:
+    """Raise ValueError unless a function can be called with one argument."""
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # of a compiled function, which states none
+        return
+    try:
+        signature.bind(None)
+    except TypeError:
+        raise ValueError(f"takes {signature}; it is called with {argument} alone") from None
+
+
 def check_subclass(kind: Any, base: type, methods: Iterable[str], framework: type) -> None:
     """Raise ValueError unless a class derives from `base` and has methods beside those of `framework`."""
     if not issubclass(kind, base):

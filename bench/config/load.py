@@ -10,10 +10,11 @@ from omegaconf import OmegaConf
 from pydantic import BaseModel, create_model
 from yaml import YAMLError
 
-from bench.config.components import Component, configured, find, plugin
+from bench.config.components import KINDS, METRIC, Component, component_of, configured, find, plugin
 from bench.config.overrides import overlay, parse_overrides
 from bench.config.paths import check_results
-from bench.config.schema import Config, ConfigError, arguments, check, check_name
+from bench.config.places import names_a_file, short_name
+from bench.config.schema import Config, ConfigError, Plugin, arguments, check, check_name
 
 CONFIGS = files("configs")
 GROUPS = ("preset", "model", "data")  # model=vae picks configs/model/vae.yaml
@@ -74,9 +75,24 @@ def defaults(component: Component) -> dict[str, Any]:
         return read(component.kind, component.name)
     file = component.place.file.with_name(f"{component.name}.yaml")
     try:
-        return parse_yaml(file.read_text()) if file.is_file() else {}
+        return beside(file, parse_yaml(file.read_text())) if file.is_file() else {}
     except (OSError, ValueError, YAMLError) as error:
         raise ConfigError(f"{file}: not readable as settings ({' '.join(str(error).split())})") from None
+
+
+def beside(file: Path, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a user's YAML, its relative places of extractors and metrics beginning at its folder."""
+
+    def absolute(text: Any) -> Any:
+        relative = isinstance(text, str) and ":" in text and names_a_file(text.rpartition(":")[0])
+        return str(file.parent / text) if relative and text[0] not in "~$" else text
+
+    evaluation = values.get("evaluation")
+    if not isinstance(evaluation, dict):
+        return values
+    changed = {key: absolute(value) for key, value in evaluation.items() if key == "extractor"}
+    changed |= {key: [*map(absolute, value)] for key, value in evaluation.items() if key == "metrics" and value}
+    return {**values, "evaluation": evaluation | changed}
 
 
 def evaluate_named_samplers(config: Config, overrides: Mapping[str, Any]) -> Config:
@@ -93,12 +109,67 @@ def resolve(preset: str, model: Component, data: Component, layers: list[dict[st
     values["plugins"] = plugin(model) | plugin(data)
     for layer in layers:
         values = merge(values, {key: value for key, value in layer.items() if key != "models"})
+    values = with_own_evaluation(values)
     for section in ("model", "data"):
         values[section] = {key: value for key, value in values[section].items() if value != "???"}
     config: Config = check(Config, values)
     check_parts(config)
     check_headline(config)
     return config
+
+
+def with_own_evaluation(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration's values with the user's own extractor and metrics by name, and their places in `plugins`.
+
+    Names whose places `plugins` has keep them. The digests are those of the present files, which are imported.
+    """
+    evaluation, places = dict(values["evaluation"]), values.get("plugins", {})
+    plugins = {kind: place for kind, place in places.items() if kind in ("model", "data")}
+    extractor, metrics = evaluation.get("extractor"), evaluation.get("metrics")
+    own: list[Component] = []
+    known = places.get("extractor")
+    if known and short_name(known["place"].rpartition(":")[2]) == extractor:
+        own.append(found("extractor", extractor, known))
+    elif isinstance(extractor, str) and (":" in extractor or names_a_file(extractor)):
+        own.append(find("extractor", extractor))
+        evaluation["extractor"] = own[0].name
+    if isinstance(metrics, list) and all(isinstance(text, str) for text in metrics):
+        components = [found("metric", text, places.get(f"{METRIC}{text}")) for text in metrics]
+        check_metrics(components)
+        evaluation["metrics"] = [component.name for component in components]
+        own += components
+    for component in own:
+        component.load()
+        plugins |= plugin(component)
+    return {**values, "evaluation": evaluation, "plugins": plugins}
+
+
+def found(kind: str, text: str, recorded: Mapping[str, Any] | None) -> Component:
+    """Return the component of a name or a place; `recorded`: where it was when a run was recorded."""
+    if recorded is None:
+        return find(kind, text)
+    try:
+        return component_of(kind, text, Plugin(**recorded))
+    except ConfigError as error:
+        key = KINDS[kind].key
+        way = f"{key}=PLACE" if kind == "extractor" else f"{key}=[PLACE], or [] to leave it out"
+        raise ConfigError(f"{error}; if it has moved, give {way}", key=key, value=text) from None
+
+
+def check_metrics(components: Sequence[Component]) -> None:
+    """Refuse a metric of the suite's, which is computed anyway, and two of one name."""
+    names = [component.name for component in components]
+    for component in components:
+        if component.place is None:
+            raise ConfigError(
+                f"evaluation.metrics={component.name}: is one of the suite's own, which are all computed; name yours",
+                key="evaluation.metrics", value=component.name,
+            )  # fmt: skip
+        if names.count(component.name) > 1:
+            raise ConfigError(
+                f"evaluation.metrics: two are called {component.name}; rename one of them",
+                key="evaluation.metrics", value=component.name,
+            )  # fmt: skip
 
 
 def merge(values: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any]:

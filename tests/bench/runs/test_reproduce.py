@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,16 @@ import pytest
 import torch
 
 from bench.cli.main import main
+from bench.config.components import KINDS, changed_sources
+from bench.config.load import load
+from bench.config.schema import ConfigError
 from bench.evaluation.metrics.registry import METRICS
+from bench.results import records
+from bench.results.identity import run_id
+from bench.results.layout import ResultsFolder, weights_of
+from bench.results.records import Record
+from bench.runs.reproduce import changes_of, recorded_config
+from tests.projects import write_package
 
 
 @pytest.fixture
@@ -148,3 +158,32 @@ def test_changes_that_come_to_nothing_say_why(
     assert "every figure of these versions agrees to six digits" in capsys.readouterr().out
     result = json.loads(Path(f"r/records/{run}.json").read_text())["results"][fingerprint]
     assert (result["versions"]["fid"], result["metrics"]["toy"]) == (99, result["metrics"]["fid"])
+
+
+def test_a_run_of_a_package_that_is_gone_is_pointed_at_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    text = "from models.vae import VAE as Base\nclass VAE(Base): pass\nclass Other(Base): pass\n"
+    write_package(tmp_path / "site", "gone", KINDS["model"].group, {"ours": "gone_pack:VAE"})
+    Path("site/gone_pack.py").write_text(text)
+    (config,) = load(["model=ours", "preset=smoke"])
+    name, results = run_id(config), Path("r")
+    records.write(
+        Record(run_id=name, family="autoregressive-vae", config=config.model_dump(), code={}, libraries={},
+               data_digest=""), results,
+    )  # fmt: skip
+    weights_of(ResultsFolder(results).run(name)).parent.mkdir(parents=True)
+    weights_of(ResultsFolder(results).run(name)).touch()
+    shutil.rmtree("site")
+    with pytest.raises(ConfigError, match=r"no module gone_pack .*; if it has moved, give model=PLACE$"):
+        changes_of(name, results, [])
+    Path("copy.py").write_text(text)
+    picks, changes = changes_of(name, results, ["model=./copy.py:VAE", "model.latent_dim=3"])
+    assert (picks, changes["plugins"]) == ({}, {"model": {"place": f"{tmp_path}/copy.py:VAE"}})
+    _, moved, _ = recorded_config(name, results, {"plugins": changes["plugins"]})
+    assert (moved.model, run_id(moved), changed_sources(moved)) == (config.model, name, [])
+    Path("copy.py").write_text(f"{text}# a word more\n")
+    assert changed_sources(moved) == ["copy.py", "gone_pack.py"]
+    for place in ("./copy.py:Other", "vae"):
+        with pytest.raises(ConfigError, match=rf"model={place}: is {place[-5:].lstrip('y:')}, but {name} is of VAE$"):
+            changes_of(name, results, [f"model={place}"])

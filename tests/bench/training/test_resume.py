@@ -104,10 +104,10 @@ def test_other_code_is_said_and_the_record_names_all_that_trained(
 ) -> None:
     train("vae", "whole")
     first, second = {"commit": "1" * 40, "clean": True}, {"commit": "2" * 40, "clean": True}
-    monkeypatch.setattr(resume, "running_code", lambda config: first)
+    monkeypatch.setattr(resume, "running_code", lambda config, kinds: first)
     stopped_at(train, 88)
     stopped_at(train, 120)
-    monkeypatch.setattr(resume, "running_code", lambda config: second)
+    monkeypatch.setattr(resume, "running_code", lambda config, kinds: second)
     capsys.readouterr()
     code = train("vae", "broken").code
     said = capsys.readouterr().err
