@@ -8,8 +8,8 @@ import torch
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
-from datamodules.base import DataError, ImageDataModule, Split, split_indices
-from datamodules.classes import Classes, by_csv, by_folder
+from datamodules.base import DataError, ImageDataModule, Split, held_out_share, split_indices
+from datamodules.classes import Classes, by_csv, by_folder, hint_of_classes
 from datamodules.decoding import decode, survey
 from datamodules.folders import list_files, subfolders
 
@@ -34,7 +34,8 @@ class ImageFolder(ImageDataModule):
             `root`, with the columns file (relative to `root`) and label. Labels are numbered in the order of the
             sorted class names, see `Classes.of`.
         held_out: the folder in `root` of the held-out images, beside `train`, that of the training images. None holds
-            out a tenth of each class by a fixed draw, the same for every training seed.
+            out a tenth of each class, of fewer than 200 images up to a third, by a fixed draw, the same for every
+            training seed.
         batch_size: images a batch over all ranks.
         images: budget, the number of training images to be seen; rounded up to whole batches.
         seed: of the order of the training images.
@@ -43,6 +44,8 @@ class ImageFolder(ImageDataModule):
         DataError: in `setup()`, for a folder that is missing, for a split or a class without images, for labels that
             do not match the images, or for an image that cannot be decoded or has more than 8 bits a channel.
     """
+
+    own = True
 
     def __init__(
         self,
@@ -125,6 +128,7 @@ class ImageFolder(ImageDataModule):
     def _classes(self, parts: Sequence[tuple[Path, Sequence[Path]]], paths: Sequence[Path]) -> Classes:
         """The classes as the setting says, with a note on them; DataError if there is one alone."""
         if self.classes == "none":
+            self.notes += hint_of_classes(parts)
             return Classes.of(["image"] * len(paths))
         if self.classes == "folders":
             classes, unread = by_folder(parts), 0
@@ -144,7 +148,8 @@ class ImageFolder(ImageDataModule):
         labels, count = classes.labels, len(classes.names)
         if self.held_out is None:
             members = [(labels == label).nonzero().flatten() for label in range(count)]
-            draws = [[images[part] for part in split_indices(len(images))] for images in members]
+            share = held_out_share(len(labels))
+            draws = [[images[part] for part in split_indices(len(images), share)] for images in members]
             train, test = (torch.cat(part).sort().values for part in zip(*draws, strict=True))
         else:
             train, test = torch.arange(len(labels)).tensor_split([len(parts[0][1])])

@@ -73,7 +73,7 @@ def evaluate(
             raise InputError(message, key=key, value=settings[key])
     with input_errors():
         config = outside_config(data, words({"evaluation.samples": samples, **settings}), None)
-        loaded = image_data(config)
+        config, loaded = image_data(config)
         images = images_of(sample_or_images, loaded, config, torch.device(device))
         record, stated, result = evaluated(images, label, loaded, config, folder if record_as else None)
     (row,) = gather([record.model_copy(update={"results": {stated.fingerprint(): result}})], names([record]))

@@ -24,6 +24,7 @@ from bench.results.records import Record
 from bench.runs.build import build_data, check_evaluation, is_images
 from bench.runs.context import CELLS, EvaluationContext, evaluation_context, protocol
 from bench.runs.evaluate import unmeasured, with_figures
+from bench.runs.fitting import fit_evaluation
 from bench.runs.image_files import read, reader_of
 from bench.runs.plan import missing_metrics
 from bench.runs.reproduce import settings, stored_protocol
@@ -52,7 +53,7 @@ def evaluate_files(
     reader = reader_of(path)
     stated = stored_protocol(repeated, results_folder(overrides)) if repeated else None
     config = outside_config(data_name, overrides, stated)
-    data = image_data(config)
+    config, data = image_data(config)
     images = read(path, reader, data.image_shape, config.evaluation.samples).images
     evaluation, row_protocol = row_conditions(config, data, stated)
     new = new_record(label, config.preset, config.data, images)
@@ -60,14 +61,15 @@ def evaluate_files(
         console.print("  `bench table` has its row")
 
 
-def image_data(config: Config) -> ImageDataModule:
-    """Load the data set that images are compared with; ConfigError if it is one of points."""
+def image_data(config: Config) -> tuple[Config, ImageDataModule]:
+    """Load the data set that images are compared with, and fit the evaluation to it; ConfigError if it is of points."""
     data = build_data(config)
     if not is_images(data):
         name = config.data["name"]
         raise ConfigError(f"data={name}: points of the plane are not images; choose a data set of images")
+    config = fit_evaluation(config, data)
     check_evaluation(config, data)
-    return data
+    return config, data
 
 
 def row_conditions(
