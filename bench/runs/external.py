@@ -97,7 +97,7 @@ def record_row(
     run_id, label, file = new.run_id, new.config["model"]["name"], records.path(results, new.run_id)
     record = records.find(results, run_id)
     if record and record.data_digest != new.data_digest:
-        raise ConfigError(f"--name={label}: {file} was made from other images; choose another --name")
+        raise ConfigError(f"{label}: {file} was made from other images; choose another name")
     known = record.results.get(stated.fingerprint()) if record else None
     missing = missing_metrics(known, expected(False))
     if known and not missing:
@@ -162,9 +162,9 @@ def check_words(overrides: Sequence[str], allowed: tuple[str, ...], words: str, 
     """Raise ConfigError for a setting that the evaluation of images does not use, or that its protocol states."""
     if wrong := [word for word in overrides if not word.startswith(allowed)]:
         raise ConfigError(f"{wrong[0]}: `bench evaluate --images` takes {words} only")
-    unused = {f"evaluation.{key}=": "images are not timed" for key in ("timed_images", "repeats", "timed_only")}
+    unused = {f"evaluation.{key}=": "they are not timed" for key in ("timed_images", "repeats", "timed_only")}
     if stated:
         unused |= {f"evaluation.{key}=": "--protocol states it" for key in settings(stated)}
     for word in overrides:
         if reason := next((why for key, why in unused.items() if word.startswith(key)), None):
-            raise ConfigError(f"{word}: not used with --images, because {reason}; leave it out")
+            raise ConfigError(f"{word}: not used for images, because {reason}; leave it out")
