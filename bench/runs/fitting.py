@@ -77,7 +77,7 @@ def choices(config: Config, data: ImageDataModule) -> list[str]:
     """Return lines on the settings that the user has left to the images."""
     evaluation, trained, lines = config.evaluation, len(data.train_images), []
     if "evaluation.extractor" in config.fitted:
-        lines.append(f"  evaluation.extractor={evaluation.extractor}: {about_extractor(evaluation.extractor)}")
+        lines.append(f"  evaluation.extractor={evaluation.extractor}: {about_extractor(evaluation.extractor, data)}")
     if "evaluation.samples" in config.fitted:
         most = ", all that there are training images for" if evaluation.samples == trained else ""
         lines.append(f"  evaluation.samples={evaluation.samples}: images that a row is judged on{most}")
@@ -89,12 +89,14 @@ def choices(config: Config, data: ImageDataModule) -> list[str]:
     return ["chosen to fit them, where no other value is typed:", *lines] if lines else []
 
 
-def about_extractor(name: str) -> str:
+def about_extractor(name: str, data: ImageDataModule) -> str:
     """Return what an extractor that `choose_extractor` chose sees in images."""
     if name == RANDOM_NETWORK:
+        classes = int(data.train_labels.max()) + 1
+        few = f"{IMAGES_A_CLASS} images of each of the {classes:,} classes would teach a classifier, which sees more"
+        none = f"a classifier of your classes (data.classes) or {INCEPTION} (photographs) sees more"
         return (
-            "fixed random weights, which see edges, colours and places, but no objects. A classifier of your classes "
-            f"(data.classes) or {INCEPTION} (photographs) sees more"
+            f"fixed random weights, which see edges, colours and places, but no objects; {few if classes > 1 else none}"
         )
     if name == INCEPTION:
         return "features made for photographs; in drawings and scans they see less"
