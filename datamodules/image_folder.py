@@ -10,7 +10,8 @@ from torch import Tensor
 
 from datamodules.base import DataError, ImageDataModule, Split, held_out_share, split_indices
 from datamodules.classes import Classes, by_csv, by_folder, hint_of_classes
-from datamodules.decoding import decode, survey
+from datamodules.decoding import decoded
+from datamodules.duplicates import copies
 from datamodules.folders import list_files, subfolders
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
@@ -74,12 +75,12 @@ class ImageFolder(ImageDataModule):
         paths = [path for _, files in parts for path in files]
         classes = self._classes(parts, paths)
         train, test = self._split(parts, classes)
-        grey, several = survey(paths)
-        if several:
-            self.notes.append(f"files of several images: {several:,}; the first image of each is taken")
-        images = decode(paths, self.size, grey)
-        self.notes += _copies(images, paths, train, test)
-        return Split(images[train], classes.labels[train]), Split(images[test], classes.labels[test])
+        chosen = [paths[number] for number in torch.cat([train, test]).tolist()]
+        subject = f"{self.folder.resolve()} {self.size} {self.classes} {self.held_out}"
+        images, notes = decoded(chosen, self.size, subject, map(file_facts, chosen))
+        self.notes += [*notes, *copies(images, chosen, len(train))]
+        parts = images.tensor_split([len(train)])
+        return Split(parts[0], classes.labels[train]), Split(parts[1], classes.labels[test])
 
     def digest(self, split: str) -> str:
         """Hexadecimal sha256 of the images of 'train' or 'test', and of their labels if `classes` gives them some.
@@ -163,17 +164,7 @@ class ImageFolder(ImageDataModule):
         return train, test
 
 
-def _copies(images: Tensor, paths: Sequence[Path], train: Tensor, test: Tensor) -> list[str]:
-    """A sentence about the held-out images that equal a training image in every pixel, if there are any.
-
-    images: uint8 N x C x H x W, of `paths`; `train` and `test` are their numbers in the splits.
-    """
-    digests = [hashlib.sha256(image.numpy().data).digest() for image in images]
-    trained = {digests[i]: paths[i] for i in reversed(train.tolist())}
-    copies = [(paths[i], trained[digests[i]]) for i in test.tolist() if digests[i] in trained]
-    if not copies:
-        return []
-    return [
-        f"{len(copies):,} of {len(test):,} held-out images are exact copies of training images, the first "
-        f"{copies[0][0]} of {copies[0][1]}; remove one of each pair to judge by images that were not trained on"
-    ]
+def file_facts(path: Path) -> tuple[str, int, int]:
+    """Return what tells whether a file has changed: its path, its size in bytes, and when it was written."""
+    status = path.stat()
+    return str(path), status.st_size, status.st_mtime_ns
