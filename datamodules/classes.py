@@ -72,6 +72,20 @@ def by_folder(parts: Sequence[tuple[Path, Sequence[Path]]]) -> Classes:
     return classes
 
 
+def hint_of_classes(parts: Sequence[tuple[Path, Sequence[Path]]]) -> list[str]:
+    """Return a sentence about sub-folders that may be classes, which nobody has called so; none where there are none.
+
+    parts: as of `by_folder`.
+    """
+    try:
+        classes = by_folder(parts)
+    except DataError:
+        return []
+    if len(classes.names) < 2:
+        return []
+    return [f"if the sub-folders are classes, set data.classes=folders ({classes.note})"]
+
+
 def by_csv(file: Path, root: Path, paths: Iterable[Path]) -> tuple[Classes, int]:
     """Return the classes of images that a CSV file labels, and how many of its lines label files that are not `paths`.
 
