@@ -20,10 +20,16 @@ from models import MODELS
 from tests.bench.training.interrupted import BUDGET, Tiny, Train, at_images, same, stop, stopped_at, weights
 
 pytestmark = pytest.mark.usefixtures("short")
+QUICK = ("vae", "vqvae", "gan", "ddpm")  # of codebooks, two optimizers, a snapshot; the other families are slow
 
 
 @pytest.mark.parametrize(
-    ("model", "number"), [*((model, signal.SIGINT) for model in MODELS), ("vae", signal.SIGTERM)], ids=str
+    ("model", "number"),
+    [
+        ("vae", signal.SIGTERM),
+        *(pytest.param(model, signal.SIGINT, marks=[] if model in QUICK else [pytest.mark.slow]) for model in MODELS),
+    ],
+    ids=str,
 )
 def test_a_stopped_training_ends_as_the_one_left_alone(train: Train, model: str, number: signal.Signals) -> None:
     """The order of images, noise, optimizers, schedules, averages, codebooks: a loss of any shows in the weights."""
