@@ -10,6 +10,7 @@ FILES = dict(
 )
 MODEL, DATA = "./models/factors.py:ProbabilisticPCA", "./data/stripes.py:Stripes"
 METRIC, EXTRACTOR = "./figures/energy.py:energy_distance", "./features/regions.py:regions"
+SAMPLER = "./samplers/written_out.py:written_out"
 SMALL = ["preset=smoke", "trainer.accelerator=cpu", "train.images=640", "train.batch=32", "evaluation.samples=64"]
 
 

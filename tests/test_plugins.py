@@ -144,7 +144,7 @@ def test_a_metric_of_the_users_own_is_recorded_with_its_version_and_stands_in_th
     again = ["evaluate", record.run_id, "results=out", "samplers.hot.temperature=1.5"]
     file.unlink()
     assert main(again) == 2
-    assert "give evaluation.metrics=[PLACE], or [] to leave it out" in capsys.readouterr().err
+    assert "give evaluation.metrics=[PLACE], or [] for none" in capsys.readouterr().err
     assert main([*again, "evaluation.metrics=[]"]) == 0
     capsys.readouterr()
     assert main(["table", "results=out"]) == 0

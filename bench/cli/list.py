@@ -74,7 +74,7 @@ def samplers() -> Lines:
     return [
         (f"{name}-STEPS", ", ".join(f"{key} {value}" for key, value in values.items()) or "no other setting", "")
         for name, values in settings.items()
-    ]
+    ] + plugged_in("sampler")
 
 
 def presets() -> Lines:

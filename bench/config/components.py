@@ -1,4 +1,4 @@
-"""What stands behind `model=`, `data=`, `evaluation.extractor=` and `evaluation.metrics=`.
+"""What stands behind `model=`, `data=`, `evaluation.extractor=`, `evaluation.metrics=` and `samplers=`.
 
 It is a name of the suite, a name of an installed package, or a place.
 """
@@ -20,7 +20,7 @@ from datamodules import DATAMODULES
 from models import MODELS
 
 NAME = re.compile(r"[A-Za-z0-9_-]+")  # of a component, which begins a run_id
-METRIC = "metric "  # before a metric's name, in a configuration's `plugins`
+SEVERAL = ("metric", "sampler")  # kinds of which a configuration may have several, in `plugins` as "KIND NAME"
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ KINDS = {
         "evaluation.extractor", {}, "generative_trilemma.extractors", f"{CONTRACT}check_extractor", "function",
         taken=("coordinates",),
     ),
+    "sampler": Kind("samplers", {}, "generative_trilemma.samplers", f"{CONTRACT}check_sampler", "function"),
     "metric": Kind(
         "evaluation.metrics", METRICS, "generative_trilemma.metrics", f"{CONTRACT}check_metric", "function",
         taken=OTHER_FIGURES,
@@ -57,7 +58,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Component:
-    """A model, a data set, an extractor or a metric.
+    """A model, a data set, an extractor, a sampler or a metric.
 
     kind: one of KINDS. name: in tables and run_ids. place: of what is not the suite's own.
     """
@@ -131,14 +132,21 @@ def plugin(component: Component) -> dict[str, dict[str, Any]]:
     """Return the entry of a configuration's `plugins`; none for a component of the suite's own."""
     if component.place is None:
         return {}
-    kind = f"{METRIC}{component.name}" if component.kind == "metric" else component.kind
-    return {kind: {"place": str(component.place), "sources": sources(component.place)}}
+    return {
+        key_of(component.kind, component.name): {"place": str(component.place), "sources": sources(component.place)}
+    }
 
 
-def configured(kind: str, config: Config) -> Component:
-    """Return the component of a configuration; ConfigError if its file is not where it was."""
-    if kind.startswith(METRIC):
-        return component_of("metric", kind.removeprefix(METRIC), config.plugins[kind])
+def key_of(kind: str, name: str) -> str:
+    """Return the key of a component in a configuration's `plugins`."""
+    return f"{kind} {name}" if kind in SEVERAL else kind
+
+
+def configured(key: str, config: Config) -> Component:
+    """Return the component of a configuration by its key in `plugins`; ConfigError if its file is not where it was."""
+    kind, _, name = key.partition(" ")
+    if name:
+        return component_of(kind, name, config.plugins[key])
     name = config.evaluation.extractor if kind == "extractor" else getattr(config, kind)["name"]
     return component_of(kind, name, config.plugins.get(kind))
 
@@ -152,10 +160,9 @@ def component_of(kind: str, name: str, recorded: Plugin | None) -> Component:
 
 def own_metrics(config: Config) -> dict[str, str]:
     """Return name -> version of the configured metrics of the user's own, see `version`."""
+    kinds = {key: key.partition(" ") for key in config.plugins}
     return {
-        kind.removeprefix(METRIC): version(plugin.model_dump())
-        for kind, plugin in config.plugins.items()
-        if kind.startswith(METRIC)
+        name: version(config.plugins[key].model_dump()) for key, (kind, _, name) in kinds.items() if kind == "metric"
     }
 
 

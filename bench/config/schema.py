@@ -65,9 +65,9 @@ class Plugin(Section):
 class Config(Section):
     """One run, resolved and checked. `model` and `data` hold `name` and their constructor's arguments.
 
-    plugins: "model", "data" and "extractor" where they are not the suite's own, and "metric NAME" of each metric.
-    fitted: the settings, by their full keys, that the images decide when they are loaded, because the user has typed
-    none (`bench.runs.fitting`); no record has it.
+    plugins: "model", "data" and "extractor" where they are not the suite's own, "metric NAME" of each metric, and
+    "sampler NAME" of each sampler that is a function. fitted: the settings, by their full keys, that the images decide
+    when they are loaded, because the user has typed none (`bench.runs.fitting`); no record has it.
     """
 
     preset: str

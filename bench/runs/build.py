@@ -1,8 +1,9 @@
 """Build the data and the model of a configuration, and refuse what cannot work before any training."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
@@ -149,11 +150,16 @@ def preflight(config: Config, data: ImageDataModule, model: GenerativeModel) -> 
             "a model of labels has the setting condition, which is none where self.classes is 0"
         )
     for name, sampler in config.samplers.items():
-        try:
-            model.check_sampler(**sampler)
-        except ValueError as error:
-            raise ConfigError(f"samplers.{name}: {error}") from None
+        check_sampler(model, name, sampler)
     check_evaluation(config, data)
+
+
+def check_sampler(model: GenerativeModel, name: str, settings: Mapping[str, Any]) -> None:
+    """Raise ConfigError where a model cannot draw by the sampler of this name."""
+    try:
+        model.check_sampler(**settings)
+    except ValueError as error:
+        raise ConfigError(f"samplers.{name}: {error}") from None
 
 
 def check_evaluation(config: Config, data: ImageDataModule) -> None:

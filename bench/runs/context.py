@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.config.components import METRIC, configured, own_metrics, running_code
+from bench.config.components import configured, key_of, own_metrics, running_code
 from bench.config.devices import sampling_device
 from bench.config.schema import Config, conditional
 from bench.evaluation.features.extractor import Extractor
@@ -112,7 +112,7 @@ def load_own_metrics(config: Config) -> tuple[OwnMetric, ...]:
     """Import the configured metrics of the user's own."""
     metrics = []
     for name, version in own_metrics(config).items():
-        component = configured(f"{METRIC}{name}", config)
+        component = configured(key_of("metric", name), config)
         assert component.place is not None
         metrics.append(own_metric(name, component.load(), version, component.place.owns))
     return tuple(metrics)

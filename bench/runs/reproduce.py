@@ -17,10 +17,10 @@ from bench.config.load import (
     results_folder,
     split,
     split_groups,
-    with_own_evaluation,
 )
 from bench.config.overrides import parse_overrides
 from bench.config.places import find_place
+from bench.config.plugins import with_plugins
 from bench.config.schema import (
     Config,
     ConfigError,
@@ -39,7 +39,7 @@ from bench.evaluation.protocol import Protocol
 from bench.evaluation.scoring import Evaluation
 from bench.results import records
 from bench.results.layout import ResultsFolder
-from bench.runs.build import announce_changes, build_data, build_model, data_spec, load_weights
+from bench.runs.build import announce_changes, build_data, build_model, check_sampler, data_spec, load_weights
 from bench.runs.context import evaluation_context
 from bench.runs.evaluate import sample_row, sampling_of, time_row, unmeasured, with_figures
 from bench.runs.plan import missing_metrics
@@ -140,7 +140,7 @@ def recorded_config(run: str, results: Path, changes: dict[str, Any]) -> tuple[r
         raise AssertionError
     if not (weights := ResultsFolder(results).weights(run)).exists():
         raise ConfigError(f"{weights}: missing, so {run} cannot be sampled; train it again with `bench train`")
-    config: Config = check(Config, with_own_evaluation(merge(record.config, changes)))
+    config: Config = check(Config, with_plugins(merge(record.config, changes)))
     check_parts(config)
     return record, config, weights
 
@@ -195,7 +195,7 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     evaluation = dataclasses.replace(evaluation, precision=stated.precision)
     check_protocol(evaluation.reference_set, stated)
     model.to(evaluation.device).eval()
-    model.check_sampler(**dict(stated.sampler_settings))
+    check_sampler(model, stated.sampler, dict(stated.sampler_settings))
     sampling = sampling_of(config, model, stated.sampler, dict(stated.sampler_settings), stated.precision)
     evaluated = sample_row(sampling, stated, config.seed, evaluation)
     known = record.results.get(stated.fingerprint())

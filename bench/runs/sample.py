@@ -24,7 +24,15 @@ from bench.plots.image_grid import save
 from bench.plots.model_pictures import save_grid
 from bench.plots.sample_pictures import scatter
 from bench.results.layout import ResultsFolder
-from bench.runs.build import announce_changes, build_data, build_model, data_spec, is_images, load_weights
+from bench.runs.build import (
+    announce_changes,
+    build_data,
+    build_model,
+    check_sampler,
+    data_spec,
+    is_images,
+    load_weights,
+)
 from bench.runs.evaluate import Sampling, sampling_of
 from bench.runs.reproduce import changes_of, recorded_config
 from bench.runtime.console import Bar, console
@@ -73,10 +81,7 @@ def sample_run(run: str, n: int, out: Path | None, given: Given, overrides: Sequ
     load_weights(model, weights)
     announce_changes(config)
     model.to(sampling_device(config)).eval()
-    try:
-        model.check_sampler(**settings)
-    except ValueError as error:
-        raise ConfigError(f"samplers.{sampler}: {error}") from None
+    check_sampler(model, sampler, settings)
     check_label(given.label, model, config)
     caption = caption_tokens(given, model, config)
     label = given.label if caption is None else int(label_of(read(caption[None])[0]))

@@ -11,12 +11,12 @@ import pytest
 from bench.cli.list import LISTS
 from bench.cli.main import main
 from bench.config.components import KINDS, changed_sources, configured, find, own_metrics, running_code
-from bench.config.load import load, with_own_evaluation
-from bench.config.schema import Config, ConfigError
+from bench.config.load import load
+from bench.config.schema import ConfigError
 from bench.results.identity import alike, described, run_id
 from datamodules import DATAMODULES
 from models import MODELS
-from tests.projects import DATA, EXTRACTOR, METRIC, MODEL, write_package, write_project
+from tests.projects import DATA, MODEL, write_package, write_project
 
 
 @pytest.fixture
@@ -169,106 +169,24 @@ def test_a_place_is_looked_up_without_torch(project: Path) -> None:
     assert done.stdout.split() == ["False"], done.stderr
 
 
-def test_metrics_and_an_extractor_have_names_and_their_places_are_no_part_of_the_run(project: Path) -> None:
-    (plain,) = load([f"model={MODEL}", f"data={DATA}"])
-    words = [f"evaluation.metrics=[{METRIC}]", f"evaluation.extractor={EXTRACTOR}"]
-    (config,) = load([f"model={MODEL}", f"data={DATA}", *words])
-    assert (config.evaluation.metrics, config.evaluation.extractor) == (["energy_distance"], "regions")
-    assert list(config.plugins) == ["model", "data", "extractor", "metric energy_distance"]
-    assert config.plugins["metric energy_distance"].place == f"{project}/figures/energy.py:energy_distance"
-    assert (run_id(config), alike(config.model_dump())) == (run_id(plain), alike(plain.model_dump()))
-    before = own_metrics(config)
-    assert before.keys() == {"energy_distance"}
-    for kind in config.plugins:
-        assert configured(kind, config).load().__name__.lower() in ("probabilisticpca", "stripes", "regions", *before)
-    assert running_code(config)["plugins"].keys() == config.plugins.keys()
-    assert running_code(config, ("model",))["plugins"].keys() == {"model"}
-    (again,) = [Config(**with_own_evaluation(config.model_dump()))]
-    assert again == config, "names keep their places"
-    file = Path("figures/energy.py")
-    file.write_text(file.read_text() + "# a word more\n")
-    assert own_metrics(Config(**with_own_evaluation(config.model_dump()))) != before
-    (suites,) = load([f"model={MODEL}", "evaluation.extractor=mnist-cnn"])
-    assert list(suites.plugins) == ["model"]
-
-
-def test_places_in_a_yaml_of_the_users_begin_at_its_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("data/stripes.yaml").write_text(
-        "evaluation: {extractor: '../features/regions.py:regions', metrics: ['../figures/energy.py:energy_distance']}\n"
-    )
-    monkeypatch.chdir("figures")
-    (config,) = load(["model=vae", f"data=.{DATA}"])
-    assert (config.evaluation.metrics, config.evaluation.extractor) == (["energy_distance"], "regions")
-    assert config.plugins["extractor"].place == f"{project}/features/regions.py:regions"
-
-
-METRICS_REFUSED = {  # a list of metrics, or a file's content for ./mine.py:mine -> what the sentence says
-    "[./figures/energy.py]": "evaluation.metrics=./figures/energy.py: names no function; write evaluation.metrics=",
-    "[./none.py:mine]": "evaluation.metrics=./none.py:mine: no file ",
-    "[./figures/energy.py:energy]": "/energy.py has no function energy; it has energy_distance",
-    "[fid]": "evaluation.metrics=fid: is one of the suite's own, which are all computed; name yours",
-    "[energy_distanc]": "evaluation.metrics=energy_distanc: unknown; choose from fid, ",
-    f"[{METRIC}, {METRIC}]": "evaluation.metrics: two are called energy_distance; rename one of them",
-    "def FID(sets): pass": "evaluation.metrics=./mine.py:FID: would be fid in tables, which is a name of the suite's",
-    "def nfe(sets): pass": "would be nfe in tables, which is a name of the suite's own; rename the function",
-    "mine = 3": "mine is no function but of type int",
-    "def mine(): pass": "mine takes (); it is called with the feature sets alone",
-    "def mine(sets, other): pass": "mine takes (sets, other); it is called with the feature sets alone",
-    "def mine(*, sets): pass": "mine takes (*, sets); it is called with the feature sets alone",
-    "import nothing_of_this_name": "cannot be imported: ModuleNotFoundError: No module named 'nothing_of_this_name' (",
-    "from generative_trilemma import metric\n@metric('best')\ndef mine(sets): pass":
-        "cannot be imported: ValueError: metric: direction='best'; choose from lower, higher, neither (",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("wrong", METRICS_REFUSED)
-def test_a_metric_that_cannot_be_used_is_one_sentence(
-    wrong: str, project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    Path("mine.py").write_text(wrong)
-    name = next((name for name in ("FID", "nfe") if f"def {name}" in wrong), "mine")
-    value = wrong if wrong.startswith("[") else f"[./mine.py:{name}]"
-    assert main(["train", f"model={MODEL}", f"data={DATA}", "results=out", f"evaluation.metrics={value}"]) == 2
-    (said,) = capsys.readouterr().err.splitlines()
-    assert said.startswith("bench: evaluation.metrics")
-    assert METRICS_REFUSED[wrong] in said
-    assert not Path("out").exists()
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("./features/regions.py:region", "has no function region (did you mean regions?)"),
-        ("./mine.py:mine", "mine takes (); it is called with a device alone"),
-        ("./mine.py", "names no function; write evaluation.extractor=./mine.py:NAME"),
-        (
-            "./mine.py:coordinates",
-            "would be coordinates in tables, which is a name of the suite's own; rename the function",
-        ),
-    ],
-)
-def test_an_extractor_that_cannot_be_used_is_one_sentence(text: str, said: str, project: Path) -> None:
-    Path("mine.py").write_text("def mine(): pass\n")
-    with pytest.raises(ConfigError) as error:
-        load([f"model={MODEL}", f"data={DATA}", f"evaluation.extractor={text}"])
-    assert str(error.value).startswith(f"evaluation.extractor={text}: ")
-    assert said in str(error.value)
-
-
 def test_an_installed_metric_is_listed_and_named(
-    project: Path, install: Callable[..., None], capsys: pytest.CaptureFixture[str]
+    project: Path,
+    install: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    Path("acme.py").write_text("def gap(sets):\n    return 1.0\n")
-    install("acme", "metric", distance="acme:gap", fid="acme:gap")
+    Path("acme_figures.py").write_text("def gap(sets):\n    return 1.0\n")
+    install("acme", "metric", distance="acme_figures:gap", fid="acme_figures:gap")
     assert LISTS["metrics"]()[-2:] == [
-        ("distance", "", "acme 1.2, acme:gap"),
-        ("fid", "not usable: fid is a name of the suite's own", "acme 1.2, acme:gap"),
+        ("distance", "", "acme 1.2, acme_figures:gap"),
+        ("fid", "not usable: fid is a name of the suite's own", "acme 1.2, acme_figures:gap"),
     ]
-    assert "acme" not in sys.modules
+    assert "acme_figures" not in sys.modules
+    monkeypatch.setenv("COLUMNS", "200")
     assert main(["list", "metrics"]) == 0
-    assert "acme 1.2, acme:gap" in capsys.readouterr().out
+    assert "acme 1.2, acme_figures:gap" in capsys.readouterr().out
     (config,) = load([f"model={MODEL}", "evaluation.metrics=[distance]"])
-    assert (config.evaluation.metrics, config.plugins["metric distance"].place) == (["distance"], "acme:gap")
+    assert (config.evaluation.metrics, config.plugins["metric distance"].place) == (["distance"], "acme_figures:gap")
     assert own_metrics(config)["distance"].startswith("gap-")
     with pytest.raises(ConfigError, match=r"evaluation.metrics=distanc: unknown \(did you mean distance\?\)"):
         load([f"model={MODEL}", "evaluation.metrics=[distanc]"])

@@ -19,7 +19,8 @@ from bench.results.identity import run_id
 from bench.results.layout import ResultsFolder, weights_of
 from bench.results.records import Record
 from bench.runs.reproduce import changes_of, recorded_config
-from tests.projects import write_package
+from models.diffusion.own_samplers import OWN
+from tests.projects import FILES, SAMPLER, write_package
 
 
 @pytest.fixture
@@ -138,6 +139,36 @@ def test_a_sampler_that_a_user_names_is_judged_though_its_preset_only_times_it(
     after = json.loads(record.read_text())["results"][key]
     assert after["metrics"]["fid"] > 0
     assert after["timing"] == before["timing"]
+
+
+@pytest.mark.slow
+def test_a_sampler_of_the_users_own_gives_the_row_of_the_suites_that_it_writes_out(
+    finished: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finished("ddpm")
+    (file,) = Path("r/records").glob("ddpm-*.json")
+    own = Path(SAMPLER.partition(":")[0])
+    own.parent.mkdir()
+    own.write_text(FILES[str(own)])
+    assert main(["evaluate", file.stem, "results=r", f"samplers=[ddim-5,{SAMPLER}-5]"]) == 0
+    rows = {result.protocol["sampler"]: (key, result) for key, result in records.read(file).results.items()}
+    (_, ddim), (key, mine) = rows["ddim-5"], rows["written_out-5"]
+    assert (mine.metrics, mine.timing["nfe"]) == (ddim.metrics, 5)
+    assert mine.protocol["sampler_settings"]["function"].startswith("written_out-")
+    assert mine.code["plugins"]["sampler written_out"].keys() == {"written_out.py"}
+    again = ["evaluate", file.stem, "results=r", f"--protocol={key}"]
+    assert main(again) == 0
+    assert main(["table", "results=r"]) == 0
+    assert "written_out-5" in Path("r/TABLE.md").read_text()
+    capsys.readouterr()
+    own.write_text(f"{own.read_text()}# a word more\n")
+    OWN.clear()  # as in another process
+    assert main(again) == 2
+    assert "or its source files have changed since" in capsys.readouterr().err
+    own.unlink()
+    assert main(again) == 2
+    assert "if it has moved, give samplers=[PLACE-STEPS]" in capsys.readouterr().err
+    assert main(["evaluate", file.stem, "results=r", "samplers=[ddim-3]"]) == 0
 
 
 def test_changes_that_come_to_nothing_say_why(
