@@ -8,8 +8,8 @@ import torch
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
-from datamodules.base import DataError, ImageDataModule, Split, held_out_share, split_indices
-from datamodules.classes import Classes, by_csv, by_folder, hint_of_classes
+from datamodules.base import DataError, ImageDataModule, Split
+from datamodules.classes import Classes, by_csv, by_folder, check_split, draw_split, hint_of_classes
 from datamodules.decoding import decoded
 from datamodules.duplicates import copies
 from datamodules.folders import list_files, subfolders
@@ -146,21 +146,11 @@ class ImageFolder(ImageDataModule):
 
     def _split(self, parts: Sequence[tuple[Path, Sequence[Path]]], classes: Classes) -> tuple[Tensor, Tensor]:
         """The numbers of the training and of the held-out images; DataError for a class without images in either."""
-        labels, count = classes.labels, len(classes.names)
         if self.held_out is None:
-            members = [(labels == label).nonzero().flatten() for label in range(count)]
-            share = held_out_share(len(labels))
-            draws = [[images[part] for part in split_indices(len(images), share)] for images in members]
-            train, test = (torch.cat(part).sort().values for part in zip(*draws, strict=True))
+            train, test = draw_split(classes)
         else:
-            train, test = torch.arange(len(labels)).tensor_split([len(parts[0][1])])
-        shares = (torch.bincount(labels[part], minlength=count).tolist() for part in (train, test))
-        for name, trained, judged in zip(classes.names, *shares, strict=True):
-            if not trained or not judged:
-                raise DataError(
-                    f"data.classes={self.classes}: class {name} has {trained:,} images to train on and {judged:,} held "
-                    f"out in data.root={self.folder}; at least one of each is needed."
-                )
+            train, test = torch.arange(len(classes.labels)).tensor_split([len(parts[0][1])])
+        check_split(classes, train, test, f"data.classes={self.classes}", f"data.root={self.folder}")
         return train, test
 
 

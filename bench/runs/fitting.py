@@ -94,7 +94,7 @@ def about_extractor(name: str, data: ImageDataModule) -> str:
     if name == RANDOM_NETWORK:
         classes = int(data.train_labels.max()) + 1
         few = f"{IMAGES_A_CLASS} images of each of the {classes:,} classes would teach a classifier, which sees more"
-        none = f"a classifier of your classes (data.classes) or {INCEPTION} (photographs) sees more"
+        none = f"a classifier of classes of yours or {INCEPTION} (photographs) sees more"
         return (
             f"fixed random weights, which see edges, colours and places, but no objects; {few if classes > 1 else none}"
         )
