@@ -33,6 +33,7 @@ DATAMODULES = Datamodules(
     svhn="datamodules.svhn:Svhn",
     celeba="datamodules.celeba:CelebA",
     image_folder="datamodules.image_folder:ImageFolder",
+    hugging_face="datamodules.hugging_face:HuggingFace",
     stacked_mnist="datamodules.stacked_mnist:StackedMnist",
     grid_25="datamodules.mixtures:Grid25",
     ring_8="datamodules.mixtures:Ring8",

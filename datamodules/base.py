@@ -4,6 +4,7 @@ import hashlib
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import lightning as L
 import numpy as np
@@ -17,6 +18,8 @@ from datamodules.stream import BatchStream
 RUNNER_ARGUMENTS = ("batch_size", "images", "seed")
 
 HELD_OUT_SHARE = 0.1
+HELD_OUT_LEAST = 20  # images, of which up to MOST_HELD_OUT of a small set are held out
+MOST_HELD_OUT = 1 / 3
 HELD_OUT_SEED = 0
 
 
@@ -35,14 +38,22 @@ class Split:
     labels: Tensor
 
 
-def split_indices(count: int) -> tuple[Tensor, Tensor]:
+def held_out_share(count: int) -> float:
+    """Return the share of `count` >= 1 images that is held out: a tenth, and of fewer than 200 up to a third.
+
+    Every bar of the table is measured on held-out images, and a tenth of a small set would be too few of them.
+    """
+    return max(HELD_OUT_SHARE, min(MOST_HELD_OUT, HELD_OUT_LEAST / count))
+
+
+def split_indices(count: int, share: float = HELD_OUT_SHARE) -> tuple[Tensor, Tensor]:
     """Numbers of the training and of the held-out images, ascending, for `count` >= 1 images without official split.
 
-    A tenth is held out, at least one image. The draw does not depend on the training seed, so that runs
+    share: of the images that is held out, at least one. The draw does not depend on the training seed, so that runs
     of different seeds are judged against the same images.
     """
     order = torch.from_numpy(np.random.default_rng(HELD_OUT_SEED).permutation(count))
-    held_out = max(1, round(HELD_OUT_SHARE * count))
+    held_out = max(1, round(share * count))
     return order[held_out:].sort().values, order[:held_out].sort().values
 
 
@@ -55,6 +66,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
     After `setup()`: `train_images` and `test_images` (uint8 or float32, N x C x H x W, contiguous), `train_labels`
     and `test_labels` (int64, N, all zero where the set has none), `image_shape` (C, H, W). 'test' is held out.
     `notes` are sentences that a user should read about the files: what was left out, what is doubtful.
+    `own` says whether the images are the user's, so that two data sets of this class may have nothing in common.
 
     Args:
         root: folder of the dataset; what None means is the dataset's to say.
@@ -63,6 +75,7 @@ class ImageDataModule(L.LightningDataModule, ABC):
         seed: of the order of the training images.
     """
 
+    own: ClassVar[bool] = False
     train_images: Tensor
     train_labels: Tensor
     test_images: Tensor

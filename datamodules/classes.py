@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from datamodules.base import DataError
+from datamodules.base import DataError, held_out_share, split_indices
 from datamodules.folders import subfolders
 
 COLUMNS = ("file", "label")  # of a CSV file, which may have more
@@ -37,6 +37,31 @@ class Classes:
         """'3 classes: cat, dog, fox', at most NAMED of them by name."""
         more = f" and {len(self.names) - NAMED:,} more" if len(self.names) > NAMED else ""
         return f"{len(self.names):,} classes: {', '.join(self.names[:NAMED])}{more}"
+
+
+def draw_split(classes: Classes) -> tuple[Tensor, Tensor]:
+    """Draw the numbers of the training and of the held-out images, ascending: the same share of every class."""
+    share = held_out_share(len(classes.labels))
+    members = [(classes.labels == label).nonzero().flatten() for label in range(len(classes.names))]
+    draws = [[images[part] for part in split_indices(len(images), share)] for images in members if len(images)]
+    train, test = (torch.cat(part).sort().values for part in zip(*draws, strict=True))
+    return train, test
+
+
+def check_split(classes: Classes, train: Tensor, test: Tensor, key: str, place: str) -> None:
+    """Raise DataError unless both splits have images, and images of each class.
+
+    train, test: the numbers of their images. key: the setting of the classes, for messages. place: that of the images.
+    """
+    count = len(classes.names)
+    shares = (torch.bincount(classes.labels[part], minlength=count).tolist() for part in (train, test))
+    for name, trained, judged in zip(classes.names, *shares, strict=True):
+        if not trained or not judged:
+            subject = f"class {name}" if count > 1 else "the data set"
+            raise DataError(
+                f"{key}: {subject} has {trained:,} images to train on and {judged:,} held out in {place}; at least "
+                "one of each is needed."
+            )
 
 
 def by_folder(parts: Sequence[tuple[Path, Sequence[Path]]]) -> Classes:
@@ -70,6 +95,20 @@ def by_folder(parts: Sequence[tuple[Path, Sequence[Path]]]) -> Classes:
             "and no classes; name the one of held-out images as data.held_out=NAME."
         )
     return classes
+
+
+def hint_of_classes(parts: Sequence[tuple[Path, Sequence[Path]]]) -> list[str]:
+    """Return a sentence about sub-folders that may be classes, which nobody has called so; none where there are none.
+
+    parts: as of `by_folder`.
+    """
+    try:
+        classes = by_folder(parts)
+    except DataError:
+        return []
+    if len(classes.names) < 2:
+        return []
+    return [f"if the sub-folders are classes, set data.classes=folders ({classes.note})"]
 
 
 def by_csv(file: Path, root: Path, paths: Iterable[Path]) -> tuple[Classes, int]:

@@ -1,8 +1,11 @@
 """Image files of any size, decoded to 8-bit squares of one size, several at a time."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
 from itertools import chain
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +18,7 @@ from rich.progress import track
 from torch import Tensor
 
 from datamodules.base import DataError
+from datamodules.mapped import held
 
 PROGRESS_FROM = 2_000  # files; fewer are read in the time it takes to read the bar
 QUEUED = 1_000  # files that wait for a thread; each takes a kilobyte of memory
@@ -22,39 +26,65 @@ QUEUED = 1_000  # files that wait for a thread; each takes a kilobyte of memory
 T = TypeVar("T")
 
 
-def survey(paths: Sequence[Path]) -> tuple[bool, int]:
-    """Return whether every file is 8-bit greyscale, and how many hold several images, as animations and scans do.
+@dataclass(frozen=True)
+class Encoded:
+    """An encoded image that is no file of its own. place: its name in messages. read: returns its bytes."""
 
-    Raises DataError for the first file, in the order of `paths`, that is no image or has more than 8 bits a channel.
+    place: str
+    read: Callable[[], bytes]
+
+    def __str__(self) -> str:
+        return self.place
+
+
+Source = Path | Encoded
+
+
+def decoded(sources: Sequence[Source], size: int, subject: str, facts: Iterable[object]) -> tuple[Tensor, list[str]]:
+    """Return the images in the order of `sources`, uint8 N x C x size x size, and notes for the user.
+
+    C is 1 if all of them are 8-bit greyscale, else 3. Images that would fill the memory are mapped from a file, see
+    `held`. subject: what the images are of. facts: all that their pixels depend on beside the size.
+    """
+    grey, several = survey(sources)
+    notes = [f"files of several images: {several:,}; the first image of each is taken"] if several else []
+    shape = (len(sources), 1 if grey else 3, size, size)
+    images, note = held(shape, partial(decode, sources), subject, facts)
+    return images, [*notes, note] if note else notes
+
+
+def survey(sources: Sequence[Source]) -> tuple[bool, int]:
+    """Return whether every image is 8-bit greyscale, and how many files hold several, as animations and scans do.
+
+    Raises DataError for the first file, in the order of `sources`, that is no image or has more than 8 bits a channel.
     """
 
-    def look(path: Path) -> tuple[bool, bool]:
-        with open_picture(path) as picture:
+    def look(source: Source) -> tuple[bool, bool]:
+        with open_picture(source) as picture:
             # of a camera's MPO file, the others are previews or the same scene for the other eye
             return picture.mode == "L", picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1
 
-    findings = list(in_parallel(look, paths, "Reading the files' headers"))
+    findings = list(in_parallel(look, sources, "Reading the files' headers"))
     return all(grey for grey, _ in findings), sum(several for _, several in findings)
 
 
-def decode(paths: Sequence[Path], size: int, grey: bool) -> Tensor:
-    """Return the images in the order of `paths`, uint8, N x 1 x size x size for `grey`, else N x 3 x size x size.
+def decode(sources: Sequence[Source], images: Tensor) -> None:
+    """Write the images in the order of `sources` into `images`, uint8 N x C x size x size; C = 1 is greyscale, 3 RGB.
 
     Each is turned upright as its EXIF says, scaled (Lanczos) until its shorter side has `size` pixels, and cropped to
-    the centre. Raises DataError for the first file, in that order, that cannot be decoded.
+    the centre. Raises DataError for the first of them, in that order, that cannot be decoded.
     """
-    mode, channels = ("L", 1) if grey else ("RGB", 3)
-    images = np.empty((len(paths), channels, size, size), dtype=np.uint8)
+    _, channels, size, _ = images.shape
+    pixels = images.numpy()
 
     def fill(number: int) -> None:
-        with open_picture(paths[number]) as picture:
-            upright = ImageOps.exif_transpose(picture).convert(mode)
+        with open_picture(sources[number]) as picture:
+            upright = ImageOps.exif_transpose(picture).convert("L" if channels == 1 else "RGB")
             square = ImageOps.fit(upright, (size, size), Image.Resampling.LANCZOS)
-            images[number] = np.array(square).reshape(size, size, channels).transpose(2, 0, 1)
+            pixels[number] = np.array(square).reshape(size, size, channels).transpose(2, 0, 1)
 
-    for _ in in_parallel(fill, range(len(paths)), "Decoding images"):
+    for _ in in_parallel(fill, range(len(sources)), "Decoding images"):
         pass
-    return torch.from_numpy(images)
 
 
 def in_parallel(work: Callable[..., T], items: Sequence[object], description: str) -> Iterator[T]:
@@ -75,17 +105,17 @@ def in_parallel(work: Callable[..., T], items: Sequence[object], description: st
 
 
 @contextmanager
-def open_picture(path: Path) -> Iterator[Image.Image]:
-    """Open the picture of a file; any failure to open or decode it becomes a DataError."""
+def open_picture(source: Source) -> Iterator[Image.Image]:
+    """Open an encoded image; any failure to open or decode it becomes a DataError."""
     try:
-        with Image.open(path) as picture:
+        with Image.open(source if isinstance(source, Path) else BytesIO(source.read())) as picture:
             if kind := _deep(picture):
-                raise DataError(f"{path} has more than 8 bits a channel ({kind}); save it with 8.")
+                raise DataError(f"{source} has more than 8 bits a channel ({kind}); save it with 8.")
             yield picture
     except DataError:
         raise
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and others
-        raise DataError(f"{path} cannot be decoded: {error}.") from error
+        raise DataError(f"{source} cannot be decoded: {error}.") from error
 
 
 def _deep(picture: Image.Image) -> str:

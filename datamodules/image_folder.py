@@ -8,9 +8,10 @@ import torch
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
-from datamodules.base import DataError, ImageDataModule, Split, split_indices
-from datamodules.classes import Classes, by_csv, by_folder
-from datamodules.decoding import decode, survey
+from datamodules.base import DataError, ImageDataModule, Split
+from datamodules.classes import Classes, by_csv, by_folder, check_split, draw_split, hint_of_classes
+from datamodules.decoding import decoded
+from datamodules.duplicates import copies
 from datamodules.folders import list_files, subfolders
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
@@ -34,7 +35,8 @@ class ImageFolder(ImageDataModule):
             `root`, with the columns file (relative to `root`) and label. Labels are numbered in the order of the
             sorted class names, see `Classes.of`.
         held_out: the folder in `root` of the held-out images, beside `train`, that of the training images. None holds
-            out a tenth of each class by a fixed draw, the same for every training seed.
+            out a tenth of each class, of fewer than 200 images up to a third, by a fixed draw, the same for every
+            training seed.
         batch_size: images a batch over all ranks.
         images: budget, the number of training images to be seen; rounded up to whole batches.
         seed: of the order of the training images.
@@ -43,6 +45,8 @@ class ImageFolder(ImageDataModule):
         DataError: in `setup()`, for a folder that is missing, for a split or a class without images, for labels that
             do not match the images, or for an image that cannot be decoded or has more than 8 bits a channel.
     """
+
+    own = True
 
     def __init__(
         self,
@@ -71,12 +75,12 @@ class ImageFolder(ImageDataModule):
         paths = [path for _, files in parts for path in files]
         classes = self._classes(parts, paths)
         train, test = self._split(parts, classes)
-        grey, several = survey(paths)
-        if several:
-            self.notes.append(f"files of several images: {several:,}; the first image of each is taken")
-        images = decode(paths, self.size, grey)
-        self.notes += _copies(images, paths, train, test)
-        return Split(images[train], classes.labels[train]), Split(images[test], classes.labels[test])
+        chosen = [paths[number] for number in torch.cat([train, test]).tolist()]
+        subject = f"{self.folder.resolve()} {self.size} {self.classes} {self.held_out}"
+        images, notes = decoded(chosen, self.size, subject, map(file_facts, chosen))
+        self.notes += [*notes, *copies(images, chosen, len(train))]
+        parts = images.tensor_split([len(train)])
+        return Split(parts[0], classes.labels[train]), Split(parts[1], classes.labels[test])
 
     def digest(self, split: str) -> str:
         """Hexadecimal sha256 of the images of 'train' or 'test', and of their labels if `classes` gives them some.
@@ -125,6 +129,7 @@ class ImageFolder(ImageDataModule):
     def _classes(self, parts: Sequence[tuple[Path, Sequence[Path]]], paths: Sequence[Path]) -> Classes:
         """The classes as the setting says, with a note on them; DataError if there is one alone."""
         if self.classes == "none":
+            self.notes += hint_of_classes(parts)
             return Classes.of(["image"] * len(paths))
         if self.classes == "folders":
             classes, unread = by_folder(parts), 0
@@ -141,34 +146,15 @@ class ImageFolder(ImageDataModule):
 
     def _split(self, parts: Sequence[tuple[Path, Sequence[Path]]], classes: Classes) -> tuple[Tensor, Tensor]:
         """The numbers of the training and of the held-out images; DataError for a class without images in either."""
-        labels, count = classes.labels, len(classes.names)
         if self.held_out is None:
-            members = [(labels == label).nonzero().flatten() for label in range(count)]
-            draws = [[images[part] for part in split_indices(len(images))] for images in members]
-            train, test = (torch.cat(part).sort().values for part in zip(*draws, strict=True))
+            train, test = draw_split(classes)
         else:
-            train, test = torch.arange(len(labels)).tensor_split([len(parts[0][1])])
-        shares = (torch.bincount(labels[part], minlength=count).tolist() for part in (train, test))
-        for name, trained, judged in zip(classes.names, *shares, strict=True):
-            if not trained or not judged:
-                raise DataError(
-                    f"data.classes={self.classes}: class {name} has {trained:,} images to train on and {judged:,} held "
-                    f"out in data.root={self.folder}; at least one of each is needed."
-                )
+            train, test = torch.arange(len(classes.labels)).tensor_split([len(parts[0][1])])
+        check_split(classes, train, test, f"data.classes={self.classes}", f"data.root={self.folder}")
         return train, test
 
 
-def _copies(images: Tensor, paths: Sequence[Path], train: Tensor, test: Tensor) -> list[str]:
-    """A sentence about the held-out images that equal a training image in every pixel, if there are any.
-
-    images: uint8 N x C x H x W, of `paths`; `train` and `test` are their numbers in the splits.
-    """
-    digests = [hashlib.sha256(image.numpy().data).digest() for image in images]
-    trained = {digests[i]: paths[i] for i in reversed(train.tolist())}
-    copies = [(paths[i], trained[digests[i]]) for i in test.tolist() if digests[i] in trained]
-    if not copies:
-        return []
-    return [
-        f"{len(copies):,} of {len(test):,} held-out images are exact copies of training images, the first "
-        f"{copies[0][0]} of {copies[0][1]}; remove one of each pair to judge by images that were not trained on"
-    ]
+def file_facts(path: Path) -> tuple[str, int, int]:
+    """Return what tells whether a file has changed: its path, its size in bytes, and when it was written."""
+    status = path.stat()
+    return str(path), status.st_size, status.st_mtime_ns

@@ -1,18 +1,16 @@
 """Kuzushiji-MNIST (arXiv:1812.01718), in MNIST's format and size."""
 
-from datamodules.idx import IdxFile, IdxSet, PublishedIdx
-from datamodules.mnist import SIZE, TEST, TRAIN
+from datamodules.idx import PublishedIdx
+from datamodules.mnist import like_mnist
 
 # The md5 that torchvision checks as well; of the unpacked files none is published.
-KMNIST = IdxSet(
+KMNIST = like_mnist(
     "Kuzushiji-MNIST",
-    (
-        IdxFile("train-images-idx3-ubyte", "bdb82020997e1d708af4cf47b453dcf7", None, (TRAIN, SIZE, SIZE)),
-        IdxFile("train-labels-idx1-ubyte", "e144d726b3acfaa3e44228e80efcd344", None, (TRAIN,)),
-        IdxFile("t10k-images-idx3-ubyte", "5c965bf0a639b31b8f53240b1b52f4d7", None, (TEST, SIZE, SIZE)),
-        IdxFile("t10k-labels-idx1-ubyte", "7320c461ea6c1c855c0b718fb2a4b134", None, (TEST,)),
+    packed=(
+        "bdb82020997e1d708af4cf47b453dcf7", "e144d726b3acfaa3e44228e80efcd344",
+        "5c965bf0a639b31b8f53240b1b52f4d7", "7320c461ea6c1c855c0b718fb2a4b134",
     ),
-)
+)  # fmt: skip
 
 
 class Kmnist(PublishedIdx):

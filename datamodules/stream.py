@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 Batch = tuple[Tensor, Tensor]
+SHARE = 0.5  # of a GPU's free memory that the images of a data set may take
 
 
 def to_unit(images: Tensor) -> Tensor:
@@ -15,6 +16,14 @@ def to_unit(images: Tensor) -> Tensor:
         return images.clone()
     # In this order the difference is exact, 0 and 255 become -1 and 1 exactly, and x and 255 - x opposite numbers.
     return images.to(torch.float32).sub_(127.5).mul_(1 / 127.5)
+
+
+def fits(images: Tensor, device: torch.device) -> bool:
+    """Return whether the images leave more than half of a GPU's free memory to the training; elsewhere they do."""
+    if device.type != "cuda":
+        return True
+    free, _ = torch.cuda.mem_get_info(device)
+    return images.numel() * images.element_size() <= SHARE * free
 
 
 class BatchStream:
@@ -29,7 +38,7 @@ class BatchStream:
     its `state_dict` goes into the checkpoint and brings Lightning back to the middle of the budget.
 
     Args:
-        images: uint8 or, in [-1, 1], float32, N x C x H x W; moved to `device` once, here.
+        images: uint8 or, in [-1, 1], float32, N x C x H x W; moved to `device` once, here, if they fit there.
         labels: int64, N.
         batch_size: images a batch over all ranks; a multiple of `world_size`.
         batches: length of the stream, in batches.
@@ -51,8 +60,8 @@ class BatchStream:
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        self.images = images.to(device)
-        self.labels = labels.to(device)
+        place = device if fits(images, device) else images.device
+        self.images, self.labels, self.device = images.to(place), labels.to(place), device
         self.batch_size = batch_size
         self.batches = batches
         self.seed = seed
@@ -77,7 +86,8 @@ class BatchStream:
     def batch(self, k: int) -> Batch:
         """This rank's share of global batch k: float32 in [-1, 1], n x C x H x W, and int64 labels, n."""
         index = self._order(k * self.batch_size + self.rank * self.share, self.share)
-        return to_unit(self.images.index_select(0, index)), self.labels.index_select(0, index)
+        images, labels = self.images.index_select(0, index), self.labels.index_select(0, index)
+        return to_unit(images.to(self.device)), labels.to(self.device)
 
     def state_dict(self) -> dict[str, int]:
         """Progress as the number of batches consumed, the same on every rank."""

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from cogapp import Cog
 
+from bench.table.contributed import contributed_grid, published_records
 from bench.table.literature import LINK, SOURCE, VERIFICATION, literature_grid
+from bench.table.render import markdown_grid
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLISHED = ROOT / "results" / "published"
@@ -38,6 +40,17 @@ def literature() -> None:
     print(f"\nFID and recall as in [{SOURCE}]({LINK}); seconds on one V100. {VERIFICATION}.\n")
 
 
+def contributed() -> None:
+    """Write a table of the records that others have contributed."""
+    folder = ROOT / "results" / "contributed"
+    head, *rows = contributed_grid(folder, published_records(PUBLISHED))
+    if not rows:
+        print("\nThere are none yet.\n")
+        return
+    linked = [[f"[{name}](../results/contributed/records/{name}.json)", *rest] for name, *rest in rows]
+    print("\n" + markdown_grid([head, *linked], ":--") + "\n")
+
+
 if __name__ == "__main__":
-    options = ["-I", str(ROOT / "docs"), "-P", "-p", "from generate import literature, show"]
+    options = ["-I", str(ROOT / "docs"), "-P", "-p", "from generate import contributed, literature, show"]
     sys.exit(Cog().main(["cog", *options, *(sys.argv[1:] or ["-r"]), *map(str, DOCUMENTS)]))

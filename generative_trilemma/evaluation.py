@@ -55,7 +55,7 @@ def evaluate(
       - a sampler, (n, generator) -> float32 n x C x H x W in [-1, 1], as a model's `sample`; it is called in chunks of
         `evaluation__chunk`, without gradients, and its values are clipped to the range and rounded to 8 bits;
       - images, uint8 N x C x H x W with N >= samples, as a tensor or an array; `samples` of them are chosen;
-      - the path of a folder or a file that `bench evaluate --images` reads.
+      - the path of a folder or a file of images in any format that `bench evaluate` reads.
     data: a data set's name, or the place of a class of yours, as in "./mine.py:Mine".
     samples: images that are judged, at least 16.
     record_as: a name, under which the images become a row of the table of `results`; None: nothing is recorded.
@@ -72,9 +72,9 @@ def evaluate(
         if key.replace("__", ".").partition(".")[0] not in SECTIONS:
             message = f"{key}: evaluate takes the settings evaluation__NAME and data__NAME only"
             raise InputError(message, key=key, value=settings[key])
-    with input_errors():
+    with input_errors(evaluation__samples="samples"):
         config = outside_config(data, words({"evaluation.samples": samples, **settings}), None)
-        loaded = image_data(config)
+        config, loaded = image_data(config)
         images = images_of(sample_or_images, loaded, config, torch.device(device))
         record, stated, result = evaluated(images, label, loaded, config, folder if record_as else None)
     (row,) = gather([record.model_copy(update={"results": {stated.fingerprint(): result}})], names([record]))

@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from bench.runtime.errors import InputError
 
+KEY = re.compile(r"(?<![\w/.])(?:data|evaluation|model|samplers|train|trainer|wandb)(?:\.\w+)+(?==|$| \(|: )")
 Setting = str | int | float | bool | None | os.PathLike[str] | Sequence[Any] | Mapping[str, Any]
 
 
@@ -26,11 +28,22 @@ def text(value: Setting) -> str:
 
 
 @contextmanager
-def input_errors() -> Iterator[None]:
-    """Raise the mistakes in data sets, whose package knows none of the suite's errors, as InputError."""
+def input_errors(**parameters: str) -> Iterator[None]:
+    """Raise a user's mistake as InputError whose message names settings as Python's keyword arguments.
+
+    parameters: the keyword arguments that are not called as their settings, by the settings' names in Python. The
+    mistakes in data sets, whose package knows none of the suite's errors, become InputError as well.
+    """
     from datamodules.base import DataError
+
+    def named(text: str) -> str:
+        keys = KEY.sub(lambda match: match[0].replace(".", "__"), text)
+        return re.sub(r"\w+", lambda match: parameters.get(match[0], match[0]), keys)
 
     try:
         yield
     except DataError as error:
-        raise InputError(str(error)) from error
+        raise InputError(named(str(error))) from error
+    except InputError as error:
+        error.args, error.key = (named(str(error)),), named(error.key)
+        raise

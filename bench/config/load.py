@@ -11,6 +11,7 @@ from pydantic import BaseModel, create_model
 from yaml import YAMLError
 
 from bench.config.components import NAME, Component, configured, find, installed, plugin
+from bench.config.fitted import settings_of_size, untyped
 from bench.config.overrides import overlay, parse_overrides
 from bench.config.paths import check_results, expand
 from bench.config.places import names_a_file
@@ -55,6 +56,8 @@ def load(overrides: Sequence[str]) -> list[Config]:
             read("", "default"), preset_plugins if model.place else {}, defaults(model), defaults(data), preset,
             preset_models.get(model.name) or {}, data_models.get(model.name, {}), changes,
         ]  # fmt: skip
+        layers.append(settings_of_size(layers))
+        layers.append(untyped(layers, changes))
         configs.append(evaluate_named_samplers(resolve(preset_name, model, data, layers), changes))
     return configs
 
@@ -272,6 +275,8 @@ def split_groups(overrides: Sequence[str]) -> tuple[dict[str, str], list[str]]:
             raise ConfigError(f"{word}: cannot be set; write {word.split('.')[0]}=NAME")
         if word.startswith(("plugins=", "plugins.")):
             raise ConfigError(f"{word}: cannot be set; write model=PLACE or data=PLACE")
+        if word.startswith("fitted"):
+            raise ConfigError(f"{word}: cannot be set; type the setting itself, as in evaluation.samples=500")
     picks = {key: value for key, value in (word.split("=", 1) for word in overrides) if key in GROUPS}
     return picks, [word for word in overrides if word.split("=", 1)[0] not in GROUPS]
 

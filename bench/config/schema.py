@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal, get_type_hints
 
 from annotated_types import Ge, Lt
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, create_model
 
 from bench.runtime.errors import InputError, suggestion
 
@@ -66,7 +66,8 @@ class Config(Section):
     """One run, resolved and checked. `model` and `data` hold `name` and their constructor's arguments.
 
     plugins: "model", "data" and "extractor" where they are not the suite's own, "metric NAME" of each metric, and
-    "sampler NAME" of each sampler that is a function.
+    "sampler NAME" of each sampler that is a function. fitted: the settings, by their full keys, that the images decide
+    when they are loaded, because the user has typed none (`bench.runs.fitting`); no record has it.
     """
 
     preset: str
@@ -82,6 +83,7 @@ class Config(Section):
     evaluation: Evaluation
     wandb: Wandb
     plugins: dict[str, Plugin] = {}
+    fitted: list[str] = Field(default=[], exclude=True)
 
 
 def conditional(model: Mapping[str, Any]) -> bool:

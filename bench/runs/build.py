@@ -1,7 +1,7 @@
 """Build the data and the model of a configuration, and refuse what cannot work before any training."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,22 @@ def check_splits(data: ImageDataModule) -> None:
 def print_notes(data: ImageDataModule) -> None:
     """Print the notes about the files of a data set, a line each."""
     for note in data.notes:
-        console.print(f"  [yellow]{escape(note)}[/]")
+        print_once(f"  [yellow]{escape(note)}[/]")
+
+
+@cache
+def print_once(text: str) -> None:
+    """Print what is true of all runs of a command before the first of them."""
+    console.print(text)
+
+
+def data_name(config: Config, data: ImageDataModule) -> str:
+    """Return the name of the data set; of images of the user's own, with the head of their digest.
+
+    A classifier that was taught by one folder says nothing about the classes of another.
+    """
+    name: str = config.data["name"]
+    return f"{name}-{data.digest('train')[:8]}" if data.own else name
 
 
 def is_images(data: ImageDataModule) -> bool:
@@ -157,6 +172,12 @@ def check_evaluation(config: Config, data: ImageDataModule) -> None:
         check_extractor(settings.extractor, data.image_shape[0], weights)
     if is_images(data):
         check_size(f"data={config.data['name']}", data.image_shape[1:])
+    if settings.samples > len(data.train_images):
+        raise ConfigError(
+            f"evaluation.samples={settings.samples}: more than the {len(data.train_images):,} training images of "
+            f"data={config.data['name']}; set evaluation.samples={len(data.train_images)} or fewer",
+            key="evaluation.samples", value=settings.samples,
+        )  # fmt: skip
     smallest = min(len(data.train_images), len(data.test_images))
     if smallest <= NEIGHBOURS:
         raise ConfigError(

@@ -14,6 +14,7 @@ from bench.config.devices import sampling_device
 from bench.config.schema import Config, conditional
 from bench.evaluation.features.extractor import Extractor
 from bench.evaluation.features.judge import Judge, channel_judge, trained_judge
+from bench.evaluation.features.random_network import NAME as RANDOM_NETWORK
 from bench.evaluation.features.random_network import random_network
 from bench.evaluation.features.reference import Reference, held_out, reference
 from bench.evaluation.features.registry import load_extractor
@@ -25,6 +26,7 @@ from bench.evaluation.protocol import Protocol
 from bench.evaluation.scoring import ClassReference, ReferenceSet, SecondReference
 from bench.results.identity import run_id
 from bench.results.layout import ResultsFolder
+from bench.runs.build import data_name
 from bench.runs.own_extractor import is_own, load_own_extractor
 from bench.runtime.console import Bar, console
 from bench.tracking.session import Session
@@ -98,8 +100,8 @@ def evaluation_context(config: Config, data: ImageDataModule, precision: str, ce
             cache=CACHE, progress=lambda _, done, total: bar.advance(done - bar.done),
         )  # fmt: skip
     reference_set = ReferenceSet(
-        extractor, features, held_out_set, modes(data, config.data["name"], extractor), pixels,
-        second_reference(data.train_images, device),
+        extractor, features, held_out_set, modes(data, data_name(config, data), extractor), pixels,
+        None if extractor.name == RANDOM_NETWORK else second_reference(data.train_images, device),
         class_reference(data, extractor) if conditional(config.model) else None,
     )  # fmt: skip
     floats = "bfloat16" if precision == "bf16-mixed" else "float32"

@@ -24,6 +24,7 @@ from bench.results.records import Record
 from bench.runs.build import build_data, check_evaluation, is_images
 from bench.runs.context import CELLS, EvaluationContext, evaluation_context, protocol
 from bench.runs.evaluate import unmeasured, with_figures
+from bench.runs.fitting import fit_evaluation
 from bench.runs.image_files import read, reader_of
 from bench.runs.plan import missing_metrics
 from bench.runs.reproduce import settings, stored_protocol
@@ -52,7 +53,7 @@ def evaluate_files(
     reader = reader_of(path)
     stated = stored_protocol(repeated, results_folder(overrides)) if repeated else None
     config = outside_config(data_name, overrides, stated)
-    data = image_data(config)
+    config, data = image_data(config)
     images = read(path, reader, data.image_shape, config.evaluation.samples).images
     evaluation, row_protocol = row_conditions(config, data, stated)
     new = new_record(label, config.preset, config.data, images)
@@ -60,14 +61,15 @@ def evaluate_files(
         console.print("  `bench table` has its row")
 
 
-def image_data(config: Config) -> ImageDataModule:
-    """Load the data set that images are compared with; ConfigError if it is one of points."""
+def image_data(config: Config) -> tuple[Config, ImageDataModule]:
+    """Load the data set that images are compared with, and fit the evaluation to it; ConfigError if it is of points."""
     data = build_data(config)
     if not is_images(data):
         name = config.data["name"]
         raise ConfigError(f"data={name}: points of the plane are not images; choose a data set of images")
+    config = fit_evaluation(config, data)
     check_evaluation(config, data)
-    return data
+    return config, data
 
 
 def row_conditions(
@@ -95,7 +97,7 @@ def record_row(
     run_id, label, file = new.run_id, new.config["model"]["name"], records.path(results, new.run_id)
     record = records.find(results, run_id)
     if record and record.data_digest != new.data_digest:
-        raise ConfigError(f"--name={label}: {file} was made from other images; choose another --name")
+        raise ConfigError(f"{label}: {file} was made from other images; choose another name")
     known = record.results.get(stated.fingerprint()) if record else None
     missing = missing_metrics(known, (*expected(False), *evaluation.own), evaluation.own)
     if known and not missing:
@@ -161,9 +163,9 @@ def check_words(overrides: Sequence[str], allowed: tuple[str, ...], words: str, 
     """Raise ConfigError for a setting that the evaluation of images does not use, or that its protocol states."""
     if wrong := [word for word in overrides if not word.startswith(allowed)]:
         raise ConfigError(f"{wrong[0]}: `bench evaluate --images` takes {words} only")
-    unused = {f"evaluation.{key}=": "images are not timed" for key in ("timed_images", "repeats", "timed_only")}
+    unused = {f"evaluation.{key}=": "they are not timed" for key in ("timed_images", "repeats", "timed_only")}
     if stated:
         unused |= {f"evaluation.{key}=": "--protocol states it" for key in settings(stated)}
     for word in overrides:
         if reason := next((why for key, why in unused.items() if word.startswith(key)), None):
-            raise ConfigError(f"{word}: not used with --images, because {reason}; leave it out")
+            raise ConfigError(f"{word}: not used for images, because {reason}; leave it out")

@@ -9,8 +9,9 @@ from bench.config.schema import ConfigError
 from bench.evaluation.features import weights as pretrained
 from bench.evaluation.features.classifier import accuracy, train
 from bench.evaluation.features.weights import save_classifier
-from bench.runs.build import build_data, is_images
+from bench.runs.build import build_data, data_name, is_images
 from bench.runtime.console import Bar, console
+from datamodules.base import ImageDataModule
 
 
 def train_extractor(overrides: Sequence[str]) -> None:
@@ -23,24 +24,31 @@ def train_extractor(overrides: Sequence[str]) -> None:
     if len(data.train_labels.unique()) < 2:
         raise ConfigError(
             f"data={name}: has no class labels, and a classifier needs them; use evaluation.extractor=inception-v3, or "
-            "give an image_folder classes with data.classes"
+            "give a data set of your own classes (data.classes of image_folder, data.label of hugging_face)"
         )
-    target = pretrained.cache_folder() / f"{name}-cnn.pt"
+    trained = train_classifier(data_name(config, data), data, config.seed)
+    if (pretrained.ASSETS / pretrained.classifier_file(trained).name).exists():
+        console.print(f"[yellow]  this file replaces the {trained} that is shipped until it is deleted[/]")
+
+
+def train_classifier(name: str, data: ImageDataModule, seed: int) -> str:
+    """Train a classifier of the data set `name`, keep it in the user's cache, and return the extractor's name."""
+    extractor = f"{name}-cnn"
+    target = pretrained.cache_folder() / f"{extractor}.pt"
     check_writable(target.parent)
 
     def bar(steps: range) -> Iterator[int]:
-        with Bar(f"train {name}-cnn", len(steps), "batches") as progress:
+        with Bar(f"train {extractor}", len(steps), "batches") as progress:
             for step in steps:
                 yield step
                 progress.advance()
 
-    model = train(data.train_images, data.train_labels, seed=config.seed, progress=bar)
+    model = train(data.train_images, data.train_labels, seed=seed, progress=bar)
     share = accuracy(model, data.test_images, data.test_labels)
     save_classifier(model, target, name, share)
-    console.print(f"{target}: {share:.2%} of {len(data.test_labels):,} held-out images classified correctly; "
-                  f"use it with evaluation.extractor={name}-cnn")  # fmt: skip
-    if (pretrained.ASSETS / target.name).exists():
-        console.print(f"[yellow]  this file replaces the {name}-cnn that is shipped until it is deleted[/]")
+    console.print(f"  {target}: {share:.2%} of {len(data.test_labels):,} held-out images classified correctly; "
+                  f"use it with evaluation.extractor={extractor}")  # fmt: skip
+    return extractor
 
 
 def check_writable(folder: Path) -> None:

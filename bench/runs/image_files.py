@@ -8,7 +8,7 @@ from bench.config.schema import ConfigError
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.features.extractor import Progress
 from bench.evaluation.image_files import folder, hugging_face
-from bench.evaluation.image_files.image_set import ImageSet, Shape
+from bench.evaluation.image_files.image_set import ImageSet, Shape, image_error
 from bench.evaluation.image_files.lossless import FORMATS as LOSSLESS
 from bench.evaluation.image_files.lossless import LOSSY
 from bench.evaluation.image_files.registry import READERS, Read, suffix_of
@@ -60,17 +60,9 @@ def read(path: Path, reader: Read, shape: Shape | None, samples: int, key: str =
 
 def read_folder(path: Path, shape: Shape | None, progress: Progress | None) -> ImageSet:
     """Read the lossless image files below a folder, in the order of their paths."""
-    listing = list_files(path, LOSSLESS, KEY)
+    listing = list_files(path, LOSSLESS, "images")
     if not listing.files:
         why = "; lossy files have other pixels than the samples had" if LOSSY & set(listing.left_out) else ""
-        raise EvaluationError(
-            f"{KEY}={path} holds no {', '.join(LOSSLESS)} file ({listing.note or 'it is empty'}{why}): "
-            "save the samples as 8-bit PNG",
-            key=KEY,
-            value=path,
-        )
-    labels = folder.read_labels(path, listing.files)
-    if labels is not None:
-        listing.left_out[Path(folder.LABELS).suffix] -= 1
-    listing.left_out = +listing.left_out  # without the kinds that are counted 0
-    return ImageSet(folder.read_images(listing.files, shape, progress), labels, listing.note)
+        held = f"{listing.note or 'it is empty'}{why}"
+        raise image_error(path, f"holds no {', '.join(LOSSLESS)} file ({held}): save the samples as 8-bit PNG")
+    return ImageSet(folder.read_images(listing.files, shape, progress), listing.note)

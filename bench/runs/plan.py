@@ -170,8 +170,9 @@ def offered_by(config: Config) -> list[str]:
 
 
 def same_setting(protocol: Mapping[str, Any], config: Config) -> bool:
-    """Return whether a row's protocol has the configuration's evaluation settings."""
-    return all(protocol[key] == getattr(config.evaluation, key) for key in ("samples", "seed", "chunk", "extractor"))
+    """Return whether a row's protocol has the configuration's evaluation settings, as far as the images leave them."""
+    keys = [key for key in ("samples", "seed", "chunk", "extractor") if f"evaluation.{key}" not in config.fitted]
+    return all(protocol[key] == getattr(config.evaluation, key) for key in keys)
 
 
 def same_ability_setting(protocol: Mapping[str, Any], config: Config, samples: Collection[int]) -> bool:

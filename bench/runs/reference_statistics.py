@@ -19,6 +19,7 @@ from bench.results import records
 from bench.runs.build import build_data, check_evaluation, check_size, is_images
 from bench.runs.context import EvaluationContext, configured_extractor, training_reference
 from bench.runs.external import OF_IMAGES, check_label, check_words, new_record, record_row, row_name
+from bench.runs.fitting import fit_evaluation
 from bench.runs.image_files import read, reader_of
 from bench.runtime.console import console
 from bench.runtime.provenance import code_version
@@ -41,6 +42,7 @@ def export(overrides: Sequence[str], out: Path) -> None:
     name = config.data["name"]
     if not is_images(data):
         raise ConfigError(f"data={name}: points of the plane are not images; choose a data set of images")
+    config = fit_evaluation(config, data)
     check_evaluation(config, data)
     extractor = configured_extractor(config)
     statistics.write(training_reference(data, extractor).moments, extractor, out)

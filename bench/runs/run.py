@@ -27,6 +27,7 @@ from bench.runs.build import (
 )  # fmt: skip
 from bench.runs.context import EvaluationContext, RunContext, evaluation_context
 from bench.runs.evaluate import evaluate_rows, row_protocol
+from bench.runs.fitting import fit_evaluation
 from bench.runs.plan import Step, Targets, plan, sentence, without_timings
 from bench.runs.tasks import measure_tasks, probe_baselines, task_protocols
 from bench.runtime import ranks
@@ -52,6 +53,7 @@ def run_config(config: Config) -> list[Step]:
     check_results(Path(config.results), writes=True)
     launch(config.trainer)
     data = build_data(config)
+    config = fit_evaluation(config, data)
     model = build_model(config, data_spec(data))
     ranks.on_each(lambda: preflight(config, data, model))
     with exclusive(Path(config.results), run_id(config)):

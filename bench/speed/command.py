@@ -17,14 +17,17 @@ from bench.speed.answers import Answer
 QUESTIONS = {  # file of this folder -> its question
     "startup": "commands from start to end, and training to its first batch, beside importing torch",
     "training": "a training step beside other libraries'",
-    "sampling": "a sampling step beside the bare network and diffusers' pipeline",
+    "sampling": "a sampling step beside the bare network and other libraries'",
+    "roofline": "training and sampling beside the machine's matrix product",
+    "memory": "the peak memory of training beside other libraries'",
     "evaluation": "FID, precision, recall and coverage beside torch-fidelity and prdc",
     "shared": "training and sampling beside busy processes",
     "loop": "Lightning's loop beside a bare one",
 }
 NEEDS = {  # modules of other libraries
-    "training": ("diffusers", "pythae"),
-    "sampling": ("diffusers",),
+    "training": ("diffusers", "denoising_diffusion_pytorch", "pythae"),
+    "sampling": ("diffusers", "denoising_diffusion_pytorch"),
+    "memory": ("diffusers", "denoising_diffusion_pytorch", "pythae"),
     "evaluation": ("pytorch_fid", "prdc"),
 }
 UNITS = 1000  # of a question's bar

@@ -20,7 +20,7 @@ from bench.runtime.provenance import code_version, library_versions
 from bench.speed.answers import Answer
 
 JSON, MARKDOWN = "SPEED.json", "SPEED.md"
-PEERS = ("diffusers", "pythae", "torch-fidelity", "prdc", "pytorch-fid", "torchvision")
+PEERS = ("diffusers", "denoising-diffusion-pytorch", "pythae", "torch-fidelity", "prdc", "pytorch-fid", "torchvision")
 HEAD = ["what", "beside", "unit", "ours", "theirs", "ratio", "middle half", "target", "note"]
 MARKS = {True: "✓", False: "×", None: ""}
 Chapter = dict[str, Any]  # one question's answers, hardware, libraries, code and time

@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
 from datamodules import DATAMODULES
-from datamodules.base import RUNNER_ARGUMENTS, DataError, ImageDataModule, Split, split_indices
+from datamodules.base import RUNNER_ARGUMENTS, DataError, ImageDataModule, Split, held_out_share, split_indices
 
 BATCHES = 17  # of 6 images: 4.4 epochs of 23
 
@@ -209,7 +209,13 @@ def test_the_split_is_a_partition_and_always_the_same(count: int, held_out: int)
     assert torch.equal(test, split_indices(count)[1])
 
 
+def test_a_tenth_is_held_out_but_of_a_small_set_twenty_up_to_a_third() -> None:
+    expected = {1: 1, 12: 4, 60: 20, 61: 20, 150: 20, 200: 20, 201: 20, 999: 100}
+    assert {count: len(split_indices(count, held_out_share(count))[1]) for count in expected} == expected
+
+
 @pytest.mark.parametrize("name", DATAMODULES)
 def test_every_dataset_takes_what_the_runner_supplies(name: str) -> None:
-    data = DATAMODULES[name](root="somewhere", **dict.fromkeys(RUNNER_ARGUMENTS, 3))
+    place = {"dataset" if name == "hugging_face" else "root": "somewhere"}
+    data = DATAMODULES[name](**place, **dict.fromkeys(RUNNER_ARGUMENTS, 3))
     assert (data.batch_size, data.images, data.seed) == (3, 3, 3)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from datamodules.base import DataError, ImageDataModule, split_indices
+from datamodules.base import DataError, ImageDataModule, held_out_share, split_indices
 from datamodules.image_folder import ImageFolder
 
 
@@ -24,7 +24,7 @@ def everything(root: Path, size: int) -> torch.Tensor:
     data.setup()
     count = len(data.train_images) + len(data.test_images)
     images = torch.empty(count, *data.image_shape, dtype=torch.uint8)
-    train, test = split_indices(count)
+    train, test = split_indices(count, held_out_share(count))
     images[train], images[test] = data.train_images, data.test_images
     return images
 
@@ -45,15 +45,15 @@ def test_images_of_the_right_size_arrive_unchanged_in_the_order_of_their_paths(
     assert torch.equal(everything(tmp_path, 8), torch.from_numpy(pixels).permute(0, 3, 1, 2))
 
 
-def test_a_tenth_is_held_out_and_labels_are_zero(tmp_path: Path, pixels: np.ndarray) -> None:
+def test_a_third_of_a_few_is_held_out_and_labels_are_zero(tmp_path: Path, pixels: np.ndarray) -> None:
     for k, image in enumerate(pixels):
         save(tmp_path / f"{k:02}.png", image)
     first, second = (ImageFolder(root=str(tmp_path), size=8, seed=seed) for seed in (1, 2))
     first.setup()
     second.setup()
     assert first.digest("test") == second.digest("test")
-    assert (len(first.train_images), len(first.test_images)) == (11, 1)
-    assert first.train_labels.tolist() == [0] * 11
+    assert (len(first.train_images), len(first.test_images)) == (8, 4)
+    assert first.train_labels.tolist() == [0] * 8
     assert first.train_images.is_contiguous()
 
 
@@ -106,7 +106,7 @@ def test_sixteen_bits_are_refused_rather_than_clipped(tmp_path: Path) -> None:
     for name in ("0.png", "1.png"):
         save(tmp_path / name, np.full((8, 8), 1000, dtype=np.uint16))
     with pytest.raises(
-        DataError, match=rf"^{tmp_path}/0.png has more than 8 bits a channel \(I;16\); save it with 8.$"
+        DataError, match=rf"^{tmp_path}/[01].png has more than 8 bits a channel \(I;16\); save it with 8.$"
     ):
         ImageFolder(root=str(tmp_path)).setup()
 
@@ -124,14 +124,14 @@ def test_hidden_copies_are_not_trained_on_and_what_is_left_out_is_said(tmp_path:
 
 
 def test_copies_across_the_split_are_counted_and_the_first_is_named(tmp_path: Path, pixels: np.ndarray) -> None:
-    train, test = split_indices(12)
-    (held_out,), trained = test.tolist(), train.tolist()[3]
+    train, test = split_indices(12, held_out_share(12))
+    held_out, trained = test.tolist()[1], train.tolist()[3]
     for k, image in enumerate(pixels):
         save(tmp_path / f"{k:02}.{'bmp' if k == held_out else 'png'}", pixels[trained] if k == held_out else image)
     data = ImageFolder(root=str(tmp_path), size=8)
     data.setup()
     (note,) = data.notes
-    assert note.startswith("1 of 1 held-out images are exact copies of training images, the first ")
+    assert note.startswith("1 of 4 held-out images are exact copies of training images, the first ")
     assert f"{held_out:02}.bmp of {tmp_path}/{trained:02}.png;" in note
 
 
@@ -168,16 +168,28 @@ def loaded(root: Path, **settings: Any) -> ImageFolder:
     return data
 
 
-def test_a_tenth_of_each_sub_folder_is_held_out(tmp_path: Path, pixels: np.ndarray) -> None:
-    labelled(tmp_path, {"ant": 40, "bee": 20, "cow": 2}, pixels)
+def test_the_same_share_of_each_sub_folder_is_held_out(tmp_path: Path, pixels: np.ndarray) -> None:
+    labelled(tmp_path, {"ant": 50, "bee": 40, "cow": 10}, pixels)
     data = loaded(tmp_path, classes="folders")
-    assert data.train_labels.tolist() == [0] * 36 + [1] * 18 + [2]
-    assert data.test_labels.tolist() == [0] * 4 + [1] * 2 + [2]
-    assert data.notes == ["data.classes=folders: 3 classes: ant, bee, cow"]
-    train, test = split_indices(40)
+    assert held_out_share(100) == 0.2
+    assert data.train_labels.tolist() == [0] * 40 + [1] * 32 + [2] * 8
+    assert data.test_labels.tolist() == [0] * 10 + [1] * 8 + [2] * 2
+    assert data.notes[0] == "data.classes=folders: 3 classes: ant, bee, cow"
+    train, test = split_indices(50, 0.2)
     plain = everything(tmp_path, 8)
-    assert torch.equal(data.train_images[:36], plain[:40][train])
-    assert torch.equal(data.test_images[:4], plain[:40][test])
+    assert torch.equal(data.train_images[:40], plain[:50][train])
+    assert torch.equal(data.test_images[:10], plain[:50][test])
+
+
+def test_sub_folders_that_may_be_classes_are_named(tmp_path: Path, pixels: np.ndarray) -> None:
+    labelled(tmp_path / "a", {"ant": 3, "bee": 3}, pixels)
+    labelled(tmp_path / "b", {"ant": 3}, pixels)
+    labelled(tmp_path / "c", {"train": 3, "test": 3}, pixels)
+    notes = {name: loaded(tmp_path / name).notes for name in "abc"}
+    assert notes["a"] == ["if the sub-folders are classes, set data.classes=folders (2 classes: ant, bee)"]
+    assert (notes["b"], notes["c"]) == ([], [])
+    save(tmp_path / "a" / "loose.png", pixels[11])
+    assert loaded(tmp_path / "a").notes == []
 
 
 def test_a_csv_file_and_sub_folders_of_the_same_classes_give_the_same_data(tmp_path: Path, pixels: np.ndarray) -> None:

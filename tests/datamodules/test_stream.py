@@ -2,10 +2,11 @@
 
 from itertools import islice
 
+import pytest
 import torch
 from torch import Tensor
 
-from datamodules.stream import BatchStream, to_unit
+from datamodules.stream import BatchStream, fits, to_unit
 
 COUNT = 23  # prime, so that batches straddle epochs in every way
 
@@ -132,3 +133,19 @@ def test_a_spent_stream_yields_nothing_more() -> None:
     spent = stream()
     assert len(list(spent)) == 12
     assert list(spent) == []
+
+
+def test_images_that_do_not_fit_on_the_device_stay_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    images, numbers = torch.zeros(COUNT, 1, 2, 2, dtype=torch.uint8), torch.arange(COUNT)
+    for room in (True, False):
+        monkeypatch.setattr("datamodules.stream.fits", lambda images, device, room=room: room)
+        found = BatchStream(images, numbers, batch_size=6, batches=2, seed=0, device=torch.device("meta"))
+        assert found.images.device.type == ("meta" if room else "cpu")
+    batch, labels_of_batch = found.batch(0)
+    assert (batch.device.type, batch.dtype, labels_of_batch.device.type) == ("meta", torch.float32, "meta")
+    assert torch.equal(found.images, images)
+    monkeypatch.undo()
+    assert fits(images, torch.device("cpu"))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2 * images.numel(), 10**12))
+    assert fits(images, torch.device("cuda"))
+    assert not fits(torch.cat([images, images[:1]]), torch.device("cuda"))

@@ -106,9 +106,11 @@ def test_it_is_recorded_under_a_name_once(small_mnist: Path) -> None:
     [
         (blurred, {"data": "mnits"}, "data=mnits"),
         (blurred, {"data": "grid_25"}, "points of the plane are not images"),
-        (blurred, {"samples": 3}, "evaluation.samples"),
+        (blurred, {"samples": 3}, "^samples=3: input should be"),
         (blurred, {"model__width": 3}, "model__width: evaluate takes the settings evaluation__NAME"),
-        (blurred, {"evaluation__sed": 3}, "evaluation.sed"),
+        (blurred, {"evaluation__sed": 3}, "^evaluation__sed: unknown key"),
+        (blurred, {"evaluation__repeats": 3}, "^evaluation__repeats=3: not used for images"),
+        (blurred, {"samples": 600}, "^samples=600: more than the 512 training images of .*; set samples=512 or fewer"),
         (blurred, {"record_as": "../a"}, "record_as=../a: takes letters"),
         (lambda n, generator: torch.zeros(n, 28, 28), {}, r"returned \(25, 28, 28\) for n=25; expected .*, 1, 28"),
         (lambda n, generator: np.zeros((n, 1, 28, 28)), {}, "returned ndarray"),

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 FEATURES = 128  # width of the penultimate layer
+LEAST_STEPS = 200  # of the training on a set of a few hundred images, which eight passes would not teach
 
 
 def _block(inputs: int, outputs: int) -> list[nn.Module]:
@@ -72,20 +73,20 @@ def train(
 ) -> Classifier:
     """Fit a `Classifier` to uint8 images and integer labels by AdamW under a one-cycle rate with shifts of two pixels.
 
-    `progress` wraps the range of steps, so that the caller can show a bar. The same seed gives the same weights on the
-    same machine. No label smoothing: it would pull each class to a point, and the features must tell images apart
-    within a class.
+    At least LEAST_STEPS batches, which are smaller than `batch` where there are fewer images. `progress` wraps the
+    range of steps, so that the caller can show a bar. The same seed gives the same weights on the same machine. No
+    label smoothing: it would pull each class to a point, and the features must tell images apart within a class.
     """
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     model = Classifier(images.shape[1], int(labels.max()) + 1).to(memory_format=torch.channels_last)
-    steps = epochs * len(images) // batch
+    steps = max(LEAST_STEPS, epochs * len(images) // batch)
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=4e-3, total_steps=steps)
     model.train()
     order = torch.empty(0, dtype=torch.long)
     for _ in progress(range(steps)):
-        if len(order) < batch:
+        if len(order) < min(batch, len(images)):
             order = torch.randperm(len(images), generator=generator)
         index, order = order[:batch], order[batch:]
         loss = F.cross_entropy(model(shifted(images[index], generator)), labels[index])

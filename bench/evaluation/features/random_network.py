@@ -16,6 +16,7 @@ from bench.evaluation.errors import EvaluationError
 from bench.evaluation.features.extractor import Extractor
 
 NAME = "random-network"
+CHANNELS = (1, 3)  # of the images; grey is repeated to RGB
 SEED = 0
 LAYERS = ((8, 1), (16, 2), (32, 2))  # channels and stride of each 3 x 3 convolution
 CELLS = 2  # of the last layer along both axes, averaged, so that features tell where something is
@@ -52,4 +53,4 @@ def random_network(device: torch.device | str = "cpu") -> Extractor:
         message = f"extractor={NAME}: numpy drew weights of digest {digest[:12]} in place of {DIGEST[:12]}."
         raise EvaluationError(message, key="extractor", value=NAME)
     dim = LAYERS[-1][0] * CELLS**2
-    return Extractor(NAME, digest, dim, (1, 3), chunk=250, module=network.to(device))
+    return Extractor(NAME, digest, dim, CHANNELS, chunk=250, module=network.to(device))

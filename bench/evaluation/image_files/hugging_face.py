@@ -1,30 +1,21 @@
 """A data set that Hugging Face's `datasets` has saved to disk: Arrow files with a column of encoded images."""
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.features.extractor import Progress
-from bench.evaluation.image_files.image_set import (
-    REPORT_EVERY,
-    ImageSet,
-    Shape,
-    as_labels,
-    check_channels_of_files,
-    damaged,
-    image_error,
-)
-from bench.evaluation.image_files.lossless import decode, encode
+from bench.evaluation.image_files.image_set import ImageSet, Shape, damaged, image_error
+from bench.evaluation.image_files.lossless import Stored, decode_all, encode
 from bench.runtime.files import written_aside
 
 SUFFIX = ".hf"  # of the folders that are written; a folder of any name is recognised by its content
-IMAGE, LABELS = "image", ("label", "labels")  # usual names of the columns
+IMAGE, LABEL = "image", "label"  # usual names of the columns
 SPLIT_FILES, SPLITS_FILE = {"state.json", "dataset_info.json"}, "dataset_dict.json"
 SIGNATURES = {b"\x89PNG": "PNG", b"BM": "BMP", b"II*\0": "TIFF", b"MM\0*": "TIFF"}  # of the lossless formats
 
@@ -46,13 +37,11 @@ def library(path: Path) -> ModuleType:
 
 
 def read(path: Path, shape: Shape | None, progress: Progress | None = None) -> ImageSet:
-    """Read the images of a saved split, and its labels where a column `label` or `labels` holds integers.
+    """Read the images of a saved split.
 
     shape: C x H x W of the data; None takes the first image's. Raises EvaluationError for several splits, for no column
     of images or several without one named `image`, and for an image that `decode` refuses.
     """
-    if shape:
-        check_channels_of_files(shape)
     package = library(path)
     if (path / SPLITS_FILE).is_file():
         splits = sorted(folder.name for folder in path.iterdir() if is_dataset(folder))
@@ -63,20 +52,13 @@ def read(path: Path, shape: Shape | None, progress: Progress | None = None) -> I
         rows = data.cast_column(column, package.Image(decode=False))
         if not len(rows):
             raise image_error(path, "holds no images")
-        images = _read_images(path, rows, column, shape, progress)
-        name = next((name for name in LABELS if name in rows.features), None)
-        labels = None if name is None else np.asarray(rows.with_format("numpy")[name][:])
+        images = decode_all(opened(path, rows, column), len(rows), shape, progress)
     except EvaluationError:
         raise
     except Exception as error:  # pyarrow's and the library's own errors have no common base
         raise damaged(path, error) from error
-    integers = labels is not None and labels.dtype.kind in "iu" and labels.ndim == 1
-    rest = sorted(set(rows.features) - {column} - ({name} if integers else set()))
-    return ImageSet(
-        torch.from_numpy(images),
-        as_labels(path, labels, len(images)) if labels is not None and integers else None,
-        f"left out {', '.join(map(str, rest))}" if rest else "",
-    )
+    rest = sorted(map(str, set(rows.features) - {column}))
+    return ImageSet(images, f"left out {', '.join(rest)}" if rest else "")
 
 
 def _image_column(path: Path, features: dict[str, Any], package: ModuleType) -> str:
@@ -88,23 +70,15 @@ def _image_column(path: Path, features: dict[str, Any], package: ModuleType) -> 
     raise image_error(path, f"holds {found} among {', '.join(features)}; keep one, or name it {IMAGE}")
 
 
-def _read_images(path: Path, rows: Any, column: str, shape: Shape | None, progress: Progress | None) -> np.ndarray:
-    """Decode the images, uint8 N x C x H x W."""
-    images: np.ndarray | None = None
-    for done, row in enumerate(rows, start=1):
-        place, stored = f"{path}:{done - 1}", row[column] or {}
+def opened(path: Path, rows: Any, column: str) -> Iterator[Stored]:
+    """Open the encoded images one after the other; EvaluationError for one of a lossy format or of none."""
+    for number, row in enumerate(rows):
+        place, stored = f"{path}:{number}", row[column] or {}
         content = stored.get("bytes") or (Path(stored["path"]).read_bytes() if stored.get("path") else b"")
         form = next((form for head, form in SIGNATURES.items() if content.startswith(head)), None)
         if form is None:
             raise image_error(place, f"is in none of {', '.join(sorted({*SIGNATURES.values()}))}; save it without loss")
-        image = decode(place, io.BytesIO(content), form, shape)
-        shape = image.shape  # type: ignore[assignment]
-        images = np.empty((len(rows), *image.shape), np.uint8) if images is None else images
-        images[done - 1] = image
-        if progress and (done % REPORT_EVERY == 0 or done == len(rows)):
-            progress("reading", done, len(rows))
-    assert images is not None
-    return images
+        yield number, place, io.BytesIO(content), form
 
 
 def write(images: Tensor, labels: Tensor | None, folder: Path) -> None:
@@ -113,7 +87,7 @@ def write(images: Tensor, labels: Tensor | None, folder: Path) -> None:
     columns: dict[str, Any] = {IMAGE: [{"bytes": encode(image), "path": None} for image in images]}
     features: dict[str, Any] = {IMAGE: package.Image()}
     if labels is not None:
-        columns[LABELS[0]], features[LABELS[0]] = labels.tolist(), package.Value("int64")
+        columns[LABEL], features[LABEL] = labels.tolist(), package.Value("int64")
     package.disable_progress_bars()
     with written_aside(folder) as aside:
         package.Dataset.from_dict(columns, features=package.Features(features)).save_to_disk(str(aside))

@@ -2,16 +2,19 @@
 
 import io
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from bench.evaluation.errors import EvaluationError
-from bench.evaluation.image_files.image_set import Shape, image_error
+from bench.evaluation.features.extractor import Progress
+from bench.evaluation.image_files.image_set import REPORT_EVERY, Shape, check_channels_of_files, image_error
 
 HEADER = struct.Struct(">8s4x4sIIBB")  # signature, chunk length, chunk name, width, height, bit depth, colour type
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -19,6 +22,28 @@ GREY, RGB, PALETTE, ALPHA = 0, 2, 3, (4, 6)  # colour types: PNG specification (
 FORMATS = {".png": "PNG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF"}  # lossless, by ending
 RAW_MODES = {"L", "RGB", "BGR", "BGRX"}  # Pillow's names of 8-bit grey and of 8-bit colours as BMP and TIFF store them
 LOSSY = {".jpg", ".jpeg", ".webp"}
+
+Stored = tuple[int, Path | str, BinaryIO, str]  # of an image: its number among all, its name, its file, its form
+
+
+def decode_all(files: Iterable[Stored], count: int, shape: Shape | None, progress: Progress | None = None) -> Tensor:
+    """Decode `count` images, which may come in any order, to uint8 N x C x H x W of `shape` C x H x W.
+
+    shape: None takes the first image's. The stage that `progress` is called with is "reading". Raises EvaluationError,
+    naming the first file that `decode` refuses.
+    """
+    if shape:
+        check_channels_of_files(shape)
+    images: NDArray[np.uint8] | None = None
+    for done, (number, place, file, form) in enumerate(files, start=1):
+        image = decode(place, file, form, shape)
+        if images is None:
+            images = np.empty((count, *image.shape), np.uint8)
+            shape = images.shape[1:]  # type: ignore[assignment]
+        images[number] = image
+        if progress and (done % REPORT_EVERY == 0 or done == count):
+            progress("reading", done, count)
+    return torch.empty(0, *(shape or (1, 0, 0)), dtype=torch.uint8) if images is None else torch.from_numpy(images)
 
 
 def decode(place: Path | str, file: BinaryIO, form: str, shape: Shape | None) -> NDArray[np.uint8]:

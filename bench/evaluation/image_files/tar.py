@@ -8,24 +8,16 @@ import lzma
 import tarfile
 import zlib
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.features.extractor import Progress
-from bench.evaluation.image_files.image_set import (
-    REPORT_EVERY,
-    ImageSet,
-    Shape,
-    check_channels_of_files,
-    damaged,
-    image_error,
-)
-from bench.evaluation.image_files.lossless import FORMATS, LOSSY, decode, encode
+from bench.evaluation.image_files.image_set import ImageSet, Shape, damaged, image_error
+from bench.evaluation.image_files.lossless import FORMATS, LOSSY, Stored, decode_all, encode
 from bench.runtime.files import written_aside
 
 LABEL = ".cls"  # a webdataset's ending of a file with one class, as digits
@@ -38,7 +30,6 @@ class Members:
 
     def __init__(self, path: Path, members: list[tarfile.TarInfo]) -> None:
         self.images: dict[str, tarfile.TarInfo] = {}
-        self.labels: dict[str, tarfile.TarInfo] = {}  # by key
         self.left_out: Counter[str] = Counter()
         for member in members:
             self.take(path, member)
@@ -53,11 +44,10 @@ class Members:
             self.left_out[HIDDEN] += 1
         elif not member.isfile():
             self.left_out[SPECIAL] += 1
-        elif ending in FORMATS or ending == LABEL:
-            group, key = (self.images, name) if ending in FORMATS else (self.labels, key_of(name))
-            if key in group:
+        elif ending in FORMATS:
+            if name in self.images:
                 raise image_error(path, f"holds {name} twice; pack each image once")
-            group[key] = member
+            self.images[name] = member
         else:
             self.left_out[ending or "without ending"] += 1
 
@@ -68,21 +58,12 @@ class Members:
         return "left out " + ", ".join(f"{count:,} {kind}" for kind, count in kinds) if kinds else ""
 
 
-def key_of(name: str) -> str:
-    """Return the key of a member of a webdataset: its path up to the first dot of the file's name."""
-    place = PurePosixPath(name)
-    return (place.parent / place.name.partition(".")[0]).as_posix()
-
-
 def read(path: Path, shape: Shape | None, progress: Progress | None = None) -> ImageSet:
-    """Read the images of a tar, which may be compressed, and their labels where it has `.cls` members.
+    """Read the images of a tar, which may be compressed.
 
     shape: C x H x W of the data; None takes the first image's. Raises EvaluationError for an archive that is damaged
-    or has no images, for a member that is there twice or that `decode` refuses, and for an image without a label where
-    others have one.
+    or has no images, and for a member that is there twice or that `decode` refuses.
     """
-    if shape:
-        check_channels_of_files(shape)
     try:
         with tarfile.open(path) as archive:
             members = Members(path, archive.getmembers())
@@ -91,13 +72,12 @@ def read(path: Path, shape: Shape | None, progress: Progress | None = None) -> I
                 lossy = "; lossy files have other pixels than the samples had" if LOSSY & set(members.left_out) else ""
                 held = f"{members.note or 'it is empty'}{lossy}"
                 raise image_error(path, f"holds no {', '.join(FORMATS)} file ({held}); save the samples as 8-bit PNG")
-            images = _read_images(path, archive, members.images, shape, progress)
-            labels = _read_labels(path, archive, members) if members.labels else None
+            images = decode_all(opened(path, archive, members.images), len(members.images), shape, progress)
     except EvaluationError:
         raise
     except DAMAGED as error:
         raise damaged(path, error) from error
-    return ImageSet(images, labels, members.note)
+    return ImageSet(images, members.note)
 
 
 def check_end(path: Path, archive: tarfile.TarFile) -> None:
@@ -111,48 +91,14 @@ def check_end(path: Path, archive: tarfile.TarFile) -> None:
         raise image_error(path, "cannot be read: it is cut off or damaged")
 
 
-def _read_images(
-    path: Path,
-    archive: tarfile.TarFile,
-    members: dict[str, tarfile.TarInfo],
-    shape: Shape | None,
-    progress: Progress | None,
-) -> Tensor:
-    """Read in the order of the archive, since a compressed one is slow to go back in."""
-    index = {name: i for i, name in enumerate(sorted(members))}
-    images: np.ndarray | None = None
-    for done, (name, member) in enumerate(members.items(), start=1):
+def opened(path: Path, archive: tarfile.TarFile, members: dict[str, tarfile.TarInfo]) -> Iterator[Stored]:
+    """Open the images in the order of the archive, since a compressed one is slow to go back in."""
+    numbers = {name: number for number, name in enumerate(sorted(members))}
+    for name, member in members.items():
+        file = archive.extractfile(member)
+        assert file is not None  # a regular file
         form = FORMATS[PurePosixPath(name).suffix.lower()]
-        image = decode(f"{path}:{name}", io.BytesIO(_content(archive, member)), form, shape)
-        shape = image.shape  # type: ignore[assignment]
-        images = np.empty((len(members), *image.shape), np.uint8) if images is None else images
-        images[index[name]] = image
-        if progress and (done % REPORT_EVERY == 0 or done == len(members)):
-            progress("reading", done, len(members))
-    assert images is not None
-    return torch.from_numpy(images)
-
-
-def _read_labels(path: Path, archive: tarfile.TarFile, members: Members) -> Tensor:
-    """Read the label of each image, int64 N in the images' order."""
-    labels: dict[str, int] = {}
-    for name in sorted(members.images):
-        key = key_of(name)
-        if key in labels:
-            raise image_error(path, f"holds several images of the key {key}, which has one label; pack one image a key")
-        if key not in members.labels:
-            raise image_error(path, f"holds labels, but none of {name}; add {key}{LABEL}")
-        text = _content(archive, members.labels[key]).strip()
-        if not text.isdigit():
-            raise image_error(path, f"holds {key}{LABEL}, whose content is no class of digits alone")
-        labels[key] = int(text)
-    return torch.tensor(list(labels.values()))
-
-
-def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    file = archive.extractfile(member)
-    assert file is not None  # a regular file
-    return file.read()
+        yield numbers[name], f"{path}:{name}", io.BytesIO(file.read()), form
 
 
 def write(images: Tensor, labels: Tensor | None, path: Path) -> None:

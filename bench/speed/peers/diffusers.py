@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from diffusers import DDPMScheduler, UNet2DModel
 from diffusers.optimization import get_cosine_schedule_with_warmup
 from diffusers.training_utils import EMAModel
-from torch import Tensor
+from torch import Tensor, nn
 
 BATCHES = 100_000  # of the recipe's schedule, whose first part is all that is trained here
 
@@ -29,11 +29,13 @@ def unet(image_shape: tuple[int, int, int], channels: list[int]) -> Any:
 
 
 class Diffusers:
-    """Trains a `unet` on uint8 images, N x C x H x W, in batches of `batch`; autocast to bfloat16 if `bf16`."""
+    """Trains `net` on uint8 images, N x C x H x W, in batches of `batch`; autocast to bfloat16 if `bf16`.
 
-    def __init__(self, images: Tensor, channels: list[int], batch: int, device: torch.device, bf16: bool) -> None:
-        _, *shape = images.shape
-        self.net = unet((shape[0], shape[1], shape[2]), channels).to(device)
+    net: a UNet2DModel, or what is called like one.
+    """
+
+    def __init__(self, images: Tensor, net: nn.Module, batch: int, device: torch.device, bf16: bool) -> None:
+        self.net = net.to(device)
         self.images, self.batch, self.device = images.to(device), batch, device
         self.process: Any = DDPMScheduler(1000)
         self.optimizer = torch.optim.AdamW(self.net.parameters(), lr=1e-4, betas=(0.95, 0.999), weight_decay=1e-6)
@@ -62,3 +64,18 @@ class Diffusers:
         self.schedule.step()
         self.optimizer.zero_grad()
         self.averages.step(self.net.parameters())
+
+
+if __name__ == "__main__":  # trains its own network for `bench speed memory`: images.npy, images to train on, batch
+    import sys
+
+    import numpy as np
+
+    held = torch.from_numpy(np.load(sys.argv[1]))
+    count, size = map(int, sys.argv[2:])
+    _, *dimensions = held.shape
+    peer = Diffusers(
+        held, unet((dimensions[0], dimensions[1], dimensions[2]), [32, 64]), size, torch.device("cpu"), False
+    )
+    for _ in range(0, count, size):
+        peer.step()

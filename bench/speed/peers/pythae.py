@@ -46,16 +46,19 @@ class Decoder(BaseDecoder):
 class Pythae:
     """Trains on uint8 images, N x C x H x W: a VAE if `latent_dim` is given, else a VQ-VAE with `codes` codes.
 
-    `encoder` and `decoder` are networks of ours, in the memory format that they are given in.
+    `encoder` and `decoder` are networks of ours, in the memory format that they are given in; of pythae's own without
+    `adapted`.
     """
 
     def __init__(
         self, images: Tensor, encoder: nn.Module, decoder: nn.Module, batch: int, folder: Path,
-        latent_dim: int | None = None, codes: int = 64,
+        latent_dim: int | None = None, codes: int = 64, adapted: bool = True,
     ) -> None:  # fmt: skip
         logging.getLogger("pythae").setLevel(logging.WARNING)
         shape = tuple(images.shape[1:])
-        parts: dict[str, Any] = {"encoder": Encoder(encoder, latent_dim is not None), "decoder": Decoder(decoder)}
+        parts: dict[str, Any] = {"encoder": encoder, "decoder": decoder}
+        if adapted:
+            parts = {"encoder": Encoder(encoder, latent_dim is not None), "decoder": Decoder(decoder)}
         if latent_dim is not None:
             model: Any = VAE(VAEConfig(input_dim=shape, latent_dim=latent_dim), **parts)
         else:
@@ -75,3 +78,20 @@ class Pythae:
         """Train for an epoch of BATCHES batches; return the number of images."""
         self.trainer.train_step(1)
         return self.images
+
+
+if __name__ == "__main__":  # trains its own network for `bench speed memory`: images.npy, images to train on, batch
+    import sys
+    import tempfile
+
+    import numpy as np
+    from pythae.models.nn.benchmarks.mnist import Decoder_Conv_AE_MNIST, Encoder_Conv_VAE_MNIST
+
+    images = torch.from_numpy(np.load(sys.argv[1]))
+    config = VAEConfig(input_dim=tuple(images.shape[1:]), latent_dim=32)
+    nets = Encoder_Conv_VAE_MNIST(config), Decoder_Conv_AE_MNIST(config)
+    with tempfile.TemporaryDirectory() as folder:
+        peer = Pythae(images, *nets, int(sys.argv[3]), Path(folder), latent_dim=32, adapted=False)
+        done = 0
+        while done < int(sys.argv[2]):
+            done += peer.turn(BATCHES, 0.0)

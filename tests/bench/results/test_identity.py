@@ -60,7 +60,7 @@ def test_a_setting_that_came_later_leaves_recorded_runs_what_they_are() -> None:
 
 
 def test_a_later_setting_of_data_leaves_recorded_runs_what_they_are() -> None:
-    words = ["model=vae", "data=image_folder", "data.root=/x"]
+    words = ["model=vae", "data=image_folder", "data.root=/x", "train.images=140_000"]
     (config,) = load(words)
     assert run_id(config) == "vae-image_folder-0-ff84a646"
     old = config.model_dump()

@@ -151,10 +151,10 @@ Case = Callable[[Path], list[str]]
         (lambda at: ["--images", str(at), "--data", "stacked_mnist", "evaluation.samples=64"], "00000.png"),
         (lambda at: ["--images", str(at), "model.width=3"], "model.width=3: `bench evaluate --images` takes"),
         (lambda at: ["--images", str(at), "--protocol", "abc"], "--protocol=abc: matches 0 protocols"),
-        (lambda at: ["--images", str(at), "evaluation.repeats=3"], "evaluation.repeats=3: not used with --images"),
+        (lambda at: ["--images", str(at), "evaluation.repeats=3"], "evaluation.repeats=3: not used for images"),
         (
             lambda at: ["--images", str(at), "--protocol", str(stated(at)), "evaluation.samples=64"],
-            "evaluation.samples=64: not used with --images, because --protocol states it",
+            "evaluation.samples=64: not used for images, because --protocol states it",
         ),
         (
             lambda at: ["--images", str(at.rename(at.parent / "样本"))],
@@ -187,4 +187,4 @@ def test_a_name_belongs_to_one_set_of_images(held_out: Path, capsys: pytest.Capt
     assert main(["evaluate", "--images", str(held_out), "--name", "a", *WORDS]) == 0
     (held_out / "00000.png").unlink()
     assert main(["evaluate", "--images", str(held_out), "--name", "a", *WORDS]) == 2
-    assert "was made from other images; choose another --name" in capsys.readouterr().err
+    assert "was made from other images; choose another name" in capsys.readouterr().err

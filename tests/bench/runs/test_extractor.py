@@ -8,6 +8,7 @@ import pytest
 
 from bench.cli.main import main
 from bench.evaluation.errors import EvaluationError
+from bench.evaluation.features import classifier
 from bench.evaluation.features import weights as pretrained
 from bench.evaluation.features.classifier import accuracy
 from bench.evaluation.features.registry import known_extractors, load_extractor
@@ -24,6 +25,7 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The user's cache, which the other tests do not see."""
     monkeypatch.setattr(pretrained, "cache_folder", cache_folder)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setattr(classifier, "LEAST_STEPS", 32)
     return tmp_path / "xdg" / FOLDER
 
 

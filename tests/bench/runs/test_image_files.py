@@ -35,14 +35,14 @@ def test_what_does_not_exist_is_named(tmp_path: Path) -> None:
         reader_of(tmp_path / "no.npz")
 
 
-def test_labels_of_a_folder_are_not_left_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", ["", "[]", '{"labels": null}', '{"labels": [["000000.png", [0, 1]]]}'])
+def test_labels_beside_the_images_of_a_folder_refuse_none(content: str, tmp_path: Path) -> None:
     folder.write(IMAGES, torch.arange(4), tmp_path / "f")
-    found = read_folder(tmp_path / "f", (1, 8, 8), None)
-    assert torch.equal(found.images, IMAGES)
-    assert found.labels is not None
-    assert found.left_out == ""
-    (tmp_path / "f" / "settings.json").touch()
-    assert read_folder(tmp_path / "f", (1, 8, 8), None).left_out == "left out 1 .json"
+    for text in ((tmp_path / "f" / folder.LABELS).read_text(), content):
+        (tmp_path / "f" / folder.LABELS).write_text(text)
+        found = read_folder(tmp_path / "f", (1, 8, 8), None)
+        assert torch.equal(found.images, IMAGES)
+        assert found.left_out == "left out 1 .json"
 
 
 def test_what_is_left_out_is_printed_and_too_few_are_refused(

@@ -164,7 +164,7 @@ def test_inceptions_fid_is_pytorch_fids_on_the_same_files(tmp_path: Path) -> Non
         (["--reference", "wide.npz", "--data", "mnist"], "--reference stands for the data set; leave out --data and "),
         (["--reference", "wide.npz", "--protocol", "ab"], "--reference stands for the data set; leave out --data and "),
         (["--reference", "wide.npz", "data.size=3"], "data.size=3: `bench evaluate --images` takes evaluation.* and "),
-        (["--reference", "wide.npz", "evaluation.repeats=3"], "evaluation.repeats=3: not used with --images"),
+        (["--reference", "wide.npz", "evaluation.repeats=3"], "evaluation.repeats=3: not used for images"),
         (["--reference", "narrow.npz", "evaluation.extractor=mnist-cnn", "evaluation.samples=65"],
          "samples.npz holds 64 images, but evaluation.samples=65"),
         (["--reference", "stacked.npz", "evaluation.extractor=stacked-mnist-cnn", *WORDS],

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.evaluation.features import classifier
 from bench.evaluation.features.classifier import FEATURES, Classifier, accuracy, shifted, train
 
 
@@ -27,7 +28,8 @@ def test_shifts_move_whole_images_by_up_to_two_pixels_and_fill_with_zeros() -> N
     assert torch.equal(shifted(images, torch.Generator().manual_seed(0), reach=0), images)
 
 
-def test_training_separates_two_classes_and_repeats_from_its_seed() -> None:
+def test_training_separates_two_classes_and_repeats_from_its_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classifier, "LEAST_STEPS", 10)
     labels = torch.arange(64) % 2
     images = (labels[:, None, None, None] * 200).expand(64, 1, 8, 8).to(torch.uint8)
     first, again = (train(images, labels, epochs=20, batch=16, seed=1) for _ in range(2))
@@ -45,3 +47,17 @@ def test_accuracy_does_not_depend_on_the_chunk(
     labels = random_classifier(x).argmax(1)
     labels[:5] = (labels[:5] + 1) % 10
     assert accuracy(random_classifier, x, labels, chunk) == 0.75
+
+
+@pytest.mark.parametrize(("count", "steps"), [(3, 5), (8, 5), (20, 5), (64, 8)])
+def test_few_images_teach_by_a_least_number_of_batches(count: int, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classifier, "LEAST_STEPS", 5)
+    seen: list[range] = []
+
+    def progress(batches: range) -> range:
+        seen.append(batches)
+        return batches
+
+    labels = torch.arange(count) % 2
+    train(torch.zeros(count, 1, 8, 8, dtype=torch.uint8), labels, epochs=1, batch=8, progress=progress)
+    assert seen == [range(steps)]

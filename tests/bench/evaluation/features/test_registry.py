@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from bench.evaluation.errors import EvaluationError
+from bench.evaluation.features import random_network
 from bench.evaluation.features import weights as pretrained
 from bench.evaluation.features.classifier import Classifier
 from bench.evaluation.features.registry import check_extractor, known_extractors, load_extractor
@@ -26,7 +27,7 @@ def test_a_saved_classifier_is_an_extractor_with_the_same_features(
 ) -> None:
     save_classifier(random_classifier, assets / "digits-cnn.pt", data="digits", accuracy=0.5)
     classifiers = ["digits-cnn", "mnist-cnn", "stacked-digits-cnn", "stacked-mnist-cnn"]
-    assert known_extractors() == ["inception-v3", "coordinates", *classifiers]
+    assert known_extractors() == ["inception-v3", "coordinates", "random-network", *classifiers]
     check_extractor("digits-cnn", channels=1)
     with torch.inference_mode():
         expected = random_classifier.features(images(8, seed=0)), random_classifier(images(8, seed=0))
@@ -145,3 +146,15 @@ def test_the_shipped_classifier_is_what_the_project_promises() -> None:
 def test_importing_the_package_does_not_pay_for_torch_fidelity() -> None:
     code = "import sys, bench.evaluation; sys.exit('torch_fidelity' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[4]).returncode == 0
+
+
+def test_the_random_network_is_an_extractor_of_its_own(tmp_path: Path) -> None:
+    images = torch.randint(0, 256, (5, 1, 9, 9), dtype=torch.uint8)
+    loaded = load_extractor("random-network")
+    assert loaded.digest == random_network.DIGEST
+    assert torch.equal(loaded(images), random_network.random_network()(images))
+    check_extractor("random-network", 3)
+    with pytest.raises(EvaluationError, match="random-network takes images of 1 or 3 channel"):
+        check_extractor("random-network", 2)
+    with pytest.raises(EvaluationError, match="random-network has no weights, but weights="):
+        load_extractor("random-network", tmp_path / "w.pt")

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.image_files import arrays
@@ -28,8 +27,7 @@ def test_what_numpys_savez_writes_is_read_compressed_or_not(tmp_path: Path) -> N
     for name in ("a.npz", "b.npz"):
         found = read_npz(tmp_path / name, (3, 9, 8))
         assert np.array_equal(found.images.permute(0, 2, 3, 1).numpy(), COLOURS)
-        assert found.labels is not None
-        assert torch.equal(found.labels, torch.arange(6))
+        assert found.left_out == "left out arr_1"
 
 
 def test_images_that_fill_several_parts_come_whole_and_are_counted(
@@ -49,18 +47,15 @@ def test_grey_images_need_no_axis_of_channels_and_equal_channels_are_grey(tmp_pa
         assert np.array_equal(read_npy(tmp_path / "a.npy", (1, 9, 8)).images[:, 0].numpy(), GREY[..., 0])
 
 
-def test_what_is_not_used_is_named(tmp_path: Path) -> None:
-    np.savez(tmp_path / "a.npz", arr_0=GREY, arr_1=np.eye(6), mu=np.zeros(2), sigma=np.eye(2))
-    found = read_npz(tmp_path / "a.npz", (1, 9, 8))
-    assert found.labels is None
-    assert found.left_out == "left out arr_1, mu, sigma"
-
-
-def test_labels_beside_an_npy_are_its_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize("labels", [np.arange(6), np.arange(7), np.eye(6), np.zeros(6), np.array(["a"] * 6)])
+def test_labels_of_any_kind_are_named_and_refuse_no_images(labels: np.ndarray, tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", arr_0=GREY, arr_1=labels, mu=np.zeros(2))
     np.save(tmp_path / "a.npy", GREY)
-    np.save(tmp_path / "a.labels.npy", np.arange(5))
-    with pytest.raises(EvaluationError, match="a.labels.npy holds 5 labels for 6 images"):
-        read_npy(tmp_path / "a.npy", (1, 9, 8))
+    np.save(tmp_path / "a.labels.npy", labels)
+    packed, alone = read_npz(tmp_path / "a.npz", (1, 9, 8)), read_npy(tmp_path / "a.npy", (1, 9, 8))
+    assert (packed.left_out, alone.left_out) == ("left out arr_1, mu", "left out a.labels.npy")
+    for found in (packed, alone):
+        assert np.array_equal(found.images[:, 0].numpy(), GREY[..., 0])
 
 
 def unit(images: np.ndarray) -> np.ndarray:
@@ -138,9 +133,8 @@ def short_member() -> bytes:
     ("name", "content", "said"),
     [
         ("a.npz", packed(images=COLOURS), "holds no array arr_0, but images; save the images with numpy.savez"),
-        ("a.npz", packed(mu=np.zeros(2), sigma=np.eye(2)), "but the statistics mu and sigma; give them as --reference"),
+        ("a.npz", packed(mu=np.zeros(2), sigma=np.eye(2)), "but the statistics mu and sigma; name them"),
         ("a.npz", packed(), "holds no array arr_0, but nothing"),
-        ("a.npz", packed(arr_0=COLOURS, arr_1=np.arange(7)), "holds 7 labels for 6 images"),
         ("a.npz", packed(arr_0=COLOURS)[:-40], "cannot be read"),
         ("a.npz", changed(packed(arr_0=COLOURS)), "cannot be read"),
         ("a.npz", short_member(), "is damaged"),

@@ -1,29 +1,9 @@
-"""Labels are integers, one an image."""
+"""The checks that all formats share."""
 
-import numpy as np
 import pytest
-import torch
 
 from bench.evaluation.errors import EvaluationError
-from bench.evaluation.image_files.image_set import as_labels, check_channels_of_files, damaged
-
-
-def test_labels_of_any_integer_type_are_the_same() -> None:
-    for dtype in (np.uint8, np.int32, np.int64):
-        assert torch.equal(as_labels("x", np.array([3, 1], dtype), 2), torch.tensor([3, 1]))
-
-
-@pytest.mark.parametrize(
-    ("labels", "said"),
-    [
-        (np.zeros(2), "holds labels of type float64 and shape \\(2,\\); save integers, one an image"),
-        (np.zeros((2, 10), int), "shape \\(2, 10\\)"),
-        (np.zeros(3, int), "holds 3 labels for 2 images"),
-    ],
-)
-def test_other_labels_are_refused(labels: np.ndarray, said: str) -> None:
-    with pytest.raises(EvaluationError, match=f"images=x .*{said}"):
-        as_labels("x", labels, 2)
+from bench.evaluation.image_files.image_set import check_channels_of_files, damaged
 
 
 def test_an_error_of_a_library_becomes_one_sentence() -> None:

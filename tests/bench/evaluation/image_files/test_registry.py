@@ -1,7 +1,10 @@
 """Every format inverts, and all give the same images of the same samples."""
 
+import json
+import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -22,14 +25,14 @@ def read(path: Path, shape: Shape | None) -> ImageSet:
         return hugging_face.read(path, shape)
     if suffix_of(path) == FOLDER:
         files = sorted(path.glob("*.png"))
-        return ImageSet(folder.read_images(files, shape), folder.read_labels(path, files))
+        return ImageSet(folder.read_images(files, shape))
     return READERS[suffix_of(path)](path, shape, None)
 
 
 @pytest.mark.parametrize("suffix", WRITERS)
 @pytest.mark.parametrize("labelled", [False, True], ids=["plain", "labelled"])
 @pytest.mark.parametrize("shape", [(1, 9, 7), (3, 7, 9)], ids=["grey", "colours"])
-def test_what_is_written_is_read_again_labels_too(suffix: str, labelled: bool, shape: Shape, tmp_path: Path) -> None:
+def test_what_is_written_is_read_again(suffix: str, labelled: bool, shape: Shape, tmp_path: Path) -> None:
     if suffix == hugging_face.SUFFIX:
         pytest.importorskip("datasets")
     images, labels = drawn(12, *shape), torch.arange(12).flip(0) if labelled else None
@@ -39,10 +42,27 @@ def test_what_is_written_is_read_again_labels_too(suffix: str, labelled: bool, s
         found = read(path, asked)
         assert found.images.is_contiguous()
         assert digest({"images": found.images}) == digest({"images": images})
-        assert (found.labels is None) == (labels is None)
-        assert labels is None or (found.labels is not None and torch.equal(found.labels, labels))
-        assert found.left_out == ""
+        assert bool(found.left_out) == (labelled and suffix != FOLDER)  # whose reader is given the images alone
     assert {file.name for file in tmp_path.iterdir()} <= {path.name, "samples.labels.npy"}  # and nothing temporary
+
+
+def test_labels_are_written_as_each_format_has_them(tmp_path: Path) -> None:
+    images, labels = drawn(3, 1, 8, 8), torch.tensor([7, 0, 5])
+    for suffix in (FOLDER, ".npz", ".npy", ".tar"):
+        WRITERS[suffix](images, labels, tmp_path / f"s{suffix}")
+    listed = json.loads((tmp_path / "s" / folder.LABELS).read_text())["labels"]
+    assert listed == [["000000.png", 7], ["000001.png", 0], ["000002.png", 5]]
+    assert np.load(tmp_path / "s.npz")["arr_1"].tolist() == [7, 0, 5]
+    assert np.load(tmp_path / "s.labels.npy").tolist() == [7, 0, 5]
+    with tarfile.open(tmp_path / "s.tar") as archive:
+        texts = [archive.extractfile(f"{number:06}.cls") for number in range(3)]
+        assert [text.read() for text in texts if text] == [b"7", b"0", b"5"]
+
+
+def test_labels_are_a_column_of_hugging_faces(tmp_path: Path) -> None:
+    package = pytest.importorskip("datasets")
+    hugging_face.write(drawn(3, 1, 8, 8), torch.tensor([7, 0, 5]), tmp_path / "s.hf")
+    assert package.load_from_disk(str(tmp_path / "s.hf"))["label"][:] == [7, 0, 5]
 
 
 @pytest.mark.parametrize("suffix", [suffix for suffix in WRITERS if suffix not in (".tar.gz", ".tgz", ".hf")])
