@@ -40,6 +40,7 @@ WRONG: dict[str, tuple[str, object, Any]] = {  # word -> key, value, choices
             "label_guidance",
             "guided_from",
             "guided_to",
+            "function",
         ],
     ),
 }
