@@ -181,6 +181,8 @@ def test_an_installed_metric_is_listed_and_named(
         ("distance", "", "acme 1.2, acme_figures:gap"),
         ("fid", "not usable: fid is a name of the suite's own", "acme 1.2, acme_figures:gap"),
     ]
+    install("other", "sampler", quick="acme_figures:gap")
+    assert LISTS["samplers"]()[-1] == ("quick", "", "other 1.2, acme_figures:gap")
     assert "acme_figures" not in sys.modules
     monkeypatch.setenv("COLUMNS", "200")
     assert main(["list", "metrics"]) == 0
