@@ -35,6 +35,7 @@ def test_packages_are_found_beside_bench(project: Path) -> None:
     assert done.stdout.split() == [str(ROOT / name / "__init__.py") for name in NAMES], done.stderr
 
 
+@pytest.mark.slow  # the next test imports as much
 @pytest.mark.parametrize("project", ["package"], indirect=True)
 def test_the_public_name_works_beside_them(project: Path) -> None:
     code = "import generative_trilemma, models; print(generative_trilemma.GenerativeModel.__module__, models.MODELS)"
