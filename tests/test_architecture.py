@@ -101,6 +101,7 @@ def test_nothing_that_learns_imports_an_evaluators_network(folder: str) -> None:
     assert {file: names for file, names in wrong.items() if names} == {}
 
 
+@pytest.mark.slow  # all that learns is imported; the test above reads the imports
 def test_no_import_of_what_learns_ends_at_the_evaluators_networks() -> None:
     code = """
 import sys, bench.training.callbacks, bench.training.fit

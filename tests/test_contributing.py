@@ -54,7 +54,7 @@ def pixel_gaussian(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_a_model_is_one_file_one_line_and_one_yaml(pixel_gaussian: str, small_mnist: Path) -> None:
     name = pixel_gaussian
-    words = [f"model={name}", "preset=smoke", "results=r", "train.images=51200", "evaluation.samples=256"]
+    words = [f"model={name}", "preset=smoke", "results=r", "train.images=51200", "evaluation.samples=64"]
     assert main(["train", *words, "trainer.accelerator=cpu"]) == 0
     assert main(["table", "preset=smoke", "results=r"]) == 0
     assert name in (small_mnist / "r" / "TABLE.md").read_text()

@@ -137,7 +137,14 @@ POINTS = {
 }
 
 
-@pytest.mark.parametrize(("name", "condition"), [*((name, "label") for name in POINTS), ("ddpm", "classifier")])
+@pytest.mark.parametrize(
+    ("name", "condition"),
+    [
+        *((name, "label") for name in POINTS if name != "gan"),
+        ("ddpm", "classifier"),
+        pytest.param("gan", "label", marks=pytest.mark.slow),
+    ],
+)
 def test_labels_are_learned(name: str, condition: str, fit: Callable[..., L.Trainer]) -> None:
     """Two points, and a label for each: samples of a label are near its point."""
     centres = torch.tensor([[-0.5, 0.5], [0.5, -0.5]])

@@ -203,7 +203,9 @@ def test_a_training_learns_the_velocity_first_and_then_the_map_too(fit: Callable
     assert seen == [(i / 8, 0.0 if i < 4 else 0.25) for i in range(8)]
 
 
-@pytest.mark.parametrize(("objective", "near"), [("split-meanflow", 0.5), ("soflow", 0.2)])
+@pytest.mark.parametrize(
+    ("objective", "near"), [("split-meanflow", 0.5), pytest.param("soflow", 0.2, marks=pytest.mark.slow)]
+)
 def test_one_step_tells_two_points_of_the_plane_apart(
     objective: Objective, near: float, fit: Callable[..., L.Trainer]
 ) -> None:

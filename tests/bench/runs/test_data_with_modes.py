@@ -30,9 +30,8 @@ def figures(name: str) -> dict[str, float]:
     return result["metrics"]
 
 
-@pytest.mark.parametrize(
-    "model", [model if model == "vae" else pytest.param(model, marks=pytest.mark.slow) for model in MODELS]
-)
+@pytest.mark.slow  # eight seconds each; test_context.py has the modes of three digits
+@pytest.mark.parametrize("model", MODELS)
 def test_every_family_trains_on_stacked_mnist(
     model: str, small_mnist: Path, tiny: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

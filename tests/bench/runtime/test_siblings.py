@@ -35,6 +35,7 @@ def test_packages_are_found_beside_bench(project: Path) -> None:
     assert done.stdout.split() == [str(ROOT / name / "__init__.py") for name in NAMES], done.stderr
 
 
+@pytest.mark.slow  # it imports torch and lightning
 @pytest.mark.parametrize("project", ["package"], indirect=True)
 def test_the_public_name_works_beside_them(project: Path) -> None:
     code = "import generative_trilemma, models; print(generative_trilemma.GenerativeModel.__module__, models.MODELS)"
@@ -42,11 +43,14 @@ def test_the_public_name_works_beside_them(project: Path) -> None:
     assert done.stdout.startswith("models.base {'ae':"), done.stderr
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"), [("presets", "smoke"), pytest.param("models", "vqvae", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("project", ["package"], indirect=True)
-def test_the_command_line_works_beside_them(project: Path) -> None:
-    done = python(project, "-m", "bench", "list", "models")
+def test_the_command_line_works_beside_them(project: Path, kind: str, name: str) -> None:
+    done = python(project, "-m", "bench", "list", kind)
     assert done.returncode == 0, done.stderr
-    assert "vqvae" in done.stdout
+    assert name in done.stdout
 
 
 @pytest.mark.parametrize("project", ["package", "module"], indirect=True)

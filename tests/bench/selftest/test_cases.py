@@ -14,7 +14,12 @@ ELSEWHERE = {  # cases of seconds each, whose guarantee has a test of its own on
     "5% copies among real digits",
     "2% shifted, darker copies among real digits",
     "2% copies among blurred digits",
-    "noise 0, 0.1, 0.2, 0.4",  # blur stays
+    "noise 0, 0.1, 0.2, 0.4",  # evaluation/metrics/test_registry.py, as blur
+    "blur 0, 0.5, 1, 2",
+    "blur 0, 1, 2",
+    "2 of 10 digits dropped",  # evaluation/metrics/test_prdc.py and test_modes.py
+    "5 of 10 digits dropped",
+    "stacked_mnist, held out",  # evaluation/metrics/test_modes.py and runs/test_context.py
     "grid_25, mean of 20 draws",  # evaluation/metrics/test_fid.py, test_kid.py and test_prdc.py
 }
 every_case = pytest.mark.parametrize(

@@ -39,6 +39,7 @@ def cell(name: str, devices: int = 1) -> Cell:
 @pytest.fixture
 def executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalExecutor:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     Path("stub.py").write_text(STUB)
     monkeypatch.setattr(worker, "COMMAND", [sys.executable, "stub.py"])
     return LocalExecutor(places(2, 2, []), Path("r"))

@@ -1,6 +1,7 @@
 """The registry: what applies to which samples, which way is better, limits and planted failures, on features made by
 hand. Each metric's own identities are in the file of its name."""
 
+import functools
 import math
 from pkgutil import resolve_name
 from typing import Any
@@ -82,13 +83,24 @@ def test_dropped_modes_lower_recall_and_coverage_but_not_precision() -> None:
     assert found[0]["precision"] > 0.8
 
 
+@functools.cache
+def shifted(shift: int, quantisation: str) -> dict[str, float]:
+    """Every figure of samples that lie so far from real ones along the diagonal."""
+    return values(normal(100, 6, 2).float() + shift, normal(100, 6, 1).float(), quantisation=quantisation)
+
+
+@functools.cache
+def constant(quantisation: str) -> dict[str, float]:
+    """Every figure of samples that are all equal to one real one."""
+    real = normal(100, 6, 1).float()
+    return values(real[:1].repeat(100, 1), real, quantisation=quantisation)
+
+
 @pytest.mark.parametrize("name", expected(given=False))
 def test_direction_is_where_the_better_samples_are(name: str) -> None:
     """Shifted along the diagonal, samples are far, of one class, of one mode, and all in one direction."""
     quantisation = "none" if name == "high_quality" else "uint8"
-    real = normal(100, 6, 1).float()
-    near, far = (normal(100, 6, 2).float() + shift for shift in (0, 4))
-    good, bad = (values(x, real, quantisation=quantisation)[name] for x in (near, far))
+    good, bad = (shifted(shift, quantisation)[name] for shift in (0, 4))
     if METRICS[name].direction == "neither" or name == "high_quality":
         assert METRICS[name].name == name
     else:
@@ -97,9 +109,7 @@ def test_direction_is_where_the_better_samples_are(name: str) -> None:
 
 @pytest.mark.parametrize("name", expected(given=False))
 def test_a_constant_set_gives_a_finite_number(name: str) -> None:
-    real = normal(100, 6, 1).float()
-    quantisation = "none" if name == "high_quality" else "uint8"
-    assert math.isfinite(values(real[:1].repeat(100, 1), real, quantisation=quantisation)[name])
+    assert math.isfinite(constant("none" if name == "high_quality" else "uint8")[name])
 
 
 def test_what_cannot_be_measured_is_left_out() -> None:
