@@ -19,7 +19,7 @@ from bench.evaluation.features.reference import BASELINE, subset
 from bench.evaluation.keys import seeded
 from bench.evaluation.metrics.memorisation import cell_of
 from bench.evaluation.metrics.registry import expected
-from bench.evaluation.protocol import Protocol
+from bench.evaluation.protocol import FEWEST, Protocol
 from bench.evaluation.scoring import GivenLabels, ReferenceSet
 from bench.results import records
 from bench.runs.context import EvaluationContext, protocol
@@ -118,7 +118,7 @@ def measure_baselines(config: Config, data: ImageDataModule, evaluation: Evaluat
         if not missing:
             continue
         images = baseline.images(data, evaluation.reference_set, row.samples, row.seed)
-        if len(images) <= max(row.prc_neighbours, row.dc_neighbours):
+        if len(images) < FEWEST:
             console.print(f"  [yellow]{baseline.words}: {len(images)} images are too few to be evaluated[/]")
             continue
         given = given_labels(data, evaluation.reference_set, len(images), row.seed) if labelled else None

@@ -94,14 +94,14 @@ def test_the_paragraph_names_what_was_chosen_and_nothing_that_was_typed(tmp_path
 
 
 def test_a_folder_is_trained_on_evaluated_and_then_finished(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_shapes(tmp_path / "s", 50, side=8, classes=1)
+    write_shapes(tmp_path / "s", 23, side=8, classes=1)  # the fewest
     words = ["train", *TINY, "data=image_folder", "data.root=s", "data.size=8", "results=r"]
     assert main(words) == 0
     said = capsys.readouterr().err
-    assert said.count("33 images to train on and 17 held out") == 1
+    assert said.count("15 images to train on and 8 held out") == 1
     (record,) = [record for record in read_all(Path("r")) if record.family != "data"]
     stated: dict[str, Any] = next(iter(record.results.values())).protocol
-    assert (stated["extractor"], stated["samples"]) == ("random-network", 33)
+    assert (stated["extractor"], stated["samples"]) == ("random-network", 15)
     assert record.config["evaluation"]["extractor"] == "random-network"
     assert main(words) == 0
     assert "is trained and evaluated, nothing to do" in capsys.readouterr().err
