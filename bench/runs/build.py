@@ -87,12 +87,12 @@ def print_once(text: str) -> None:
 
 
 def data_name(config: Config, data: ImageDataModule) -> str:
-    """Return the name of the data set; of images of the user's own, with the head of their digest.
+    """Return the name of the data set; of images or of a class of the user's own, with the head of their digest.
 
     A classifier that was taught by one folder says nothing about the classes of another.
     """
     name: str = config.data["name"]
-    return f"{name}-{data.digest('train')[:8]}" if data.own else name
+    return f"{name}-{data.digest('train')[:8]}" if data.own or "data" in config.plugins else name
 
 
 def is_images(data: ImageDataModule) -> bool:
