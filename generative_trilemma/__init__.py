@@ -11,6 +11,9 @@ import bench  # noqa: F401 - first: it makes the imports below find the suite's 
 
 if TYPE_CHECKING:
     from bench.evaluation.features.extractor import Extractor
+    from bench.evaluation.metrics.feature_sets import FeatureSets
+    from bench.evaluation.metrics.intervals import Estimate
+    from bench.evaluation.metrics.own import metric
     from bench.results.records import Record
     from bench.runtime.errors import InputError
     from datamodules.base import DataError, ImageDataModule, Split
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 
 _MODULES = {  # name -> the module that has it; none of them is called as one of the names, which it would replace
     "Extractor": "bench.evaluation.features.extractor",
+    "FeatureSets": "bench.evaluation.metrics.feature_sets",
+    "Estimate": "bench.evaluation.metrics.intervals",
+    "metric": "bench.evaluation.metrics.own",
     "Record": "bench.results.records",
     "InputError": "bench.runtime.errors",
     **dict.fromkeys(("DataError", "ImageDataModule", "Split"), "datamodules.base"),
@@ -45,7 +51,9 @@ __all__ = [
     "Bound",
     "DataError",
     "DataSpec",
+    "Estimate",
     "Extractor",
+    "FeatureSets",
     "GenerativeModel",
     "ImageDataModule",
     "ImageShape",
@@ -58,6 +66,7 @@ __all__ = [
     "evaluate",
     "gather",
     "inference",
+    "metric",
     "noise",
     "own_share",
     "records",

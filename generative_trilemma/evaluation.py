@@ -29,6 +29,7 @@ from bench.runs.image_files import read, reader_of
 from bench.runtime.console import Bar
 from bench.runtime.errors import InputError
 from bench.table.aggregate import names
+from bench.table.columns import own_columns
 from bench.table.rows import gather
 from datamodules.base import ImageDataModule
 from generative_trilemma.measurement import Measurement, measured
@@ -79,7 +80,7 @@ def evaluate(
     (row,) = gather([record.model_copy(update={"results": {stated.fingerprint(): result}})], names([record]))
     name = f" of {record_as}" if record_as else ""
     title = f"{stated.samples:,} samples{name}, compared with {stated.data}"
-    return Measurement(title, measured(row.figures), stated.to_dict(), stated.line(), row.flags)
+    return Measurement(title, measured(row.figures, own_columns([result])), stated.to_dict(), stated.line(), row.flags)
 
 
 def evaluated(

@@ -1,6 +1,6 @@
 """What `evaluate` and `time_sampling` return: figures with intervals, and what they depend on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal, cast
@@ -59,9 +59,12 @@ class Measurement:
         return f"<p><b>{escape(self.title)}</b></p>{html_grid(grid)}{notes}<p><small>{escape(self.about)}</small></p>"
 
 
-def measured(figures: Figures) -> dict[str, MeasuredFigure]:
-    """Return figures in the units of their columns, in the order of the columns, with what the columns say of them."""
-    return {column.key: described(column, figures) for column in COLUMNS if column.key in figures}
+def measured(figures: Figures, own: Sequence[Column] = ()) -> dict[str, MeasuredFigure]:
+    """Return figures in the units of their columns, in the order of the columns, with what the columns say of them.
+
+    own: the columns of metrics of the user's own.
+    """
+    return {column.key: described(column, figures) for column in (*COLUMNS, *own) if column.key in figures}
 
 
 def described(column: Column, figures: Figures) -> MeasuredFigure:

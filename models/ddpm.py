@@ -180,7 +180,7 @@ class DDPM(GenerativeModel):
 
     def check_sampler(self, **settings: Any) -> None:
         sampler = SamplerSettings(**settings)
-        sampler.visited(self.process)
+        sampler.evaluated(self.process)
         if sampler.guidance is not None and self.guide is None:
             raise ValueError(
                 f"guidance={sampler.guidance:g}: the weights have no snapshot to be guided by; train with "
@@ -208,6 +208,7 @@ class DDPM(GenerativeModel):
         label_guidance: NonNegativeFloat | None = None,
         guided_from: PositiveFloat | None = None,
         guided_to: PositiveFloat | None = None,
+        function: str | None = None,
     ) -> Tensor:
         """Draw images by `steps` steps (None: all T) of a method on a grid of times.
 
@@ -217,10 +218,11 @@ class DDPM(GenerativeModel):
         of noise of ddim and dpm-solver, 0 where it is not given. guidance: weight of the final weights' prediction
         against the snapshot's, see `autoguided`.
         label_guidance: w against the prediction without labels, see `classifier_free` (0 where it is not given).
-        guided_from, guided_to: noise levels sigma between which guidance is used.
+        guided_from, guided_to: noise levels sigma between which guidance is used. function: key of a user's own, which
+        draws in the method's place, see `own_samplers`.
         """
         sampler = SamplerSettings(
-            method, steps, grid, eta, sigma_max, sigma_min, guidance, label_guidance, guided_from, guided_to
+            method, steps, grid, eta, sigma_max, sigma_min, guidance, label_guidance, guided_from, guided_to, function
         )
         return self.draw(n, self.draw_condition(n, generator), generator, sampler)
 

@@ -11,6 +11,7 @@ from models.base import DataSpec, GenerativeModel, inference, noise, sampling
 from models.conditional import Condition, check_labels, class_count
 from models.losses import bits_per_dim, discretized_logistic_log_likelihood, kl_to_standard_normal
 from models.networks.autoencoder import Architecture, encoder_and_decoder
+from models.networks.layers import zeroed
 from models.protocols import Bound
 from models.ranks import own_share
 
@@ -29,9 +30,10 @@ class VAE(GenerativeModel):
     latent_dim: dimension of z. beta: weight of the KL term (1: the ELBO; Higgins et al. 2017 otherwise).
     architecture: "conv" or "linear" (fully connected), as the lecture shows both. width: channels of the first
     convolution, unused by "linear". hidden: width of the fully connected layers. learning_rate: of Adam, decayed to
-    zero by a half cosine. condition: "label" gives the decoder the label, so that the model is p(x | y) (Sohn, Lee and
-    Yan 2015, Learning Structured Output Representation using Deep Conditional Generative Models); departure from it:
-    q(z | x) is not told the label, which its image shows, and p(z) does not depend on it.
+    zero by a half cosine. condition: "label" gives the decoder the label and each label a prior of its own, so that
+    the model is p(x | y) (Sohn, Lee and Yan 2015, Learning Structured Output Representation using Deep Conditional
+    Generative Models): p(z | y) is a diagonal Gaussian, learned from N(0, I) on. Departure from it: q(z | x) is not
+    told the label, which its image shows.
     """
 
     family = "autoregressive-vae"
@@ -57,6 +59,8 @@ class VAE(GenerativeModel):
             architecture, data.image_shape, 2 * latent_dim, latent_dim + self.classes, width=width, hidden=hidden
         )
         self.log_scale = nn.Parameter(torch.tensor(-2.0))
+        # of each label: mean and log-variance of z
+        self.prior = zeroed(nn.Embedding(self.classes, 2 * latent_dim)) if self.classes else None
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:
@@ -71,15 +75,32 @@ class VAE(GenerativeModel):
         """The decoder's inputs: z and, in a conditional model, a one of K for each label y (int64 N)."""
         return z if y is None else torch.cat([z, F.one_hot(y, self.classes).to(z)], 1)
 
+    def prior_of(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of p(z | y), N x latent_dim each."""
+        assert self.prior is not None
+        mean, log_variance = self.prior(y).chunk(2, dim=1)
+        return mean, log_variance
+
+    def decoded(self, eps: Tensor, y: Tensor | None) -> Tensor:
+        """The decoder's images of z of the prior, by standard normal `eps`, N x latent_dim."""
+        if y is None:
+            return self.decoder(eps)
+        mean, log_variance = self.prior_of(y)
+        return self.decoder(self.given(mean + torch.exp(0.5 * log_variance) * eps, y))
+
     def terms(self, x: Tensor, eps: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The two terms of the negative ELBO for each image, in nats: -log p(x | z) and KL(q(z | x) || p(z)).
 
         z = mean + exp(log_variance / 2) * eps, for standard normal `eps`, N x latent_dim. y: labels N of a conditional
-        model, whose first term is -log p(x | z, y).
+        model, whose terms are -log p(x | z, y) and KL(q(z | x) || p(z | y)).
         """
         mean, log_variance = self.posterior(x)
         # Section 2.4, the reparameterisation trick
         z = mean + torch.exp(0.5 * log_variance) * eps
+        if y is not None:  # in units of p(z | y), which do not change the divergence
+            prior_mean, prior_log_variance = self.prior_of(y)
+            mean = (mean - prior_mean) * torch.exp(-0.5 * prior_log_variance)
+            log_variance = log_variance - prior_log_variance
         return -self.log_likelihood(x, self.given(z, y)), kl_to_standard_normal(mean, log_variance)
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
@@ -102,12 +123,12 @@ class VAE(GenerativeModel):
     @sampling
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         labels = self.draw_labels(n, generator)
-        return self.decoder(self.given(noise((n, self.latent_dim), generator, self.device), labels))
+        return self.decoded(noise((n, self.latent_dim), generator, self.device), labels)
 
     @sampling
     def sample_given(self, labels: Tensor, generator: torch.Generator) -> Tensor:
-        z = noise((len(labels), self.latent_dim), generator, self.device)
-        return self.decoder(self.given(z, check_labels(labels, self.classes)))
+        eps = noise((len(labels), self.latent_dim), generator, self.device)
+        return self.decoded(eps, check_labels(labels, self.classes))
 
     @inference
     def encode(self, x: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from bench.cli.main import main
+from bench.evaluation import timing
 from bench.evaluation.features import weights as pretrained
 from bench.runtime.console import console
 from datamodules import mnist
@@ -40,10 +41,28 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_search_for_gpus() -> Iterator[None]:
+    """Where there is none: PyTorch looks for them at every step of an optimizer."""
+    with pytest.MonkeyPatch.context() as patched:
+        if not torch.cuda.is_available():
+            patched.setenv("CUDA_VISIBLE_DEVICES", "")
+        yield
+
+
 @pytest.fixture(autouse=True)
 def path_restored(monkeypatch: pytest.MonkeyPatch) -> None:
     """A place of a user's class adds folders to Python's path, which no other test shall search."""
     monkeypatch.setattr(sys, "path", [*sys.path])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_timed_calls() -> Iterator[None]:
+    """A sampler is timed for as many calls as `evaluation.repeats`, and not for seconds until its figure settles."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(timing, "SETTLED", 0.0)
+        patched.setattr(timing, "SETTLED_ONE", 0.0)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,7 +13,7 @@ import pytest
 from bench.cli.main import main
 from bench.results import records
 from tests.bench.training.interrupted import at_images, stop
-from tests.projects import DATA, DOCUMENT, FILES, MODEL, SMALL, write_project
+from tests.projects import DATA, DOCUMENT, EXTRACTOR, FILES, METRIC, MODEL, SMALL, write_project
 
 ROOT = Path(__file__).resolve().parent.parent
 TRAIN = ["train", f"model={MODEL}", f"data={DATA}", *SMALL, "results=out", "evaluation.timed_images=4"]
@@ -98,9 +98,92 @@ def test_a_recorded_run_is_evaluated_again_after_its_file_has_changed_or_moved(
     assert "if it has moved, give model=PLACE" in capsys.readouterr().err
     assert main([*again, "samplers.hot.temperature=2.0", f"model={MODEL.replace('models', 'moved')}"]) == 0
     assert len(recorded(project).results) == 4
+    (fingerprint,) = (key for key, result in after.results.items() if result is hot)
+    by_protocol = [*again, "--protocol", fingerprint]
+    assert main(by_protocol) == 2
+    assert "if it has moved, give model=PLACE" in capsys.readouterr().err
+    by_protocol.append(f"model={MODEL.replace('models', 'moved')}")
+    assert main(by_protocol) == 0
+    assert "every figure agrees to six digits" in capsys.readouterr().out
+    assert main([*by_protocol, "data=mnist"]) == 2
+    assert "data=mnist: is mnist, but" in capsys.readouterr().err
     Path("other.py").write_text("class Other: pass\n")
     assert main([*again, "samplers.hot.temperature=3.0", "model=./other.py:Other"]) == 2
-    assert f"is other, but {before.run_id} is of probabilistic_pca" in capsys.readouterr().err
+    assert f"is Other, but {before.run_id} is of ProbabilisticPCA" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_metric_of_the_users_own_is_recorded_with_its_version_and_stands_in_the_table_without_its_file(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(TRAIN) == 0
+    plain = recorded(project)
+    measuring = [*TRAIN, f"evaluation.metrics=[{METRIC}]"]
+    assert main(measuring) == 0
+    assert "metric energy_distance was not computed" in capsys.readouterr().err
+    record = recorded(project)
+    assert record.run_id == plain.run_id
+    rows = {key: result.metrics for key, result in record.results.items()}
+    assert {key: set(metrics) - {"energy_distance"} for key, metrics in rows.items()} == {
+        key: set(result.metrics) for key, result in plain.results.items()
+    }
+    digest = run(project, "sha256sum", METRIC.partition(":")[0]).split()[0]
+    for result in record.results.values():
+        assert result.code["plugins"]["metric energy_distance"] == {"energy.py": digest}
+        assert str(result.versions["energy_distance"]).startswith("energy_distance-")
+    file = Path("figures/energy.py")
+    file.write_text(file.read_text().replace("return float(2", "return 100 + float(2"))
+    assert main(measuring) == 0
+    assert "the source files of metric energy_distance have changed" in capsys.readouterr().err
+    changed = recorded(project)
+    for key, result in changed.results.items():
+        moved = rows[key] | {"energy_distance": pytest.approx(rows[key]["energy_distance"] + 100, rel=1e-6)}
+        assert result.metrics == moved
+    assert main(TRAIN) == 0
+    assert "nothing to do" in capsys.readouterr().err
+    again = ["evaluate", record.run_id, "results=out", "samplers.hot.temperature=1.5"]
+    file.unlink()
+    assert main(again) == 2
+    assert "give evaluation.metrics=[PLACE], or [] for none" in capsys.readouterr().err
+    assert main([*again, "evaluation.metrics=[]"]) == 0
+    capsys.readouterr()
+    assert main(["table", "results=out"]) == 0
+    assert main(["show", record.run_id, "results=out"]) == 0
+    assert capsys.readouterr().out.count("energy distance ↓") >= 2
+    assert "| energy distance ↓ |" in " ".join(Path("out/TABLE.md").read_text().split())
+    assert "energy_distance,energy" not in (lines := Path("out/TABLE.csv").read_text())
+    assert ",energy_distance," in lines.splitlines()[0]
+    assert json.loads(Path("out/TABLE.json").read_text())["own"]["energy_distance"]["heading"] == "energy distance ↓"
+    assert main(["report", "results=out"]) == 0
+
+
+def test_a_metric_that_fails_ends_the_command_before_the_training(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = Path("figures/energy.py")
+    file.write_text(file.read_text().replace("return float(2", "return float(0 / 0 * 2"))
+    assert main([*TRAIN, f"evaluation.metrics=[{METRIC}]"]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("bench: evaluation.metrics: energy_distance fails on held-out images: ZeroDivisionError: ")
+    assert said.endswith("figures/energy.py, line 13)")
+    assert not list(Path("out").glob("records/probabilistic_pca-*"))
+
+
+@pytest.mark.slow
+def test_an_extractor_of_the_users_own_is_the_space_of_the_figures(project: Path) -> None:
+    assert main([*TRAIN, f"evaluation.extractor={EXTRACTOR}"]) == 0
+    record = recorded(project)
+    digests = {result.protocol["extractor_digest"] for result in record.results.values()}
+    assert {result.protocol["extractor"] for result in record.results.values()} == {"regions"}
+    assert len(digests) == 1
+    assert record.config["plugins"]["extractor"]["place"].endswith("features/regions.py:regions")
+    (key, *_) = record.results
+    again = ["evaluate", record.run_id, "results=out"]
+    assert main([*again, f"--protocol={key}"]) == 0
+    assert main([*again, "evaluation.extractor=mnist-cnn"]) == 0
+    Path("features").rename("moved")
+    assert main([*again, f"--protocol={key}"]) == 2
+    assert main([*again, f"--protocol={key}", f"evaluation.extractor={EXTRACTOR.replace('features', 'moved')}"]) == 0
 
 
 @pytest.mark.slow  # starts workers
@@ -152,6 +235,7 @@ def test_the_example_runs_from_a_wheel_in_a_fresh_environment(installed: Callabl
     assert "probabilistic_pca keeps the contract" in said[0]
     assert "recorded: out/records/probabilistic_pca-stripes-0-" in said[1]
     assert "probabilistic_pca" in said[2]
+    assert "energy distance ↓" in said[2]
 
 
 @pytest.mark.slow

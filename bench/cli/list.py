@@ -62,7 +62,8 @@ def plugged_in(kind: str) -> Lines:
     """What installed packages offer, none of which is imported: it may be slow, or fail."""
     from bench.config.components import KINDS, installed, origin
 
-    hidden = {name: f"not usable: {name} is a name of the suite's own" for name in KINDS[kind].registry}
+    names = (*KINDS[kind].registry, *KINDS[kind].taken)
+    hidden = {name: f"not usable: {name} is a name of the suite's own" for name in names}
     return [(entry.name, hidden.get(entry.name, ""), origin(entry)) for entry in installed(kind)]
 
 
@@ -73,7 +74,7 @@ def samplers() -> Lines:
     return [
         (f"{name}-STEPS", ", ".join(f"{key} {value}" for key, value in values.items()) or "no other setting", "")
         for name, values in settings.items()
-    ]
+    ] + plugged_in("sampler")
 
 
 def presets() -> Lines:
@@ -87,7 +88,8 @@ def metrics() -> Lines:
     from bench.evaluation.metrics.registry import METRICS
 
     better = {"lower": "lower is better; ", "higher": "higher is better; ", "neither": ""}
-    return [(name, f"{better[metric.direction]}{metric.source}", "") for name, metric in METRICS.items()]
+    own = [(name, f"{better[metric.direction]}{metric.source}", OWN) for name, metric in METRICS.items()]
+    return [*own, *plugged_in("metric")]
 
 
 def extractors() -> Lines:

@@ -31,6 +31,7 @@ def run(options: argparse.Namespace) -> None:
     from bench.config.load import results_of
     from bench.results.selection import narrowed, recorded
     from bench.table.aggregate import names
+    from bench.table.columns import own_columns
     from bench.table.describe import facts, settings
     from bench.table.rows import gather
     from bench.table.tasks import lines
@@ -49,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
     row_names = names([record])
     for setting, line in settings(record).items():
         rows = gather([narrowed(record, {}, setting)], row_names)
-        show_figures(rows, console)
+        show_figures(rows, console, own_columns(record.results.values()))
         for row in rows:
             console.print("\n".join(f"† {row.name}: {flag}" for flag in row.flags), style="yellow")
         console.print(f"Measured under {escape(line)}.", style="dim")

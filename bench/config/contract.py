@@ -41,6 +41,33 @@ def check_data(kind: Any) -> None:
         raise ValueError(f"takes no {' and no '.join(missing)}; pass them on to ImageDataModule's constructor")
 
 
+def check_metric(function: Any) -> None:
+    """Raise ValueError, a clause about the function, unless it can be called with feature sets alone."""
+    check_call(function, "the feature sets alone")
+
+
+def check_extractor(function: Any) -> None:
+    """Raise ValueError, a clause about the function, unless it can be called with a device alone."""
+    check_call(function, "a device alone")
+
+
+def check_sampler(function: Any) -> None:
+    """Raise ValueError, a clause about the function, unless it can be called as models.diffusion.own_samplers does."""
+    check_call(function, "(denoiser, process, x, times, generator)", 5)
+
+
+def check_call(function: Any, words: str, count: int = 1) -> None:
+    """Raise ValueError unless a function can be called with so many arguments, which the words describe."""
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # of a compiled function, which states none
+        return
+    try:
+        signature.bind(*[None] * count)
+    except TypeError:
+        raise ValueError(f"takes {signature}; it is called with {words}") from None
+
+
 def check_subclass(kind: Any, base: type, methods: Iterable[str], framework: type) -> None:
     """Raise ValueError unless a class derives from `base` and has methods beside those of `framework`."""
     if not issubclass(kind, base):

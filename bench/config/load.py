@@ -10,10 +10,12 @@ from omegaconf import OmegaConf
 from pydantic import BaseModel, create_model
 from yaml import YAMLError
 
-from bench.config.components import Component, configured, find, plugin
+from bench.config.components import NAME, Component, configured, find, installed, plugin
 from bench.config.fitted import settings_of_size, untyped
 from bench.config.overrides import overlay, parse_overrides
-from bench.config.paths import check_results
+from bench.config.paths import check_results, expand
+from bench.config.places import names_a_file
+from bench.config.plugins import register, with_plugins
 from bench.config.schema import Config, ConfigError, arguments, check, check_name
 
 CONFIGS = files("configs")
@@ -77,9 +79,25 @@ def defaults(component: Component) -> dict[str, Any]:
         return read(component.kind, component.name)
     file = component.place.file.with_name(f"{component.name}.yaml")
     try:
-        return parse_yaml(file.read_text()) if file.is_file() else {}
+        return beside(file, parse_yaml(file.read_text())) if file.is_file() else {}
     except (OSError, ValueError, YAMLError) as error:
         raise ConfigError(f"{file}: not readable as settings ({' '.join(str(error).split())})") from None
+
+
+def beside(file: Path, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a user's YAML, its relative places of functions and samplers beginning at its folder."""
+
+    def absolute(text: Any) -> Any:
+        if isinstance(text, list):
+            return [*map(absolute, text)]
+        head = text.rpartition(":")[0] or text if isinstance(text, str) else ""
+        return str(file.parent / text) if names_a_file(head) and head[0] not in "~$" else text
+
+    changed = {"samplers": absolute(values["samplers"])} if "samplers" in values else {}
+    if isinstance(evaluation := values.get("evaluation"), dict):
+        places = {key: absolute(value) for key, value in evaluation.items() if key in ("extractor", "metrics")}
+        changed["evaluation"] = evaluation | places
+    return values | changed
 
 
 def evaluate_named_samplers(config: Config, overrides: Mapping[str, Any]) -> Config:
@@ -96,6 +114,7 @@ def resolve(preset: str, model: Component, data: Component, layers: list[dict[st
     values["plugins"] = plugin(model) | plugin(data)
     for layer in layers:
         values = merge(values, {key: value for key, value in layer.items() if key != "models"})
+    values = with_plugins(values)
     for section in ("model", "data"):
         values[section] = {key: value for key, value in values[section].items() if value != "???"}
     config: Config = check(Config, values)
@@ -107,7 +126,7 @@ def resolve(preset: str, model: Component, data: Component, layers: list[dict[st
 def merge(values: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any]:
     """Return `values` overridden by `layer`; samplers.NAME.key=value adds to the samplers of `values`.
 
-    A list of samplers replaces them and their headline sampler.
+    A list of samplers replaces them and their headline sampler. The user's own among them are added to `plugins`.
     """
     layer = dict(layer)
     for section in ("model", "data", "train", "trainer", "evaluation", "wandb"):
@@ -115,26 +134,77 @@ def merge(values: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any]:
             message = f"{section}={layer[section]}: a section, not a value; set its keys as {section}.KEY=VALUE"
             raise ConfigError(message, key=section, value=layer[section])
     if isinstance(sampler_names := layer.get("samplers"), list):
-        layer["samplers"] = {name: sampler(name, "samplers") for name in sampler_names}
+        sampler_names = [*map(str, sampler_names)]
+        layer["samplers"] = {row_name(name): sampler(name, "samplers") for name in sampler_names}
         values = {key: value for key, value in values.items() if key not in ("samplers", "headline")}
+        values["plugins"] = values.get("plugins", {}) | plugins_of(sampler_names)
     return overlay(values, layer)
 
 
 def sampler(name: object, key: str) -> dict[str, Any]:
-    """Return the settings of KIND or KIND-STEPS, where sampler/KIND.yaml is a file, guided by -wW at the end.
+    """Return the settings of KIND or KIND-STEPS, guided by -wW at the end.
 
-    W is `label_guidance`: sde-dpm-solver-20-w1.5. key: of the setting that names the sampler, for the ConfigError if
-    there is none.
+    sampler/KIND.yaml is a file, or KIND is the user's own, see `is_own_sampler`. W is `label_guidance`:
+    sde-dpm-solver-20-w1.5. key: of the setting that names the sampler, for the ConfigError if there is none.
     """
     kinds = names("sampler")
     if match := GUIDED.fullmatch(str(name)):
         return sampler(match[1], key) | {"label_guidance": float(match[2])}
     kind, _, steps = str(name).rpartition("-")
+    if is_own_sampler(own := kind_of(str(name))):
+        return own_sampler(own, key) | ({"steps": int(steps)} if kind == own else {})
     if name in kinds:
         return read("sampler", str(name))
     if kind not in kinds or not steps.isdecimal():
         check_name(key, name, [f"{known}-STEPS" for known in kinds])
     return {**read("sampler", kind), "steps": int(steps)}
+
+
+def is_own_sampler(kind: str) -> bool:
+    """Return whether a kind of sampler is a YAML file or a function of the user's, by its place or an entry's name."""
+    if kind in names("sampler"):
+        return False
+    return kind.endswith(".yaml") or ":" in kind or names_a_file(kind) or kind in [e.name for e in installed("sampler")]
+
+
+def kind_of(name: str) -> str:
+    """Return a sampler's name without its steps and its guidance."""
+    unguided = match[1] if (match := GUIDED.fullmatch(name)) else name
+    kind, _, steps = unguided.rpartition("-")
+    return kind if kind and steps.isdecimal() else unguided
+
+
+def row_name(name: str) -> str:
+    """Return the name of a sampler in tables: of the user's own, that of its file or function, with its steps."""
+    kind = kind_of(name)
+    if not is_own_sampler(kind):
+        return name
+    own = Path(kind).stem if kind.endswith(".yaml") else find("sampler", kind).name
+    problem = "which is a name of the suite's own" if own in names("sampler") else ""
+    problem = problem if NAME.fullmatch(own) else "which takes letters A to Z, digits, dashes and underscores"
+    if problem:
+        message = f"samplers={name}: would be {own} in tables, {problem}; rename it"
+        raise ConfigError(message, key="samplers", value=name)
+    return own + name.removeprefix(kind)
+
+
+def own_sampler(kind: str, key: str) -> dict[str, Any]:
+    """Return the settings of a user's sampler: the content of its YAML, or the key of its function."""
+    if not kind.endswith(".yaml"):
+        return {"function": register(find("sampler", kind))}
+    file = Path(expand(key, kind))
+    try:
+        return parse_yaml(file.read_text())
+    except (OSError, ValueError, YAMLError) as error:
+        problem = f"not readable as settings ({' '.join(str(error).split())})"
+        raise ConfigError(f"{key}={kind}: {problem}", key=key, value=kind) from None
+
+
+def plugins_of(samplers: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the entries of `plugins` of the samplers that are functions of the user's."""
+    kinds = [kind for kind in dict.fromkeys(map(kind_of, samplers)) if is_own_sampler(kind)]
+    components = [find("sampler", kind) for kind in kinds if not kind.endswith(".yaml")]
+    return {key: place for component in components for key, place in plugin(component).items()}
 
 
 def check_parts(config: Config) -> None:
@@ -145,7 +215,11 @@ def check_parts(config: Config) -> None:
     check(arguments(model_class.__init__), without_name(config.model), "model.")
     check(arguments(data_class.__init__, supplied=RUNNER_ARGUMENTS), without_name(config.data), "data.")
     for name, settings in config.samplers.items():
-        check(arguments(model_class.sample), settings, f"samplers.{name}.")
+        schema = arguments(model_class.sample)
+        if "function" in settings and "function" not in schema.model_fields:
+            message = f"samplers.{name}: model={config.model['name']} draws by no function of yours; model=ddpm does"
+            raise ConfigError(message, key=f"samplers.{name}", value=settings["function"])
+        check(schema, settings, f"samplers.{name}.")
     for name in config.evaluation.timed_only:
         if name not in config.samplers:
             sampler(name, "evaluation.timed_only")

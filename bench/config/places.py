@@ -1,4 +1,4 @@
-"""Places of classes that users write themselves: `./mine.py:Mine`, or `package.module:Mine` of a package."""
+"""Places of what users write themselves: `./mine.py:Mine`, or `package.module:Mine` of a package."""
 
 import ast
 import hashlib
@@ -6,38 +6,42 @@ import importlib
 import os
 import re
 import sys
-import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from bench.config.paths import expand
 from bench.config.schema import ConfigError
-from bench.runtime.errors import suggestion
+from bench.runtime.errors import cause, suggestion
 from bench.runtime.siblings import NAMES
 
 OWN = (*NAMES, "bench", "generative_trilemma")  # top-level packages of the suite
 WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+LOADED: dict[str, str] = {}  # of the user's modules that were imported here: name -> sha256 of the source then
+SEARCHED: set[Path] = set()  # folders that were added to Python's path
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a class is, of a file or of a module.
+    """Where a class or a function is, of a file or of a module.
 
     key, text: the setting and its value as the user typed them, for messages. module: the importable module; "" for a
-    file that is imported by its path. file: the absolute path of the source.
+    file that is imported by its path. file: the absolute path of the source. noun: what is looked for.
     """
 
     key: str
     text: str
     module: str
     file: Path
-    class_name: str
+    name: str
+    noun: str = "class"
 
     def __str__(self) -> str:
-        return f"{self.module or self.file}:{self.class_name}"
+        return f"{self.module or self.file}:{self.name}"
 
     @property
     def folder(self) -> Path:
@@ -56,25 +60,26 @@ class Place:
 
 
 def names_a_file(text: str) -> bool:
-    """Return whether the part of a place before its class is a path."""
+    """Return whether the part of a place before its name is a path."""
     return text.endswith(".py") or "/" in text or os.sep in text
 
 
-def find_place(key: str, text: str, value: str | None = None) -> Place:
+def find_place(key: str, text: str, value: str | None = None, noun: str = "class") -> Place:
     """Return the place `value` (None: `text`), its file found but not imported; ConfigError if there is none.
 
-    key, text: the setting and its value as typed. A relative path begins at the working folder.
+    key, text: the setting and its value as typed. A relative path begins at the working folder. noun: what is looked
+    for, a class or a function.
     """
-    head, _, class_name = (value or text).rpartition(":")
-    if not head or not all(part.isidentifier() for part in class_name.split(".")):
+    head, _, name = (value or text).rpartition(":")
+    if not head or not all(part.isidentifier() for part in name.split(".")):
         example = f"{text.rstrip(':')}:NAME"
-        raise ConfigError(f"{key}={text}: names no class; write {key}={example}", key=key, value=text)
+        raise ConfigError(f"{key}={text}: names no {noun}; write {key}={example}", key=key, value=text)
     if names_a_file(head):
-        place = Place(key, text, "", Path(os.path.abspath(expand(key, head))), class_name)
+        place = Place(key, text, "", Path(os.path.abspath(expand(key, head))), name, noun)
         if not place.file.is_file():
             raise place.error(f"no file {place.file}")
         return place
-    return Place(key, text, head, module_file(Place(key, text, head, Path(), class_name)), class_name)
+    return Place(key, text, head, module_file(Place(key, text, head, Path(), name, noun)), name, noun)
 
 
 def module_file(place: Place) -> Path:
@@ -83,8 +88,7 @@ def module_file(place: Place) -> Path:
     if top in OWN:
         path = "/".join([".", top, *rest])
         raise place.error(
-            f"{top} is a package of the suite; if you mean your own, name its file: {place.key}={path}.py:"
-            f"{place.class_name}"
+            f"{top} is a package of the suite; if you mean your own, name its file: {place.key}={path}.py:{place.name}"
         )
     search_last(Path.cwd())
     try:
@@ -98,7 +102,7 @@ def module_file(place: Place) -> Path:
     if spec is None or not spec.origin or not Path(spec.origin).is_file():
         raise place.error(
             f"no module {place.module} is installed or lies in {Path.cwd()}; a file is named by its path, "
-            f"{place.key}=./FILE.py:{place.class_name}"
+            f"{place.key}=./FILE.py:{place.name}"
         )
     return Path(spec.origin)
 
@@ -108,24 +112,55 @@ def search_last(folder: Path) -> None:
     importlib.invalidate_caches()
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
+        SEARCHED.add(folder.resolve())
 
 
-def import_class(place: Place) -> type:
-    """Import the class; ConfigError with the user's own exception, its file and its line where that fails."""
-    try:
-        module = importlib.import_module(place.module) if place.module else import_file(place)
-    except (Exception, SystemExit) as error:
-        raise place.error(f"cannot be imported: {cause(error, place)}{hidden(error)}") from error
+def import_place(place: Place) -> Any:
+    """Import a class or a function; ConfigError with the user's own exception, its file and its line if that fails."""
+    module = import_module(place)
     thing: object = module
-    for part in place.class_name.split("."):
+    for part in place.name.split("."):
         thing = getattr(thing, part, None)
     if thing is None:
         own = [name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
-        hint = suggestion(place.class_name, own) or f"; it has {', '.join(own) or 'none'}"
-        raise place.error(f"{place.file} has no class {place.class_name}{hint}")
-    if not isinstance(thing, type):
-        raise place.error(f"{place.class_name} is no class but of type {type(thing).__name__}")
+        hint = suggestion(place.name, own) or f"; it has {', '.join(own) or 'none'}"
+        raise place.error(f"{place.file} has no {place.noun} {place.name}{hint}")
+    if not (isinstance(thing, type) if place.noun == "class" else callable(thing)):
+        raise place.error(f"{place.name} is no {place.noun} but of type {type(thing).__name__}")
     return thing
+
+
+def import_module(place: Place) -> ModuleType:
+    """Import the module of a place from the sources that `sources` names, and from no older state of them."""
+    current = {file.resolve(): digest for file, digest in digests(place).items()}
+    forget_older(current)
+    try:
+        module = importlib.import_module(place.module) if place.module else import_file(place)
+    except (Exception, SystemExit) as error:
+        raise place.error(f"cannot be imported: {cause(error, place.owns)}{hidden(error)}") from error
+    LOADED.update({name: current[file] for name, file in loaded_from(current).items()})
+    return module
+
+
+def forget_older(current: dict[Path, str]) -> None:
+    """Make Python import the user's modules again if one of these files was imported in another state.
+
+    current: file -> its sha256 now. A module that was imported elsewhere in this process, in a state that nobody knows,
+    counts as another. All modules in LOADED are forgotten then, because one may hold names of another.
+    """
+    loaded = loaded_from(current)
+    if any(LOADED.get(name) != current[file] for name, file in loaded.items()):
+        for name in {*loaded, *LOADED}:
+            sys.modules.pop(name, None)
+        LOADED.clear()
+
+
+def loaded_from(files: Collection[Path]) -> dict[str, Path]:
+    """Return module -> file of every imported module that is of one of the files, but not of the program that runs."""
+    ends = tuple(f"{os.sep}{file.name}" for file in files)
+    origins = [(name, getattr(module, "__file__", None)) for name, module in list(sys.modules.items())]
+    likely = {name: Path(file).resolve() for name, file in origins if isinstance(file, str) and file.endswith(ends)}
+    return {name: file for name, file in likely.items() if file in files and name != "__main__"}
 
 
 def hidden(error: BaseException) -> str:
@@ -146,7 +181,6 @@ def import_file(place: Place) -> ModuleType:
     package, name = f"_bench_{digest}", f"_bench_{digest}.{place.file.stem}"
     if name in sys.modules:
         return sys.modules[name]
-    search_last(place.file.parent)
     search_last(Path.cwd())
     sys.modules[package] = ModuleType(package)
     sys.modules[package].__path__ = [str(place.file.parent)]
@@ -162,39 +196,36 @@ def import_file(place: Place) -> ModuleType:
     return module
 
 
-def cause(error: BaseException, place: Place | None = None) -> str:
-    """Return an exception's type and message in one line, and where it was raised.
-
-    place: in whose files; None: in any.
-    """
-    message, frames = str(error), [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
-    if isinstance(error, SyntaxError):
-        message, frames = error.msg, [(error.filename or "", error.lineno)]
-    own = [(file, line) for file, line in frames if (place.owns(Path(file)) if place else not file.startswith("<"))]
-    where = f" ({own[-1][0]}, line {own[-1][1]})" if own else ""
-    return f"{type(error).__name__}{': ' * bool(message)}{' '.join(message.split())}{where}"
-
-
 def sources(place: Place) -> dict[str, str]:
     """Return name -> sha256 of the place's file and of the user's own files that it imports, directly or not.
 
-    Names are relative to the place's `folder`, with forward slashes.
+    Names are relative to the place's `folder`, with forward slashes. Raises ConfigError where Python would import
+    another file of the user's than the one beside the place.
     """
+    return {file.relative_to(place.folder).as_posix(): digest for file, digest in digests(place).items()}
+
+
+def digests(place: Place) -> dict[Path, str]:
+    """Return the files behind `sources`, sorted, with their sha256."""
     files: dict[Path, None] = {}
-    waiting = [place.file]
+    waiting = [place.file, *packages_above(place)]
+    search_last(place.folder)
     while waiting:
         file = waiting.pop()
         if file not in files and place.owns(file) and file.is_file():
             files[file] = None
-            waiting += imported_files(file, place.folder)
-    return {
-        file.relative_to(place.folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in sorted(files)
-    }
+            waiting += imported_files(file, place)
+    return {file: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)}
 
 
-def imported_files(file: Path, folder: Path) -> Iterator[Path]:
-    """Yield the files that a Python file's imports may name, absolute ones below `folder`."""
+def packages_above(place: Place) -> list[Path]:
+    """Return the __init__.py of each package that holds a module: they run before it."""
+    parts = place.module.split(".")[:-1]
+    return [place.folder.joinpath(*parts[:count], "__init__.py") for count in range(1, len(parts) + 1)]
+
+
+def imported_files(file: Path, place: Place) -> Iterator[Path]:
+    """Yield the files that a Python file's imports may name."""
     try:
         tree = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError):  # a compiled module, or a mistake that the import reports
@@ -202,12 +233,49 @@ def imported_files(file: Path, folder: Path) -> Iterator[Path]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield from files_of(folder, alias.name.split("."))
+                yield from absolute_files(alias.name.split("."), file, place)
         elif isinstance(node, ast.ImportFrom):
-            base = file.parents[node.level - 1] if 0 < node.level <= len(file.parents) else folder
             parts = node.module.split(".") if node.module else []
             for alias in node.names:
-                yield from files_of(base, [*parts, alias.name])
+                if 0 < node.level <= len(file.parents):
+                    yield from files_of(file.parents[node.level - 1], [*parts, alias.name])
+                else:
+                    yield from absolute_files([*parts, alias.name], file, place)
+
+
+def absolute_files(parts: list[str], file: Path, place: Place) -> list[Path]:
+    """Return the possible files of a dotted name below the place's folder; none if Python finds it elsewhere.
+
+    file: where the import stands. ConfigError if Python finds it in another folder of the user's.
+    """
+    candidates = list(files_of(place.folder, parts))
+    if not any(map(Path.is_file, candidates)):
+        return []
+    found = folders_of(parts[0])
+    if place.folder.resolve() in found:
+        return candidates
+    if elsewhere := [folder for folder in found if folder in SEARCHED]:
+        raise place.error(
+            f"{file.name} imports {parts[0]}, which Python finds in {elsewhere[0]}; import the one beside it "
+            f"relatively, as in `from .{parts[0]} import y`"
+        )
+    return []  # the suite's, or of an installed package
+
+
+def folders_of(name: str) -> list[Path]:
+    """Return the folders that hold a top-level module or package as Python finds it, loaded or not."""
+    try:
+        spec = find_spec(name)
+    except (ImportError, ValueError):  # ValueError: a loaded module without a spec
+        return []
+    return [Path(file).resolve().parent for file in locations(spec)] if spec else []
+
+
+def locations(spec: ModuleSpec) -> list[str]:
+    """Return the folders of a package, or the file of a module; none of a built-in one."""
+    if spec.submodule_search_locations is not None:
+        return list(spec.submodule_search_locations)
+    return [spec.origin] if spec.has_location and spec.origin else []
 
 
 def files_of(folder: Path, parts: list[str]) -> Iterator[Path]:
@@ -217,6 +285,6 @@ def files_of(folder: Path, parts: list[str]) -> Iterator[Path]:
         yield from (path / "__init__.py", path.with_suffix(".py")) if count else ()
 
 
-def short_name(class_name: str) -> str:
-    """Return a class's name as tables and run_ids show it: `PixelGaussian` is `pixel_gaussian`."""
-    return WORDS.sub("_", class_name.rpartition(".")[2]).lower()
+def short_name(name: str) -> str:
+    """Return a class's or a function's name as tables and run_ids show it: `PixelGaussian` is `pixel_gaussian`."""
+    return WORDS.sub("_", name.rpartition(".")[2]).lower()

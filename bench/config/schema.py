@@ -40,6 +40,7 @@ class Evaluation(Section):
     chunk: PositiveInt
     extractor: str
     extractor_weights: str | None
+    metrics: list[str] = []  # of the user's own, beside those of the suite
     timed_images: PositiveInt
     repeats: PositiveInt
     timed_only: list[str]
@@ -52,7 +53,7 @@ class Wandb(Section):
 
 
 class Plugin(Section):
-    """Where a class of the user's own is, and what it was: sha256 of its source files by their names.
+    """Where a class or a function of the user's own is, and what it was: sha256 of its source files by their names.
 
     place: "module:Class", or an absolute "file.py:Class", which is no part of a run's identity.
     """
@@ -64,8 +65,9 @@ class Plugin(Section):
 class Config(Section):
     """One run, resolved and checked. `model` and `data` hold `name` and their constructor's arguments.
 
-    plugins: of those of `model` and `data` that are not the suite's own. fitted: the settings, by their full keys, that
-    the images decide when they are loaded, because the user has typed none (`bench.runs.fitting`); no record has it.
+    plugins: "model", "data" and "extractor" where they are not the suite's own, "metric NAME" of each metric, and
+    "sampler NAME" of each sampler that is a function. fitted: the settings, by their full keys, that the images decide
+    when they are loaded, because the user has typed none (`bench.runs.fitting`); no record has it.
     """
 
     preset: str

@@ -1,7 +1,7 @@
 """Draw samples in chunks, extract features and compute metrics; one process and many give the same result."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.features.extractor import Progress, check_images
 from bench.evaluation.features.reference import BASELINE, subset
+from bench.evaluation.metrics.own import OwnMetric
 from bench.evaluation.protocol import Protocol
 from bench.evaluation.samples import Labels, Sample, generate, labels_of
 from bench.evaluation.scoring import (
@@ -36,6 +37,7 @@ def evaluate(
     metrics: Collection[str] | None = None,
     labels: Labels | None = None,
     captions: Captions | None = None,
+    own: Sequence[OwnMetric] = (),
 ) -> Evaluation:
     """Compute the metrics of `protocol.samples` images from `sample`, which is given generators on `device`.
 
@@ -43,13 +45,14 @@ def evaluate(
     metrics: names of the metrics to compute; None: all. The samples do not depend on it.
     labels: draws the labels of the samples, where `sample` was given any; `reference_set.classes` is needed then.
     captions: of the samples, where `sample` was given any, beside their labels.
+    own: metrics of the user's own, beside those of the suite.
 
     Inside an initialised torch.distributed group the chunks are distributed over the ranks, and every rank returns the
     same Evaluation as a single process would. Raises EvaluationError if the samples are not images like the
     reference's, or if the protocol does not describe `reference_set`.
     """
     check_protocol(reference_set, protocol)
-    select_metrics(metrics)  # refuses an unknown one before the sampling
+    select_metrics(metrics, own)  # refuses an unknown one before the sampling
     seconds = {"sampling": 0.0, "features": 0.0, "nearest": 0.0}
 
     def measure_own_chunks() -> dict[int, Part]:
@@ -85,7 +88,7 @@ def evaluate(
         )
         words = partial(captions.words, drawn(captions.draw)) if captions is not None else None
         given = GivenLabels(drawn(labels), words=words)
-    return ranks.on_first(lambda: score(merge(shares), reference_set, protocol, seconds, progress, metrics, given))
+    return ranks.on_first(lambda: score(merge(shares), reference_set, protocol, seconds, progress, metrics, given, own))
 
 
 def merge(shares: list[dict[int, Part]]) -> dict[int, Part]:
@@ -100,11 +103,12 @@ def evaluate_images(
     progress: Progress | None = None,
     metrics: Collection[str] | None = None,
     given: GivenLabels | None = None,
+    own: Sequence[OwnMetric] = (),
 ) -> Evaluation:
     """Compute the same metrics for existing images, N x C x H x W: a held-out split, or another program's samples.
 
     `protocol.samples` of them are chosen by its seed, without repetition; raises EvaluationError if there are fewer.
-    metrics: as for `evaluate`. given: the labels of the chosen images, where these are to be judged.
+    metrics, own: as for `evaluate`. given: the labels of the chosen images, where these are to be judged.
     """
     check_images(images, reference_set.extractor.dtype)
     check_protocol(reference_set, protocol)
@@ -118,7 +122,7 @@ def evaluate_images(
         parts[k] = measure_chunk(chunk, k * protocol.chunk, reference_set, seconds, judged=given is not None)
         if progress:
             progress("features", min((k + 1) * protocol.chunk, len(selection)), len(selection))
-    return score(parts, reference_set, protocol, seconds, progress, metrics, given)
+    return score(parts, reference_set, protocol, seconds, progress, metrics, given, own)
 
 
 def check_protocol(reference_set: ReferenceSet, protocol: Protocol) -> None:

@@ -2,8 +2,9 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -19,9 +20,13 @@ from bench.evaluation.metrics.fid import fid_by_count
 from bench.evaluation.metrics.intervals import groups
 from bench.evaluation.metrics.labels import by_class
 from bench.evaluation.metrics.memorisation import cell_of, copying_alarm, nearest
+from bench.evaluation.metrics.own import OwnMetric
 from bench.evaluation.metrics.registry import METRICS, Metric, expected
 from bench.evaluation.protocol import Protocol
 from bench.evaluation.samples import Labels
+from bench.runtime.errors import cause
+
+Result = TypeVar("Result")
 
 PREVIEW_SIZE = {torch.uint8: 64, torch.float32: 2500}  # images, or points, kept for a picture
 PAIRS = 16  # of samples and training images that are nearest to each other, kept for a picture
@@ -134,14 +139,16 @@ class Evaluation:
     """One row's figures. `flags` are sentences on why they are doubtful; normally there are none."""
 
     images: Tensor  # the first ones, N x C x H x W: 64 of uint8, or 2,500 points
-    metrics: dict[str, float]  # by the names in METRICS
+    metrics: dict[str, float]  # by the names in METRICS, and those of the user's own
     intervals: dict[str, tuple[float, float]]  # ends of the 95% intervals over samples, of the metrics that have one
     fid_by_count: dict[int, float]  # number of samples -> FID; empty where FID was not selected
     flags: tuple[str, ...]
     seconds: dict[str, float]  # wall-clock by stage: sampling, features, nearest, each metric; of the first rank
     closest: Closest | None
-    versions: dict[str, int]  # of every selected metric, also of those without a figure here
+    versions: dict[str, int | str]  # of every selected metric that did not fail, also of those without a figure here
     by_class: list[dict[str, float]] = field(default_factory=list)  # of each label, where intra_fid was computed
+    columns: dict[str, dict[str, str]] = field(default_factory=dict)  # of the user's own metrics: `OwnMetric.column`
+    failed: dict[str, str] = field(default_factory=dict)  # metric of the user's own -> its error
 
 
 def measure_chunk(
@@ -193,18 +200,23 @@ def score(
     progress: Progress | None = None,
     metrics: Collection[str] | None = None,
     given: GivenLabels | None = None,
+    own: Sequence[OwnMetric] = (),
 ) -> Evaluation:
-    """Compute the selected metrics (None: all) that apply, of all parts in the order of their numbers."""
-    selection = select_metrics(metrics)
+    """Compute the selected metrics (None: all) that apply, of all parts in the order of their numbers.
+
+    own: metrics of the user's own, of which one that fails leaves the figures of the others.
+    """
+    selection = select_metrics(metrics, own)
     ordered = [parts[k] for k in sorted(parts)]
     sets = feature_sets(ordered, reference_set, protocol, given)
     values: dict[str, float] = {}
     intervals: dict[str, tuple[float, float]] = {}
-    applicable = [metric for metric in selection if metric.applies(sets)]
+    failed: dict[str, str] = {}
+    applicable = [metric for metric in selection if attempted(metric, metric.applies, sets, failed)]
     for done, metric in enumerate(applicable, start=1):
         start = time.perf_counter()
         with full_float32():
-            estimate = metric.compute(sets)
+            estimate = attempted(metric, metric.compute, sets, failed)
         if estimate is not None:
             values[metric.name] = float(estimate.value)  # as a record holds it, also a count
             if (interval := estimate.interval) is not None:
@@ -212,7 +224,7 @@ def score(
         seconds[metric.name] = time.perf_counter() - start
         if progress:
             progress("metrics", done, len(applicable))
-    known = expected(sets.labelled is not None, sets.words is not None)
+    known = {*expected(sets.labelled is not None, sets.words is not None), *(metric.name for metric in own)}
     distinct = len({h for part in ordered for h in part.hashes})
     aligned = sets.copies is not None and aligned_alarm(sets.copies) is not None
     pairs = [pair for part in ordered if (pair := part.closest_aligned if aligned else part.closest)]
@@ -221,22 +233,39 @@ def score(
         metrics=values,
         intervals=intervals,
         fid_by_count=fid_by_count(sets) if METRICS["fid"] in selection else {},
-        flags=flags(sets, distinct),
+        flags=(*flags(sets, distinct), *(f"no figure of {name}: {error}" for name, error in failed.items())),
         seconds=seconds,
         closest=join_pairs(pairs) if pairs else None,
-        versions={metric.name: metric.version for metric in selection if metric.name in known},
+        versions={metric.name: metric.version for metric in selection if metric.name in known - failed.keys()},
         by_class=by_class(sets) if METRICS["intra_fid"] in selection else [],
+        columns={metric.name: metric.column() for metric in own if metric in selection},
+        failed=failed,
     )
 
 
-def select_metrics(names: Collection[str] | None) -> list[Metric]:
-    """Return the metrics of these names (None: all) in the registry's order; EvaluationError for an unknown name."""
-    if names is None:
-        return list(METRICS.values())
-    for name in names:
-        if name not in METRICS:
-            raise unknown("metric", name, METRICS)
-    return [metric for metric in METRICS.values() if metric.name in names]
+def attempted(
+    metric: Metric, function: Callable[[FeatureSets], Result], sets: FeatureSets, failed: dict[str, str]
+) -> Result | None:
+    """Return what a function of a metric returns; None where one of the user's own fails, and its error in `failed`."""
+    try:
+        return function(sets)
+    except Exception as error:
+        if not isinstance(metric, OwnMetric):
+            raise
+        failed[metric.name] = cause(error, metric.owns)
+        return None
+
+
+def select_metrics(names: Collection[str] | None, own: Sequence[OwnMetric] = ()) -> list[Metric]:
+    """Return the metrics of these names (None: all) in the registry's order, and those of the user's own.
+
+    EvaluationError for an unknown name.
+    """
+    known: dict[str, Metric] = {**METRICS, **{metric.name: metric for metric in own}}
+    for name in names or ():
+        if name not in known:
+            raise unknown("metric", name, known)
+    return [metric for metric in known.values() if names is None or metric.name in names]
 
 
 def feature_sets(

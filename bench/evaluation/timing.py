@@ -6,7 +6,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +17,7 @@ from torch import nn
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.keys import seeded
 from bench.evaluation.metrics.intervals import half_width
+from bench.evaluation.passes import counted_passes
 from bench.evaluation.samples import Sample
 from bench.runtime import load
 
@@ -67,7 +68,8 @@ def time_sampling(
     if images < 1 or repeats < 1:
         raise EvaluationError(f"images={images} and repeats={repeats} must both be at least 1.")
     device = torch.device(device)
-    with _evaluations(networks) as evaluations:
+    evaluations: list[int] = []
+    with counted_passes(networks, evaluations.append):
         seconds_of_call(sample, 1, device)
     if device.type != "cpu":
         seconds_of_call(sample, images, device)
@@ -139,24 +141,6 @@ def hardware(device: torch.device | str = "cpu") -> dict[str, str | int | None]:
         "threads": torch.get_num_threads(),
         "jobs": int(os.environ.get("BENCH_JOBS", "1")),  # runs that a sweep has put on the machine at once
     }
-
-
-@contextlib.contextmanager
-def _evaluations(networks: Sequence[nn.Module]) -> Iterator[list[int]]:
-    """Yield a list of the images in each forward call of one of `networks`; the hooks are always removed.
-
-    A call may pass an image twice, as guidance by labels does.
-    """
-    calls: list[int] = []
-    handles = [
-        network.register_forward_hook(lambda network, inputs, output: calls.append(len(inputs[0])))
-        for network in networks
-    ]
-    try:
-        yield calls
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _synchronise(device: torch.device) -> None:

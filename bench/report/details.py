@@ -80,12 +80,13 @@ def sources_of_line(line: Line, comparison: Comparison) -> list[Source]:
     return sources
 
 
-def columns(figures: Collection[str], shown: Collection[str]) -> dict[str, Facts]:
+def columns(figures: Collection[str], shown: Collection[str], own: Sequence[Column] = ()) -> dict[str, Facts]:
     """Describe every column, by its key (for tasks: section.key, of the sections that are shown).
 
-    figures: keys of the rows' figures, without which optional columns are left out.
+    figures: keys of the rows' figures, without which optional columns are left out. own: the columns of metrics of the
+    user's own.
     """
-    facts_of_columns = {column.key: column_facts(column, column.about) for column in columns_of(figures)}
+    facts_of_columns = {column.key: column_facts(column, column.about) for column in columns_of(figures, own)}
     return facts_of_columns | {
         f"{section.key}.{column.key}": column_facts(column, f"{section.title}. {section.about}")
         for section in SECTIONS

@@ -184,6 +184,7 @@ def data(sections: Sequence[Section]) -> dict[str, Any]:
         "columns": columns(
             {key for table in shown_tables for row in table.rows for key in row.figures},
             {line.section for table in shown_tables for line in table.lines},
+            [*{column.key: column for table in shown_tables for column in table.own}.values()],
         ),
         "details": {key: value for section in sections for key, value in section.details.items()},
         "protocols": {key: value for section in sections for key, value in section.protocols.items()},

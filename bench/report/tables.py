@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.table.build import Cell, Table
-from bench.table.columns import BLOCKS, NONE, Column
+from bench.table.columns import NONE, Column, blocks_of
 from bench.table.figure import Figures
 from bench.table.label_grids import label_grids
 from bench.table.rules import UNSURE
@@ -103,8 +103,8 @@ def mark(title: str, cell: Cell, places: dict[str, str]) -> Mark:
 def blocks(table: Table) -> list[Block]:
     """Return the tables of figures."""
     result = []
-    for title, grid in figures_grids(table.rows):
-        columns = [column for column in BLOCKS[title] if heading(column) in grid[0]]
+    for title, grid in figures_grids(table.rows, table.own):
+        columns = [column for column in blocks_of(table.own)[title] if heading(column) in grid[0]]
         rows = [(k, row) for k, row in enumerate(table.rows) if any(column.key in row.figures for column in columns)]
         lines = [
             Line(name, row.family, f"row{k}", entries(columns, cells, row.figures, ""))

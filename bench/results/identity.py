@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from bench.config.components import version
 from bench.config.schema import Config
 from bench.results.records import Record
 
@@ -31,8 +32,8 @@ def described(config: Mapping[str, Any]) -> dict[str, Any]:
         section: {key: value for key, value in config.get(section, {}).items() if key not in PLACES.get(section, ())}
         for section in SECTIONS
     }
-    plugins = config.get("plugins") or {}
-    source = {"source": {kind: source_of(plugin) for kind, plugin in plugins.items()}} if plugins else {}
+    plugins = {kind: plugin for kind, plugin in config.get("plugins", {}).items() if kind in SECTIONS}
+    source = {"source": {kind: version(plugin) for kind, plugin in plugins.items()}} if plugins else {}
     completed = {section: {**later, **values[section]} for section, later in later_settings(values).items()}
     return values | source | completed
 
@@ -43,12 +44,6 @@ def later_settings(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         section: later.get(values[section].get("name", ""), {})
         for section, later in (("model", LATER), ("data", LATER_DATA))
     }
-
-
-def source_of(plugin: Mapping[str, Any]) -> str:
-    """Return the class's name and a digest of its source files: the same wherever these lie."""
-    digest = hashlib.sha256(json.dumps(plugin["sources"], sort_keys=True).encode()).hexdigest()[:12]
-    return f"{plugin['place'].rpartition(':')[2]}-{digest}"
 
 
 def run_id(config: Config) -> str:

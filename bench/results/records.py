@@ -23,6 +23,17 @@ class RecordError(InputError):
     """A record that cannot be used; the message is one sentence that names the file."""
 
 
+class MetricColumn(BaseModel):
+    """What tables say of a metric of the user's own, see `bench.evaluation.metrics.own.metric`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    heading: str = ""
+    form: str = ""
+    direction: str = "neither"
+    source: str = ""
+
+
 class Result(BaseModel):
     """What one protocol measured. `metrics` is empty for a row that was only timed, `timing` for real images."""
 
@@ -30,7 +41,8 @@ class Result(BaseModel):
 
     protocol: dict[str, Any]
     metrics: dict[str, float] = {}
-    versions: dict[str, int] = {}  # of every metric that was computed, also of those that gave no figure
+    versions: dict[str, int | str] = {}  # of every metric that was computed, also of those that gave no figure
+    columns: dict[str, MetricColumn] = {}  # of metrics of the user's own
     intervals: dict[str, tuple[float, float]] = {}  # ends of 95% intervals over samples, of the metrics that have one
     fid_by_count: dict[int, float] = {}  # number of samples -> FID
     by_class: list[dict[str, float]] = []  # figures of the samples of each label, where labels were given

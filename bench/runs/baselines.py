@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from bench.config.schema import Config, conditional
+from bench.config.schema import Config, ConfigError, conditional
 from bench.evaluation import planted
 from bench.evaluation.evaluate import evaluate_images
 from bench.evaluation.features.reference import BASELINE, subset
@@ -115,7 +115,8 @@ def measure_baselines(config: Config, data: ImageDataModule, evaluation: Evaluat
             name, baseline.name, config.model_dump(), data.digest("test")
         )
         labelled = conditional(config.model) and baseline.name == HELD_OUT
-        missing = missing_metrics(next(iter(record.results.values()), None), expected(labelled))
+        names = (*expected(labelled), *evaluation.own)
+        missing = missing_metrics(next(iter(record.results.values()), None), names, evaluation.own)
         if not missing:
             continue
         images = baseline.images(data, evaluation.reference_set, row.samples, row.seed)
@@ -139,14 +140,18 @@ def measure_baseline(
     """Measure the missing metrics of a baseline's images and put them in its record.
 
     row: the protocol of the rows. missing: metric -> the reason to compute it. given: the images' labels, where models
-    are given any.
+    are given any. ConfigError if a metric of the user's own fails.
     """
     stated = dataclasses.replace(row, samples=len(images), kid_subset_size=min(row.kid_subset_size, len(images)))
     console.print(f"  baseline: {stated.samples:,} {baseline.words}, evaluated like samples")
     known = record.results.get(stated.fingerprint())
     if known:
         console.print(f"  missing: {'; '.join(dict.fromkeys(missing.values()))}")
-    evaluated = evaluate_images(images, evaluation.reference_set, stated, metrics=missing, given=given)
+    evaluated = evaluate_images(
+        images, evaluation.reference_set, stated, metrics=missing, given=given, own=evaluation.metrics
+    )
+    for name, error in evaluated.failed.items():  # before any training
+        raise ConfigError(f"evaluation.metrics: {name} fails on held-out images: {error}", key="evaluation.metrics")
     result = with_figures(known or unmeasured(stated, evaluation), evaluated, baseline.words, evaluation.code)
     held_out_set = evaluation.reference_set.held_out
     if held_out_set and not held_out_set.disjoint:  # the same images: 0 by construction, FLD far too low

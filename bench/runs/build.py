@@ -1,8 +1,9 @@
 """Build the data and the model of a configuration, and refuse what cannot work before any training."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
@@ -10,14 +11,14 @@ from rich.markup import escape
 
 from bench.config.components import Component, changed_sources, configured
 from bench.config.load import without_name
-from bench.config.places import cause
 from bench.config.schema import Config, ConfigError, conditional
 from bench.evaluation.features.registry import check_extractor
 from bench.evaluation.keys import key
 from bench.evaluation.protocol import FEWEST
+from bench.runs.own_extractor import check_own_extractor, is_own
 from bench.runtime import ranks
 from bench.runtime.console import console
-from bench.runtime.errors import InputError
+from bench.runtime.errors import InputError, cause
 from datamodules.base import DataError, ImageDataModule
 from models.base import DataSpec, GenerativeModel
 
@@ -50,7 +51,7 @@ def set_up(data: ImageDataModule, component: Component) -> None:
     except (InputError, DataError):
         raise
     except Exception as error:
-        raise component.place.error(f"cannot be loaded: {cause(error, component.place)}") from error
+        raise component.place.error(f"cannot be loaded: {cause(error, component.place.owns)}") from error
 
 
 def check_splits(data: ImageDataModule) -> None:
@@ -120,7 +121,7 @@ def build_model(config: Config, data: DataSpec) -> GenerativeModel:
         if component.place is None:
             raise
         raise component.place.error(
-            f"cannot be built for images of {data.image_shape}: {cause(error, component.place)}"
+            f"cannot be built for images of {data.image_shape}: {cause(error, component.place.owns)}"
         ) from error
     return model
 
@@ -149,19 +150,27 @@ def preflight(config: Config, data: ImageDataModule, model: GenerativeModel) -> 
             "a model of labels has the setting condition, which is none where self.classes is 0"
         )
     for name, sampler in config.samplers.items():
-        try:
-            model.check_sampler(**sampler)
-        except ValueError as error:
-            raise ConfigError(f"samplers.{name}: {error}") from None
+        check_sampler(model, name, sampler)
     check_evaluation(config, data)
     check_samples(config, data)
+
+
+def check_sampler(model: GenerativeModel, name: str, settings: Mapping[str, Any]) -> None:
+    """Raise ConfigError where a model cannot draw by the sampler of this name."""
+    try:
+        model.check_sampler(**settings)
+    except ValueError as error:
+        raise ConfigError(f"samplers.{name}: {error}") from None
 
 
 def check_evaluation(config: Config, data: ImageDataModule) -> None:
     """Refuse settings that the images or the machine cannot meet."""
     settings = config.evaluation
     weights = Path(settings.extractor_weights) if settings.extractor_weights else None
-    check_extractor(settings.extractor, data.image_shape[0], weights)
+    if is_own(config):
+        check_own_extractor(config, data.test_images)
+    else:
+        check_extractor(settings.extractor, data.image_shape[0], weights)
     if is_images(data):
         check_size(f"data={config.data['name']}", data.image_shape[1:])
     smallest = min(len(data.train_images), len(data.test_images))

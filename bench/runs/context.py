@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.config.components import running_code
+from bench.config.components import configured, key_of, own_metrics, running_code
 from bench.config.devices import sampling_device
 from bench.config.schema import Config, conditional
 from bench.evaluation.features.extractor import Extractor
@@ -21,11 +21,13 @@ from bench.evaluation.features.registry import load_extractor
 from bench.evaluation.metrics.copies import PER_SAMPLE, training_pixels
 from bench.evaluation.metrics.feature_sets import Modes
 from bench.evaluation.metrics.modes import by_centres, by_classifier
+from bench.evaluation.metrics.own import OwnMetric, own_metric
 from bench.evaluation.protocol import Protocol
 from bench.evaluation.scoring import ClassReference, ReferenceSet, SecondReference
 from bench.results.identity import run_id
 from bench.results.layout import ResultsFolder
 from bench.runs.build import data_name
+from bench.runs.own_extractor import is_own, load_own_extractor
 from bench.runtime.console import Bar, console
 from bench.tracking.session import Session
 from datamodules.base import ImageDataModule
@@ -45,6 +47,12 @@ class EvaluationContext:
     device: torch.device
     precision: str  # that samplers run in: float32 or bfloat16
     code: dict[str, Any]  # of the measurement, see `running_code`
+    metrics: tuple[OwnMetric, ...] = ()  # of the user's own
+
+    @property
+    def own(self) -> dict[str, str]:
+        """Name -> version of the user's own metrics."""
+        return {metric.name: str(metric.version) for metric in self.metrics}
 
 
 @dataclass(frozen=True)
@@ -97,11 +105,23 @@ def evaluation_context(config: Config, data: ImageDataModule, precision: str, ce
         class_reference(data, extractor) if conditional(config.model) else None,
     )  # fmt: skip
     floats = "bfloat16" if precision == "bf16-mixed" else "float32"
-    return EvaluationContext(reference_set, device, floats, running_code(config))
+    return EvaluationContext(reference_set, device, floats, running_code(config), load_own_metrics(config))
+
+
+def load_own_metrics(config: Config) -> tuple[OwnMetric, ...]:
+    """Import the configured metrics of the user's own."""
+    metrics = []
+    for name, version in own_metrics(config).items():
+        component = configured(key_of("metric", name), config)
+        assert component.place is not None
+        metrics.append(own_metric(name, component.load(), version, component.place.owns))
+    return tuple(metrics)
 
 
 def configured_extractor(config: Config) -> Extractor:
     """Load the extractor on the device that samples are drawn on."""
+    if is_own(config):
+        return load_own_extractor(config, sampling_device(config))
     weights = config.evaluation.extractor_weights
     return load_extractor(config.evaluation.extractor, Path(weights) if weights else None, sampling_device(config))
 

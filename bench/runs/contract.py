@@ -15,14 +15,15 @@ import torch
 from torch import Tensor, nn
 
 from bench.config.components import configured
-from bench.config.places import cause
 from bench.config.schema import Config, arguments, samplers
+from bench.evaluation.passes import counted_passes
 from bench.evaluation.tasks.measures import Task
 from bench.evaluation.tasks.registry import ABILITIES
 from bench.plots import model_pictures
 from bench.results.layout import checkpoints_of, weights_of
 from bench.runs.build import build_model, data_spec, is_images
 from bench.runtime.console import console
+from bench.runtime.errors import cause
 from bench.training.callbacks import callback
 from bench.training.checkpoints import Checkpoints
 from bench.training.fit import Interrupted, build_trainer, fit
@@ -126,17 +127,10 @@ def check_passes(model: GenerativeModel, settings: Mapping[str, Any]) -> None:
     own = {id(module) for module in model.modules()}
     require(all(isinstance(network, nn.Module) for network in model.networks), "networks holds what is no nn.Module")
     require({id(network) for network in model.networks} <= own, "networks holds a module that is not the model's")
-    count = 0
-
-    def counted(network: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal count
-        count += len(inputs[0])
-
-    hooks = [network.register_forward_hook(counted) for network in model.networks]
-    model.sample(2, seeded(1), **settings)
-    for hook in hooks:
-        hook.remove()
-    stated, found = model.passes(**settings), count / 2
+    passes: list[int] = []
+    with counted_passes(model.networks, passes.append):
+        model.sample(2, seeded(1), **settings)
+    stated, found = model.passes(**settings), sum(passes) / 2
     require(stated == found, f"an image takes {found:g} evaluations of the networks, but passes() says {stated}")
 
 
@@ -345,7 +339,8 @@ def problem(check: Callable[[Subject], None], subject: Subject) -> str:
     except Interrupted:
         raise
     except Exception as error:
-        return cause(error, configured("model", subject.config).place)
+        place = configured("model", subject.config).place
+        return cause(error, place.owns if place else None)
     finally:
         console.quiet = quiet
     return ""

@@ -1,8 +1,7 @@
 """Evaluate a trained model: the rows that a run fills, their measurement, and their recording."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from bench.config.schema import Config, samplers
 from bench.evaluation.evaluate import evaluate
+from bench.evaluation.passes import counted_passes
 from bench.evaluation.protocol import Protocol
 from bench.evaluation.samples import Sample
 from bench.evaluation.scoring import Evaluation
@@ -19,6 +19,7 @@ from bench.evaluation.timing import Timing, hardware, time_sampling
 from bench.plots.sample_pictures import draw_row
 from bench.results import records
 from bench.results.layout import row_files
+from bench.results.records import MetricColumn
 from bench.runs.context import EvaluationContext, RunContext, protocol
 from bench.runs.plan import Step
 from bench.runs.words import captions_of
@@ -134,11 +135,14 @@ def sample_row(
     """Compute metrics (None: all) of one row, sampled with the model's training seed, with a bar in image passes."""
     passes = stated.samples * sampling.passes // ranks.world_size()
     judged = evaluation.reference_set.classes is not None and sampling.model.classes
-    with Bar(f"sample {sampling.label}", passes, "image passes") as bar, counted(sampling.model, bar):
+    with (
+        Bar(f"sample {sampling.label}", passes, "image passes") as bar,
+        counted_passes(sampling.model.networks, bar.advance),
+    ):
         return evaluate(
             sampling.draw, evaluation.reference_set, stated, training_seed=seed, device=evaluation.device,
             metrics=metrics, labels=sampling.model.draw_labels if judged else None,
-            captions=captions_of(sampling.model),
+            captions=captions_of(sampling.model), own=evaluation.metrics,
         )  # fmt: skip
 
 
@@ -146,7 +150,7 @@ def time_row(sampling: Sampling, config: Config, evaluation: EvaluationContext) 
     """Measure the sampling time of one row, with a bar in images that pass the network."""
     settings, model = config.evaluation, sampling.model
     passes = sampling.passes * (1 + settings.repeats * (1 + settings.timed_images))
-    with Bar(f"time {sampling.label}", passes, "image passes") as bar, counted(model, bar):
+    with Bar(f"time {sampling.label}", passes, "image passes") as bar, counted_passes(model.networks, bar.advance):
         return time_sampling(
             sampling.draw, networks=model.networks, images=settings.timed_images, repeats=settings.repeats,
             device=evaluation.device,
@@ -175,6 +179,7 @@ def completed(result: records.Result, evaluated: Evaluation, code: dict[str, Any
         update={
             "metrics": others | evaluated.metrics,
             "versions": result.versions | evaluated.versions,
+            "columns": result.columns | {name: MetricColumn(**facts) for name, facts in evaluated.columns.items()},
             "intervals": other_ends | evaluated.intervals,
             "fid_by_count": evaluated.fid_by_count or result.fid_by_count,
             "by_class": evaluated.by_class or result.by_class,
@@ -183,17 +188,3 @@ def completed(result: records.Result, evaluated: Evaluation, code: dict[str, Any
             "code": code,
         }
     )
-
-
-@contextmanager
-def counted(model: GenerativeModel, bar: Bar) -> Iterator[None]:
-    """Advance a bar by every image that passes one of the model's networks."""
-    handles = [
-        network.register_forward_hook(lambda module, inputs, output: bar.advance(len(inputs[0])))
-        for network in model.networks
-    ]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()

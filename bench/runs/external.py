@@ -100,7 +100,7 @@ def record_row(
     if record and record.data_digest != new.data_digest:
         raise ConfigError(f"{label}: {file} was made from other images; choose another name")
     known = record.results.get(stated.fingerprint()) if record else None
-    missing = missing_metrics(known, expected(False))
+    missing = missing_metrics(known, (*expected(False), *evaluation.own), evaluation.own)
     if known and not missing:
         console.print(f"[bold]{run_id}[/] is already evaluated, nothing to do: {file}")
         return None
@@ -126,6 +126,7 @@ def measure_images(
         return evaluate_images(
             images, evaluation.reference_set, stated,
             lambda stage, done, total: bar.advance(done - bar.done) if stage == "features" else None, metrics,
+            own=evaluation.metrics,
         )  # fmt: skip
 
 

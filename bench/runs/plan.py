@@ -2,13 +2,16 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
-from bench.config.components import configured
+from bench.config.components import configured, own_metrics
 from bench.config.schema import Config, captioned, conditional, samplers
 from bench.evaluation.metrics.registry import METRICS, expected
 from bench.evaluation.tasks.registry import ABILITIES
 from bench.results.records import Record, Result
+
+NO_METRICS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ def row_steps(record: Record, name: str, config: Config, targets: Targets | None
     evaluated = name not in config.evaluation.timed_only
     subject = "" if name == "default" else f"{name}: "
     result = result_of(record, name, config, targets)
-    names = expected(conditional(config.model), captioned(config.model))
+    own = own_metrics(config)
+    names = (*expected(conditional(config.model), captioned(config.model)), *own)
     if result is None:
         reason = absence(record, name)
         timing, metrics = Step("timing", reason, name), Step("metrics", reason, name, names)
@@ -76,23 +80,36 @@ def row_steps(record: Record, name: str, config: Config, targets: Targets | None
     steps = [] if result.timing else [Step("timing", f"{subject}it was not timed", name)]
     if evaluated and not result.metrics and not result.versions:
         return [*steps, Step("metrics", f"{subject}it was only timed", name, names)]
-    if evaluated and (missing := missing_metrics(result, names)):
+    if evaluated and (missing := missing_metrics(result, names, own)):
         reasons = "; ".join(dict.fromkeys(missing.values()))
         steps.append(Step("metrics", subject + reasons, name, tuple(missing)))
     return steps
 
 
-def missing_metrics(result: Result | None, names: Collection[str]) -> dict[str, str]:
-    """Return metric -> reason, for each of the named metrics that a result lacks or has in another version."""
+def missing_metrics(
+    result: Result | None, names: Collection[str], own: Mapping[str, str] = NO_METRICS
+) -> dict[str, str]:
+    """Return metric -> reason, for each of the named metrics that a result lacks or has in another version.
+
+    own: versions of metrics of the user's own.
+    """
     if result is None or not (result.metrics or result.versions):
         return {name: f"metric {name} was not computed" for name in names}
     if not result.versions:
         return dict.fromkeys(names, "its metrics are of versions that were not recorded")
+    versions = {name: own[name] if name in own else METRICS[name].version for name in names}
     return {
-        name: f"metric {name} is version {known}, now {metric.version}" if known else f"metric {name} was not computed"
-        for name in names
-        if (metric := METRICS[name]) and (known := result.versions.get(name)) != metric.version
+        name: outdated(name, known, version) if known else f"metric {name} was not computed"
+        for name, version in versions.items()
+        if (known := result.versions.get(name)) != version
     }
+
+
+def outdated(name: str, known: int | str, version: int | str) -> str:
+    """Return why a metric is computed again."""
+    if isinstance(version, str):
+        return f"the source files of metric {name} have changed"
+    return f"metric {name} is version {known}, now {version}"
 
 
 def absence(record: Record, name: str) -> str:

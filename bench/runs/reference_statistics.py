@@ -63,6 +63,8 @@ def evaluate_against(path: Path, file: Path, name: str | None, overrides: Sequen
     reader = reader_of(path)
     moments = statistics.read(file)
     check_words(overrides, ("evaluation.", "results="), "evaluation.* and results=DIR with --reference")
+    if wrong := [word for word in overrides if word.startswith("evaluation.metrics=")]:
+        raise ConfigError(f"{wrong[0]}: --reference has moments only; compare with a data set, --data=NAME, for yours")
     network = f"evaluation.extractor={moments.extractor or INCEPTION}"
     config = load(["data=mnist", "model=vae", network, *overrides])[0]  # of which the evaluation alone matters
     extractor = configured_extractor(config)

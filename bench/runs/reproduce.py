@@ -10,8 +10,17 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.config.components import Component, component_of, find
-from bench.config.load import check_parts, evaluate_named_samplers, merge, results_folder, split, split_groups
+from bench.config.load import (
+    check_parts,
+    evaluate_named_samplers,
+    merge,
+    results_folder,
+    split,
+    split_groups,
+)
 from bench.config.overrides import parse_overrides
+from bench.config.places import find_place
+from bench.config.plugins import with_plugins
 from bench.config.schema import (
     Config,
     ConfigError,
@@ -30,7 +39,7 @@ from bench.evaluation.protocol import Protocol
 from bench.evaluation.scoring import Evaluation
 from bench.results import records
 from bench.results.layout import ResultsFolder
-from bench.runs.build import announce_changes, build_data, build_model, data_spec, load_weights
+from bench.runs.build import announce_changes, build_data, build_model, check_sampler, data_spec, load_weights
 from bench.runs.context import evaluation_context
 from bench.runs.evaluate import sample_row, sampling_of, time_row, unmeasured, with_figures
 from bench.runs.plan import missing_metrics
@@ -76,18 +85,29 @@ def changes_of(run: str, results: Path, overrides: Sequence[str]) -> tuple[dict[
     components: list[Component] = []
     for kind in ("model", "data"):
         name, recorded = record.config[kind]["name"], plugins.get(kind)
-        moved = find(kind, picks[kind]) if recorded and kind in picks else None
-        if moved and moved.name != name:
-            raise ConfigError(f"{kind}={picks[kind]}: is {moved.name}, but {run} is of {name}", key=kind)
-        if moved:
-            places[kind] = {"place": str(moved.place)}
+        if recorded and kind in picks:
+            recorded = recorded.model_copy(update={"place": moved_place(kind, picks[kind], recorded, run)})
+            places[kind] = {"place": recorded.place}
         try:
-            components.append(moved or component_of(kind, name, recorded))
+            components.append(component_of(kind, name, recorded))
         except ConfigError as error:
             raise ConfigError(f"{error}; if it has moved, give {kind}=PLACE", key=kind) from None
     picks, changes = split(overrides, *components)
     names = {kind: name for kind, name in picks.items() if kind not in places}
     return names, changes | ({"plugins": places} if places else {})
+
+
+def moved_place(kind: str, text: str, recorded: Plugin, run: str) -> str:
+    """Return the place at which a class of the user's own, of a recorded run, lies now; ConfigError for another class.
+
+    text: that place, or the name that an installed package has entered for it.
+    """
+    place = find_place(kind, text) if ":" in text else find(kind, text).place
+    class_name = recorded.place.rpartition(":")[2]
+    if place is None or place.name != class_name:
+        found = text if place is None else place.name
+        raise ConfigError(f"{kind}={text}: is {found}, but {run} is of {class_name}", key=kind, value=text)
+    return str(place)
 
 
 def own_settings(overrides: Sequence[str], schema: type[Section]) -> tuple[Any, list[str]]:
@@ -120,7 +140,7 @@ def recorded_config(run: str, results: Path, changes: dict[str, Any]) -> tuple[r
         raise AssertionError
     if not (weights := ResultsFolder(results).weights(run)).exists():
         raise ConfigError(f"{weights}: missing, so {run} cannot be sampled; train it again with `bench train`")
-    config: Config = check(Config, merge(record.config, changes))
+    config: Config = check(Config, with_plugins(merge(record.config, changes)))
     check_parts(config)
     return record, config, weights
 
@@ -157,9 +177,12 @@ def settings(stated: Protocol) -> dict[str, Any]:
 
 def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     """Repeat a measurement under a stored protocol; compare its figures with the recorded ones, or record them."""
-    allowed = ("results=", "data.root=", "evaluation.extractor_weights=")
+    allowed = (
+        "results=", "model=", "data=", "data.root=", "evaluation.extractor=", "evaluation.extractor_weights=",
+        "evaluation.metrics=",
+    )  # fmt: skip
     if wrong := [word for word in overrides if not word.startswith(allowed)]:
-        raise ConfigError(f"{wrong[0]}: with --protocol, `bench evaluate` takes {' and '.join(allowed)} only")
+        raise ConfigError(f"{wrong[0]}: with --protocol, `bench evaluate` takes {', '.join(allowed)} only")
     results = results_folder(overrides)
     stated = stored_protocol(name, results)
     record, config, weights = config_of_protocol(run, results, stated, overrides)
@@ -172,12 +195,13 @@ def repeat(run: str, name: str, overrides: Sequence[str]) -> None:
     evaluation = dataclasses.replace(evaluation, precision=stated.precision)
     check_protocol(evaluation.reference_set, stated)
     model.to(evaluation.device).eval()
-    model.check_sampler(**dict(stated.sampler_settings))
+    check_sampler(model, stated.sampler, dict(stated.sampler_settings))
     sampling = sampling_of(config, model, stated.sampler, dict(stated.sampler_settings), stated.precision)
     evaluated = sample_row(sampling, stated, config.seed, evaluation)
     known = record.results.get(stated.fingerprint())
-    names = expected(conditional(config.model), captioned(config.model))
-    missing = missing_metrics(known, names) if known and known.versions else {}  # unknown versions: compare all
+    names = (*expected(conditional(config.model), captioned(config.model)), *evaluation.own)
+    # unknown versions: compare all
+    missing = missing_metrics(known, names, evaluation.own) if known and known.versions else {}
     if known and known.metrics:
         compare(known, evaluated, stated, missing)
         if not missing:
@@ -198,7 +222,9 @@ def config_of_protocol(
     run: str, results: Path, stated: Protocol, overrides: Sequence[str]
 ) -> tuple[records.Record, Config, Path]:
     """Return a run's record, its configuration with the evaluation and sampler of a protocol, and its weights."""
-    changes = changes_of(run, results, overrides)[1]
+    picks, changes = changes_of(run, results, overrides)
+    for kind, name in picks.items():
+        raise ConfigError(f"{kind}={name}: with --protocol, only the PLACE of a class of your own that has moved")
     row = {} if stated.sampler == "default" else {stated.sampler: dict(stated.sampler_settings)}
     evaluation = settings(stated) | changes.get("evaluation", {})
     return recorded_config(
@@ -229,9 +255,12 @@ def compare(known: records.Result, evaluated: Evaluation, stated: Protocol, miss
         texts = ("–", "–") if recorded is None else (f"{recorded:.6g}", f"{value - recorded:.1g}")
         table.add_row(name, texts[0], f"{value:.6g}", texts[1])
     Console(highlight=False).print(table)
+    absent = [name for name in known.columns if name not in evaluated.columns]
+    if absent:
+        console.print(f"  not compared: {', '.join(absent)}; give evaluation.metrics=[PLACE]", markup=False)
     moved = [
         name for name, recorded in known.metrics.items()
-        if name not in missing
+        if name not in (*missing, *absent)
         and f"{evaluated.metrics.get(name, float('nan')):.6g}" != f"{recorded:.6g}"
     ]  # fmt: skip
     if moved:

@@ -3,7 +3,9 @@
 import os
 import time
 from pathlib import Path
+from typing import Any
 
+from bench.config.components import SEVERAL
 from bench.config.devices import resolve_precision
 from bench.config.paths import check_results
 from bench.config.schema import Config, ConfigError, samplers
@@ -125,6 +127,7 @@ def complete(context: RunContext, record: Record | None, goal: Targets, preparin
     preparing: seconds that the references took before, which count as evaluation.
     """
     record = record or fitted(context)
+    record.config = with_own_functions(record.config, context.config)
     started = time.monotonic()
     load_weights(context.model, context.weights)
     steps = remaining_steps(context.config, record, goal)
@@ -140,6 +143,17 @@ def complete(context: RunContext, record: Record | None, goal: Targets, preparin
         context.session.tell(lambda run: log_record(run, context.session, record, context.folder.root))
 
     ranks.on_first(finish)
+
+
+def with_own_functions(recorded: dict[str, Any], config: Config) -> dict[str, Any]:
+    """Return a recorded configuration with the user's metrics and samplers that a later one has, as they are now."""
+    present = config.model_dump()
+    plugins = {key: plugin for key, plugin in present["plugins"].items() if key.partition(" ")[0] in SEVERAL}
+    if not plugins:
+        return recorded
+    metrics = [*recorded["evaluation"].get("metrics", []), *present["evaluation"]["metrics"]]
+    evaluation = recorded["evaluation"] | {"metrics": list(dict.fromkeys(metrics))}
+    return recorded | {"evaluation": evaluation, "plugins": recorded.get("plugins", {}) | plugins}
 
 
 def fitted(context: RunContext) -> Record:

@@ -17,14 +17,23 @@ from bench.config.schema import Config, ConfigError, samplers
 from bench.evaluation.image_files import hugging_face
 from bench.evaluation.image_files.arrays import labels_file
 from bench.evaluation.image_files.registry import FOLDER, WRITERS, suffix_of
+from bench.evaluation.passes import counted_passes
 from bench.evaluation.samples import generate, labels_of
 from bench.evaluation.scoring import PREVIEW_SIZE
 from bench.plots.image_grid import save
 from bench.plots.model_pictures import save_grid
 from bench.plots.sample_pictures import scatter
 from bench.results.layout import ResultsFolder
-from bench.runs.build import announce_changes, build_data, build_model, data_spec, is_images, load_weights
-from bench.runs.evaluate import Sampling, counted, sampling_of
+from bench.runs.build import (
+    announce_changes,
+    build_data,
+    build_model,
+    check_sampler,
+    data_spec,
+    is_images,
+    load_weights,
+)
+from bench.runs.evaluate import Sampling, sampling_of
 from bench.runs.reproduce import changes_of, recorded_config
 from bench.runtime.console import Bar, console
 from bench.runtime.files import written_aside
@@ -72,10 +81,7 @@ def sample_run(run: str, n: int, out: Path | None, given: Given, overrides: Sequ
     load_weights(model, weights)
     announce_changes(config)
     model.to(sampling_device(config)).eval()
-    try:
-        model.check_sampler(**settings)
-    except ValueError as error:
-        raise ConfigError(f"samplers.{sampler}: {error}") from None
+    check_sampler(model, sampler, settings)
     check_label(given.label, model, config)
     caption = caption_tokens(given, model, config)
     label = given.label if caption is None else int(label_of(read(caption[None])[0]))
@@ -190,7 +196,10 @@ def check_target(target: Path, images: bool) -> Path:
 def draw(sampling: Sampling, config: Config, n: int, images: bool) -> Tensor:
     """Draw n samples in the chunks of an evaluation: uint8 N x C x H x W, or float32 for points, on the CPU."""
     evaluation = config.evaluation
-    with Bar(f"sample {sampling.label}", n * sampling.passes, "image passes") as bar, counted(sampling.model, bar):
+    with (
+        Bar(f"sample {sampling.label}", n * sampling.passes, "image passes") as bar,
+        counted_passes(sampling.model.networks, bar.advance),
+    ):
         chunks = generate(
             sampling.draw, n, chunk=evaluation.chunk, seed=evaluation.seed, training_seed=config.seed,
             quantisation="uint8" if images else "none", device=sampling.model.device,

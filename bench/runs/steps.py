@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, Field, PositiveInt, ValidationError
 
 from bench.config.components import Component, configured
-from bench.config.load import names, read, results_folder, sampler
+from bench.config.load import is_own_sampler, names, read, results_folder, sampler
 from bench.config.schema import Config, ConfigError, Section, arguments, check_name
 from bench.runs.build import build_data, build_model, data_spec
 from bench.runs.reproduce import changes_of, own_settings, recorded_config, reevaluate
@@ -13,7 +13,10 @@ from bench.runtime.console import console
 
 
 class Points(Section):
-    """What `bench steps` takes beside the settings of `bench evaluate`. samplers: files of configs/sampler/."""
+    """What `bench steps` takes beside the settings of `bench evaluate`.
+
+    samplers: files of configs/sampler/, or places of the user's own.
+    """
 
     samplers: list[str] | None = None  # None: all that fit the model
     steps: list[PositiveInt] = Field(default=[5, 10, 20, 50, 100])
@@ -30,7 +33,8 @@ def measure_steps(run: str, overrides: Sequence[str]) -> None:
     _, config, _ = recorded_config(run, results, {**changes, "results": str(results)})
     kinds = kinds_of(configured("model", config))
     for kind in points.samplers or ():
-        check_name("samplers", kind, kinds)
+        if not is_own_sampler(kind):
+            check_name("samplers", kind, kinds)
     wanted = [f"{kind}-{steps}" for kind in points.samplers or kinds for steps in points.steps]
     reevaluate(run, [f"samplers=[{','.join(accepted(config, wanted))}]", *others])
 

@@ -1,26 +1,26 @@
 """Compare the peak memory of a training with that of other libraries' trainings, each in a process of its own.
 
 All hold the same images, as uint8, and train on as many of them; the other libraries train their own networks of about
-as many weights. Memory is the peak resident size of the process, in 2^20 bytes.
+as many weights. Memory is the peak resident size of the process, in 2^20 bytes, without what `bench train` evaluates
+before and after.
 """
 
+import sys
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from bench.config.load import load
-from bench.runs.build import build_data
+from bench.runs.build import build_data, build_model, data_spec
 from bench.speed.answers import Answer, Tick
 from bench.speed.startup import process
+from bench.training.fit import build_trainer
 
-IMAGES = 6_400
+IMAGES = 640
 MOST = 1.1  # times the lower rival's peak
-END_AFTER_TRAINING = (
-    "import os, sys; from models.base import GenerativeModel; from bench.cli.main import main; "
-    "GenerativeModel.on_train_end = lambda *_: os._exit(0); sys.exit(main(sys.argv[1:]) or 1)"
-)
 RIVALS: Mapping[str, Sequence[str]] = {
     "vae": ("pythae",),
     "ddpm": ("diffusers", "denoising_diffusion"),
@@ -35,9 +35,9 @@ def measure(tick: Tick) -> list[Answer]:
         images = Path(folder) / "images.npy"
         np.save(images, build_data(config).train_images.numpy())
         for family, rivals in RIVALS.items():
-            (config,) = load(["preset=quick", f"model={family}"])
-            words = [f"model={family}", "preset=quick", f"train.images={IMAGES}", f"results={folder}/{family}"]
-            _, ours = process(["-c", END_AFTER_TRAINING, "train", *words])
+            words = ["preset=quick", f"model={family}", f"train.images={IMAGES}"]
+            (config,) = load(words)
+            _, ours = process(["-m", "bench.speed.memory", *words])
             tick(1 / len(RIVALS) / 2)
             peaks = {name: rivals_peak(name, images, config.train.batch) for name in rivals}
             tick(1 / len(RIVALS) / 2)
@@ -56,3 +56,17 @@ def rivals_peak(name: str, images: Path, batch: int) -> float:
     """Return the peak memory of a rival's training, which its file runs as a program."""
     _, peak = process(["-m", f"bench.speed.peers.{name}", str(images), str(IMAGES), str(batch)])
     return peak
+
+
+def train_alone(words: Sequence[str]) -> None:
+    """Train as `bench train` does, without any evaluation."""
+    (config,) = load(words)
+    data = build_data(config)
+    model = build_model(config, data_spec(data))
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")  # as in bench.training.fit
+        build_trainer(config, model, Path(folder)).fit(model, datamodule=data)
+
+
+if __name__ == "__main__":
+    train_alone(sys.argv[1:])

@@ -3,7 +3,7 @@
 Columns, rules and the lecture's own marks are data in bench/table/columns.py and rules.py; this file applies them.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,8 +11,8 @@ from pathlib import Path
 from bench.results.records import BASELINE_FAMILY, Record, failures
 from bench.results.selection import ability_protocols, comparable, presets, protocols, stamp
 from bench.table.aggregate import names
-from bench.table.columns import NONE
-from bench.table.rows import Row, gather
+from bench.table.columns import NONE, Column, own_columns
+from bench.table.rows import Row, Version, gather, newest
 from bench.table.rules import BASELINES, BEYOND, FAMILIES, POINT_RULES, REFERENCE, RULES, UNSURE, Baseline, Rule
 from bench.table.sampler_curves import SamplerCurve, points_of, sampler_curves, without_points
 from bench.table.tasks import Line, lines
@@ -58,6 +58,7 @@ class Table:
     stamp: str
     left_out: list[str]  # other programs' images under another protocol, and the difference
     failed: list[str]  # runs without figures because their training diverged
+    own: tuple[Column, ...] = ()  # of metrics of the user's own
 
     @property
     def all_rows(self) -> list[Row]:
@@ -109,6 +110,7 @@ def build(records: Sequence[Record], folder: Path) -> Table:
         stamp=stamp(runs[0]),
         left_out=left_out,
         failed=diverged_runs(runs, folder),
+        own=own_columns(result for record in [*references, *runs] for result in record.results.values()),
     )
 
 
@@ -143,18 +145,21 @@ def with_sample_count(row: Row) -> Row:
 
 
 def newest_versions(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows without figures of a metric's version that is older than another row's."""
-    latest: Counter[str] = Counter()
+    """Return the rows without figures of another version of a metric than the table's, which is the newest."""
+    versions: dict[str, list[Version]] = defaultdict(list)
     for row in rows:
-        latest |= Counter(row.versions)
+        for key, version in row.versions.items():
+            versions[key].append(version)
+    latest = {key: newest(known) for key, known in versions.items()}
     return [without_outdated(row, latest) for row in rows]
 
 
-def without_outdated(row: Row, latest: Mapping[str, int]) -> Row:
-    outdated = [key for key, version in row.versions.items() if version < latest[key]]
+def without_outdated(row: Row, latest: Mapping[str, Version]) -> Row:
+    outdated = [key for key, version in row.versions.items() if version != latest[key]]
     if not outdated:
         return row
-    sentence = f"{', '.join(outdated)}: an earlier version than in other rows (`bench train` of its runs updates it)"
+    version = "an earlier version" if all(isinstance(latest[key], int) for key in outdated) else "another version"
+    sentence = f"{', '.join(outdated)}: {version} than in other rows (`bench train` of its runs updates it)"
     figures = {key: figure for key, figure in row.figures.items() if key not in outdated}
     return replace(row, figures=figures, missing=(*row.missing, sentence))
 

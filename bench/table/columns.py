@@ -1,11 +1,12 @@
 """The table's columns as data: all facts about each figure, in one place."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from bench.evaluation.metrics.registry import METRICS
+from bench.results.records import MetricColumn, Result
 from bench.table.figure import UNBOUNDED, Bounds, Figure
 
 NONE = "–"  # nothing was measured
@@ -144,7 +145,8 @@ BIAS = (
     metric_column("fid", "FID, n", ".2f", POSITIVE, "quality"),
     metric_column("fid_infinity", "FID∞", ".2f", UNBOUNDED, ""),
 )
-BLOCKS = {
+OWN = "Metrics of your own"
+BLOCKS: dict[str, Sequence[Column]] = {
     "Quality and coverage": QUALITY,
     "Labels and words": LABELS,
     "FID by the number of samples": BIAS,
@@ -206,9 +208,29 @@ SECTIONS = (
 EVERY = {column.key: column for columns in (COLUMNS, *(section.columns for section in SECTIONS)) for column in columns}
 
 
-def columns_of(keys: Collection[str]) -> list[Column]:
-    """Return the columns of files whose rows have the figures `keys`."""
-    return [column for column in COLUMNS if column.key in keys or not column.optional]
+def own_columns(results: Iterable[Result]) -> tuple[Column, ...]:
+    """Return a column for each metric in results that is not the suite's; its heading is its name if none is recorded.
+
+    Where results disagree about a column, the last one counts.
+    """
+    columns: dict[str, Column] = {}
+    for result in results:
+        for key in sorted(result.metrics.keys() - METRICS.keys() - BY_KEY.keys()):
+            facts = result.columns.get(key, MetricColumn())
+            better = "" if facts.direction == "neither" else facts.direction
+            form = facts.form or SIGNIFICANT
+            columns[key] = Column(key, facts.heading or key, form, better, about=facts.source, optional=True)
+    return tuple(columns.values())
+
+
+def blocks_of(own: Sequence[Column]) -> dict[str, Sequence[Column]]:
+    """Return BLOCKS, and one of the user's own metrics if there are any."""
+    return BLOCKS | ({OWN: own} if own else {})
+
+
+def columns_of(keys: Collection[str], own: Sequence[Column] = ()) -> list[Column]:
+    """Return the columns of files whose rows have the figures `keys`; own: of metrics of the user's own."""
+    return [column for column in (*COLUMNS, *own) if column.key in keys or not column.optional]
 
 
 def in_units(key: str, figure: Figure) -> Figure:

@@ -12,7 +12,7 @@ from bench.evaluation.protocol import Protocol, difference
 from bench.results.records import Record
 from bench.results.selection import describe, narrowed, recorded
 from bench.table.aggregate import names
-from bench.table.columns import COLUMNS, NONE, SECTIONS, Column, keys_on
+from bench.table.columns import COLUMNS, NONE, SECTIONS, Column, keys_on, own_columns
 from bench.table.describe import settings
 from bench.table.figure import Figure, Figures
 from bench.table.rows import Row, gather
@@ -84,7 +84,8 @@ def blocks(a: Record, b: Record) -> Iterator[tuple[str, Grid]]:
     pairs = [(left, right) for left, right in every if left.sampler == right.sampler] or every
     machines = {describe(result.hardware) for record in (a, b) for result in record.results.values() if result.timing}
     machines |= {describe(record.hardware) for record in (a, b) if record.hardware}
-    columns = [column for column in COLUMNS if len(machines) == 1 or column.key not in ON_ONE_MACHINE]
+    own = own_columns(result for record in (a, b) for result in record.results.values())
+    columns = [column for column in (*COLUMNS, *own) if len(machines) == 1 or column.key not in ON_ONE_MACHINE]
     for left, right in pairs:
         title = " vs ".join(dict.fromkeys((left.name, right.name)))
         title += "" if len(machines) == 1 else " (two machines: times omitted)"

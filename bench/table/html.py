@@ -21,7 +21,7 @@ def html(table: Table) -> str:
     words = f"<p><b>{escape(QUESTION)}.</b> {escape(answer(table))}</p><p><small>{escape(caption(table))}</small></p>"
     folded = [(TITLE, agreement_grid(table))]
     folded += [(sweep.title, curves_grid(sweep, own)) for sweep, own in by_sweep(table.curves)]
-    folded += [*figures_grids(table.rows), *label_grids(table.rows)]
+    folded += [*figures_grids(table.rows, table.own), *label_grids(table.rows)]
     folded += [(section.title, grid) for section, grid in sections(table.lines)]
     blocks = "".join(block(title, grid) for title, grid in folded)
     return f"{stamp}{html_grid(lecture_grid(table, BREAK))}{words}{others}{blocks}"

@@ -24,7 +24,7 @@ from bench.table.sampler_curves import by_sweep
 from bench.table.sensitivity import ABOUT as ABOUT_FACTORS
 from bench.table.sensitivity import TITLE as FACTORS
 from bench.table.sensitivity import sensitivity
-from bench.table.text import OTHERS, caption, curves_grid, figures_grids, lecture_grid, others_grid, sections
+from bench.table.text import OTHERS, caption, curves_grid, figures_grids, heading, lecture_grid, others_grid, sections
 
 LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "×": r"$\times$", "✓": r"$\checkmark$",
          "±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "–": "--", "ε": r"$\varepsilon$",
@@ -53,7 +53,7 @@ def markdown(table: Table) -> str:
         f"**{sweep.title}.** {sweep.about}.\n\n{markdown_grid(curves_grid(sweep, own), '--:')}\n\n"
         for sweep, own in by_sweep(table.curves)
     )
-    grids = [*figures_grids(table.rows), *label_grids(table.rows)]
+    grids = [*figures_grids(table.rows, table.own), *label_grids(table.rows)]
     figures = "\n\n".join(f"**{title}**\n\n{markdown_grid(grid, '--:')}" for title, grid in grids)
     factors = f"**{FACTORS}.** {ABOUT_FACTORS}.\n\n" + "\n\n".join(
         f"{title}\n\n{markdown_grid(grid, ':-:')}" for title, grid in sensitivity(table)
@@ -73,7 +73,7 @@ def latex(table: Table) -> str:
         grids=[("", lecture_grid(table, "; ")), *([(OTHERS, others_grid(table, "; "))] if table.others else []),
                (f"{TITLE}. {ABOUT}.", agreement_grid(table)),
                *((f"{sweep.title}. {sweep.about}.", curves_grid(sweep, own)) for sweep, own in by_sweep(table.curves)),
-               *figures_grids(table.rows), *label_grids(table.rows),
+               *figures_grids(table.rows, table.own), *label_grids(table.rows),
                *((f"{section.title}. {section.about}.", grid) for section, grid in sections(table.lines))],
         beside=table.beside,
         stamp=table.stamp, caption=caption(table), question=QUESTION, answer=answer(table),
@@ -95,7 +95,7 @@ def figure_lines(table: Table) -> list[dict[str, Any]]:
 
     `KEY_low` and `KEY_high` are the ends of 95% intervals.
     """
-    keys = [column.key for column in columns_of({key for row in table.all_rows for key in row.figures})]
+    keys = [column.key for column in columns_of({key for row in table.all_rows for key in row.figures}, table.own)]
     ends = [f"{key}_{end}" for key in keys for end in ("low", "high")]
     lines = []
     for row in table.all_rows:
@@ -124,9 +124,12 @@ def tasks_csv_text(table: Table) -> str:
 
 
 def json_text(table: Table) -> str:
+    own = {column.key: {"heading": heading(column), "about": column.about} for column in table.own}
+    values = dataclasses.asdict(dataclasses.replace(table, own=()))
+    del values["own"]
     return (
         json.dumps(
-            dataclasses.asdict(table) | {"caption": caption(table), "answer": answer(table)},
+            values | {"caption": caption(table), "answer": answer(table)} | ({"own": own} if own else {}),
             indent=1,
             ensure_ascii=False,
         )

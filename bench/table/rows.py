@@ -16,6 +16,7 @@ from bench.table.columns import in_units, keys_on
 from bench.table.figure import Figure, Figures
 from bench.table.rules import BASELINES
 
+Version = int | str  # of a metric; str: a digest of the sources of one of the user's own
 Group = Sequence[tuple[Record, Result]]  # the results of one row
 TIMED = ("nfe", "seconds_per_100", "images_per_second", "peak_memory_mb", "latency")  # of a timing
 COLUMN_OF = {"latency": "latency_ms"}
@@ -36,7 +37,7 @@ class Row:
     headline: bool  # whether the sampler represents the model
     figures: Figures  # intervals: over training seeds; for one seed over samples, or over timed calls
     by_label: tuple[Figures, ...]  # of the samples of each label, with intervals over training seeds only
-    versions: dict[str, int]  # of the figures' metrics
+    versions: dict[str, Version]  # of the figures' metrics
     seeds: int  # distinct training seeds
     samples: int  # of each seed's evaluation
     machine: str  # of the timings, "" where there are none or several machines
@@ -149,9 +150,16 @@ def by_label(group: Group) -> tuple[Figures, ...]:
     return tuple(over_seeds(list(of_label)) for of_label in zip(*of_seeds, strict=False))
 
 
-def comparable_metrics(group: Group) -> tuple[dict[str, int], list[str]]:
+def newest(versions: Sequence[Version]) -> Version:
+    """Return the greatest version; of digests, which have no order, that of most, and of several the last by name."""
+    numbers = [version for version in versions if isinstance(version, int)]
+    digests = [version for version in versions if isinstance(version, str)]
+    return max(digests, key=lambda digest: (digests.count(digest), digest)) if digests else max(numbers)
+
+
+def comparable_metrics(group: Group) -> tuple[dict[str, Version], list[str]]:
     """Return the metrics that all seeds have in one version, with it; and a sentence for each other metric."""
-    versions: dict[str, int] = {}
+    versions: dict[str, Version] = {}
     gaps: dict[str, list[str]] = defaultdict(list)  # the sentence's end -> metrics
     for name in dict.fromkeys(name for _, result in group for name in result.metrics):
         versions_of_seeds = [result.versions.get(name, 1) if name in result.metrics else 0 for _, result in group]
@@ -161,14 +169,14 @@ def comparable_metrics(group: Group) -> tuple[dict[str, int], list[str]]:
         outdated = [
             record.run_id
             for (record, _), version in zip(group, versions_of_seeds, strict=True)
-            if version < max(versions_of_seeds)
+            if version != newest([version for version in versions_of_seeds if version != 0])
         ]
         gaps[f"of {len(group) - len(outdated)} of {len(group)} seeds only; `bench train` again completes "
                 + ", ".join(outdated)].append(name)  # fmt: skip
     return versions, [f"{', '.join(metrics)} {end}" for end, metrics in gaps.items()]
 
 
-def figures(record: Record, result: Result, versions: Mapping[str, int]) -> Figures:
+def figures(record: Record, result: Result, versions: Mapping[str, Version]) -> Figures:
     """Return the figures of one result by the columns' keys and in their units, of the metrics in `versions`."""
     values = {name: metric_figure(name, result) for name in result.metrics if name in versions}
     if "fid" in versions:

@@ -12,7 +12,7 @@ from bench.table.agreement import TITLE, agreement_grid
 from bench.table.answer import TITLE as QUESTION
 from bench.table.answer import answer
 from bench.table.build import Table
-from bench.table.columns import NONE
+from bench.table.columns import NONE, Column
 from bench.table.label_grids import label_grids
 from bench.table.rows import Row
 from bench.table.rules import UNSURE
@@ -39,7 +39,7 @@ def show(table: Table, console: Console) -> None:
         console.print(text_table(f"{TITLE}: {question[0].lower()}{question[1:]}", [head[1:], *cells], justify="left"))
     for sweep, own in by_sweep(table.curves):
         console.print(text_table(sweep.title, curves_grid(sweep, own)))
-    show_figures(table.rows, console)
+    show_figures(table.rows, console, table.own)
     show_sections(table.lines, console)
     if table.beside:
         console.print(f"Measured on {table.beside}.", style="dim")
@@ -66,9 +66,12 @@ def colour_mark(cell: str) -> Text:
     return text
 
 
-def show_figures(rows: Sequence[Row], console: Console) -> None:
-    """Print a column for each row and a line for each figure, in as many tables as the width requires."""
-    for name, grid in [*figures_grids(rows), *label_grids(rows)]:
+def show_figures(rows: Sequence[Row], console: Console, own: Sequence[Column] = ()) -> None:
+    """Print a column for each row and a line for each figure, in as many tables as the width requires.
+
+    own: the columns of metrics of the user's own.
+    """
+    for name, grid in [*figures_grids(rows, own), *label_grids(rows)]:
         for part in transpose(grid, console.width):
             console.print(text_table(name, part))
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bench.evaluation.tasks.registry import TERM
 from bench.table.build import Cell, Table
-from bench.table.columns import BLOCKS, NONE, SECTIONS, Column, Section
+from bench.table.columns import NONE, SECTIONS, Column, Section, blocks_of
 from bench.table.rows import Row
 from bench.table.rules import BASELINES, BEYOND, FAMILIES, UNSURE, Baseline, Fastest, Rule
 from bench.table.sampler_curves import SamplerCurve, Sweep
@@ -119,10 +119,13 @@ def contenders(table: Table, separator: str) -> list[str]:
     ]
 
 
-def figures_grids(rows: Sequence[Row]) -> list[tuple[str, Grid]]:
-    """Return the figures as text: a line for each row, in grids of the columns that any row fills; none is empty."""
+def figures_grids(rows: Sequence[Row], own: Sequence[Column] = ()) -> list[tuple[str, Grid]]:
+    """Return the figures as text: a line for each row, in grids of the columns that any row fills; none is empty.
+
+    own: the columns of metrics of the user's own.
+    """
     grids = []
-    for title, columns in BLOCKS.items():
+    for title, columns in blocks_of(own).items():
         nonempty = [column for column in columns if any(column.key in row.figures for row in rows)]
         grid = [["model, sampler", *map(heading, nonempty)]]
         for row in rows:

@@ -34,7 +34,7 @@ class Origin(L.Callback):
         device, processes = sampling_device(config).type, config.trainer.devices * config.trainer.num_nodes
         self.stretches: list[Stretch] = [
             {
-                "code": running_code(config),
+                "code": running_code(config, ("model", "data")),
                 "libraries": library_versions(),
                 "device": device,
                 "processes": processes,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from models.diffusion.grids import SIGMA_MAX, SIGMA_MIN, even, karras, log_snr, sigma_range
+from models.diffusion.own_samplers import evaluated_times, own_sampler
 from models.diffusion.process import Process
 from models.diffusion.samplers import Denoiser, ancestral, ddim
 from models.diffusion.solvers import dpm_solver_2m, heun, unipc
@@ -27,6 +28,7 @@ class SamplerSettings:
     process that does not reach so far). guidance: weight of a denoiser against an earlier one (None: no guidance).
     label_guidance: w of a denoiser of given labels against one without (None: 0). guided_from, guided_to: guide at
     noise levels sigma above the first and up to the second only (None: 0, and all). A guided evaluation counts twice.
+    function: key of a user's own function that draws in the method's place, see `own_samplers`.
     """
 
     method: Method = "ancestral"
@@ -39,9 +41,13 @@ class SamplerSettings:
     label_guidance: float | None = None
     guided_from: float | None = None
     guided_to: float | None = None
+    function: str | None = None
 
     def __post_init__(self) -> None:
         """Raise ValueError about a setting that the method or the grid has no use for."""
+        if self.function is not None and (self.method != "ancestral" or self.eta is not None):
+            other = f"method={self.method}" if self.method != "ancestral" else f"eta={self.eta:g}"
+            raise ValueError(f"{other}: function={self.function} draws by itself; leave one of them out")
         if self.eta is not None and self.method in ("ancestral", "unipc", "heun"):
             noise = "all of the process's noise" if self.method == "ancestral" else "no noise"
             raise ValueError(
@@ -73,13 +79,19 @@ class SamplerSettings:
 
     def passes(self, process: Process) -> int:
         """Return the number of the denoiser's evaluations of each image."""
-        visited = self.visited(process)
-        # heun evaluates the denoiser once in the first and in the last step
-        evaluated = visited[:-1] + (visited[2:-1] if self.method == "heun" else [])
+        evaluated = self.evaluated(process)
         if self.guidance is None and not self.label_guidance:
             return len(evaluated)
         guided = self.guided(process)
         return sum(2 if guided(torch.tensor([t])) else 1 for t in evaluated)
+
+    def evaluated(self, process: Process) -> list[int]:
+        """Return the times at which the denoiser is evaluated; ValueError where the process does not have them."""
+        visited = self.visited(process)
+        if self.function is not None:
+            return evaluated_times(self.function, process, visited)
+        # heun evaluates the denoiser once in the first and in the last step
+        return visited[:-1] + (visited[2:-1] if self.method == "heun" else [])
 
     def guided(self, process: Process) -> Callable[[Tensor], bool]:
         """Return whether the times of a batch, N equal ones, lie in the interval of guidance."""
@@ -90,6 +102,8 @@ class SamplerSettings:
     def draw(self, denoiser: Denoiser, process: Process, x: Tensor, generator: torch.Generator) -> Tensor:
         """Return x_0 from x_T, N x C x H x W."""
         visited = self.visited(process)
+        if self.function is not None:
+            return own_sampler(self.function)(denoiser, process, x, visited, generator)
         if self.method == "ancestral":
             return ancestral(denoiser, process, x, visited, generator)
         if self.method == "ddim":

@@ -82,8 +82,11 @@ class Captured:
         self.graph.replay()
         network = self._network()
         if network is not None:
-            for hook in list(network._forward_hooks.values()):
-                hook(network, inputs, self.result)
+            for key, hook in list(network._forward_hooks.items()):
+                if key in network._forward_hooks_with_kwargs:
+                    hook(network, inputs, {}, self.result)
+                else:
+                    hook(network, inputs, self.result)
         return self.result
 
 

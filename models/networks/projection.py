@@ -3,13 +3,18 @@
 from typing import Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.networks.layers import zeroed
 
 
 class LabelledGenerator(nn.Module):
-    """z (N x latent), y (int64 N) -> images, by a generator of N x 2 latent: z and an embedding of y."""
+    """z (N x latent), y (int64 N) -> images, by a generator of N x 2 latent: z and an embedding of y.
+
+    The embedding has length 1, z about the root of its dimension. Of equal lengths, the labels, of which there are few,
+    are learned first, and the generator draws one image of each, whatever z is.
+    """
 
     def __init__(self, generator: nn.Module, classes: int, latent_dim: int) -> None:
         super().__init__()
@@ -17,7 +22,7 @@ class LabelledGenerator(nn.Module):
         self.generator = generator
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
-        return self.generator(torch.cat([z, self.label(y)], 1))
+        return self.generator(torch.cat([z, F.normalize(self.label(y), dim=1)], 1))
 
 
 class HasFeatures(Protocol):

@@ -21,7 +21,7 @@ def seeded() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def toy_batches() -> Callable[..., list[Batch]]:
     """`count` batches of `size` images at random 8-bit levels in [-1, 1], with labels; equal seeds, equal batches."""
 
@@ -33,7 +33,7 @@ def toy_batches() -> Callable[..., list[Batch]]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def fit() -> Callable[..., L.Trainer]:
     """Train a model on a list of batches, once through unless `max_epochs` says more; the trainer comes back."""
 

@@ -1,10 +1,12 @@
 """What every registered model promises: a new one adds its line to CASES, and all tests here hold it to the rest."""
 
 import copy
+import functools
 import inspect
 import math
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from tests.models.cases import CASES, ODD, POINT, SHAPES, TRAINED, Case, build
 
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 every_training = pytest.mark.parametrize("case", TRAINED.values(), ids=TRAINED)
+every_name = pytest.mark.parametrize("name", TRAINED)
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 every_model = pytest.mark.parametrize(("name", "model"), MODELS.items(), ids=MODELS)
 
@@ -62,9 +65,11 @@ def test_a_sample_takes_as_many_passes_as_its_sampler_should(case: Case, shape: 
 
 
 @every_case
-@every_shape
-@pytest.mark.parametrize("deviation", [0.0, 2.0], ids=["initial", "wild"])  # the wild ones' outputs need a clip
-@pytest.mark.parametrize("autocast", [False, True], ids=["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    ("shape", "deviation", "autocast"),  # every two of them together; the wild ones' outputs need a clip
+    [(SHAPES[0], 0.0, False), (SHAPES[0], 2.0, True), (SHAPES[1], 0.0, True), (SHAPES[1], 2.0, False)],
+    ids=["initial-float32", "wild-bfloat16", "odd-initial-bfloat16", "odd-wild-float32"],
+)
 def test_samples_are_images(case: Case, shape: ImageShape, deviation: float, autocast: bool) -> None:
     model = shaken(case, shape, deviation)
     model.check_sampler(**case.sampler)
@@ -74,24 +79,6 @@ def test_samples_are_images(case: Case, shape: ImageShape, deviation: float, aut
     assert samples.dtype == torch.float32
     assert not samples.requires_grad
     assert samples.abs().max() <= 1  # which NaN fails, too
-
-
-@every_training
-@every_shape
-def test_a_checkpoint_holds_all_that_sampling_needs(
-    case: Case, shape: ImageShape, fit: Callable[..., L.Trainer], toy_batches: Any, tmp_path: Path
-) -> None:
-    model = build(case, shape)
-    trainer = fit(model, toy_batches(shape, count=2))
-    trainer.save_checkpoint(tmp_path / "model.ckpt")
-    fresh = build(case, shape)
-    untrained = draw(case, fresh, seed=3)
-    checkpoint = torch.load(tmp_path / "model.ckpt", weights_only=True)
-    fresh.load_state_dict(checkpoint["state_dict"])
-    assert torch.equal(draw(case, fresh, seed=3), draw(case, model, seed=3))
-    assert not torch.equal(draw(case, fresh, seed=3), untrained)
-    fresh.on_load_checkpoint(checkpoint)
-    assert fresh.images_seen == model.images_seen == 8
 
 
 class Gradients(L.Callback):
@@ -111,32 +98,135 @@ class Gradients(L.Callback):
                 self.largest[name] = max(self.largest.get(name, 0.0), float(parameter.grad.abs().max()))
 
 
-@every_training
-@every_shape
-def test_every_parameter_learns(case: Case, shape: ImageShape, fit: Callable[..., L.Trainer], toy_batches: Any) -> None:
-    """Over a few steps, since the layers that start at zero hold back their predecessors' first gradients."""
-    model = build(case, shape)
-    before = copy.deepcopy(dict(model.named_parameters()))
-    gradients = Gradients()
-    fit(model, toy_batches(shape, count=8, size=2), gradients)
-    assert set(gradients.largest) == set(before), "every parameter has an optimizer"
-    assert not [name for name, largest in gradients.largest.items() if largest < 1e-6]
-    assert not [name for name, parameter in model.named_parameters() if torch.equal(parameter, before[name])]
+class Rates(L.Callback):
+    """The learning rate of each of an optimizer's steps, by the optimizer's index."""
+
+    def __init__(self) -> None:
+        self.seen: dict[int, list[float]] = {}
+
+    def on_before_optimizer_step(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        index = next(i for i, known in enumerate(trainer.optimizers) if known is optimizer)
+        self.seen.setdefault(index, []).append(optimizer.param_groups[0]["lr"])
 
 
-@every_training
-def test_images_seen_counts_every_image_once(
-    case: Case, fit: Callable[..., L.Trainer], toy_batches: Any, tmp_path: Path
+class Curves(Logger):
+    """A logger that keeps what it is given."""
+
+    name, version = "curves", 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[dict[str, float]] = []
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        self.rows.append(dict(metrics))
+
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+
+@dataclass
+class Training:
+    """What is seen of a training of twelve small batches, the last of which is larger; not to be changed."""
+
+    model: GenerativeModel
+    before: dict[str, torch.nn.Parameter]
+    gradients: dict[str, float]
+    rates: dict[int, list[float]]
+    last_rates: list[float]
+    rows: list[dict[str, float]]
+    checkpoint: Path
+
+
+SIZES = [2] * 11 + [3]
+SEEN_BEFORE = 2**25 + 1  # which float32 does not have
+
+
+@pytest.fixture(scope="module")
+def training(
+    fit: Callable[..., L.Trainer], toy_batches: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, ImageShape], Training]:
+    """A function: a case's name and a shape -> its training, which the checks share."""
+
+    @functools.cache
+    def train(name: str, shape: ImageShape) -> Training:
+        torch.manual_seed(0)
+        model = build(TRAINED[name], shape)
+        model.images_seen = SEEN_BEFORE
+        before = copy.deepcopy(dict(model.named_parameters()))
+        gradients, rates, curves = Gradients(), Rates(), Curves()
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("models.base.LOG_EVERY", 2)
+            batches = [batch for size in SIZES for batch in toy_batches(shape, count=1, size=size)]
+            trainer = fit(model, batches, gradients, rates, logger=curves, log_every_n_steps=2)
+        checkpoint = tmp_path_factory.mktemp(name) / "model.ckpt"
+        trainer.save_checkpoint(checkpoint)
+        last = [optimizer.param_groups[0]["lr"] for optimizer in trainer.optimizers]
+        return Training(model, before, gradients.largest, rates.seen, last, curves.rows, checkpoint)
+
+    return train
+
+
+@every_name
+@pytest.mark.parametrize("shape", [SHAPES[0], ODD], ids=str)
+def test_a_checkpoint_holds_all_that_sampling_needs(
+    name: str, shape: ImageShape, training: Callable[[str, ImageShape], Training]
 ) -> None:
-    """However many optimizers step, in partial batches as in whole ones, and on from a checkpoint."""
-    batches = [*toy_batches(ODD, count=2), *toy_batches(ODD, count=1, size=3)]
-    model = build(case, ODD)
-    trainer = fit(model, batches)
-    assert model.images_seen == 4 + 4 + 3
-    trainer.save_checkpoint(tmp_path / "model.ckpt")
-    resumed = build(case, ODD)
-    fit(resumed, batches, ckpt_path=tmp_path / "model.ckpt", max_epochs=2)
-    assert resumed.images_seen == 2 * (4 + 4 + 3)
+    seen, case = training(name, shape), TRAINED[name]
+    fresh = build(case, shape)
+    untrained = draw(case, fresh, seed=3)
+    checkpoint = torch.load(seen.checkpoint, weights_only=True)
+    fresh.load_state_dict(checkpoint["state_dict"])
+    assert torch.equal(draw(case, fresh, seed=3), draw(case, seen.model, seed=3))
+    assert not torch.equal(draw(case, fresh, seed=3), untrained)
+    fresh.on_load_checkpoint(checkpoint)
+    assert fresh.images_seen == seen.model.images_seen == SEEN_BEFORE + sum(SIZES)
+
+
+@every_name
+@pytest.mark.parametrize("shape", [SHAPES[0], ODD], ids=str)
+def test_every_parameter_learns(name: str, shape: ImageShape, training: Callable[[str, ImageShape], Training]) -> None:
+    """Over a few steps, since the layers that start at zero hold back their predecessors' first gradients."""
+    seen = training(name, shape)
+    assert set(seen.gradients) == set(seen.before), "every parameter has an optimizer"
+    assert not [name for name, largest in seen.gradients.items() if largest < 1e-6]
+    assert not [name for name, parameter in seen.model.named_parameters() if torch.equal(parameter, seen.before[name])]
+
+
+@every_name
+def test_images_seen_counts_every_image_once(
+    name: str, training: Callable[[str, ImageShape], Training], fit: Callable[..., L.Trainer], toy_batches: Any
+) -> None:
+    """However many optimizers step, in batches of any size, and on from a checkpoint."""
+    seen = training(name, ODD)
+    assert seen.model.images_seen == SEEN_BEFORE + sum(SIZES)
+    resumed = build(TRAINED[name], ODD)
+    batches = [*toy_batches(ODD, count=1), *toy_batches(ODD, count=1, size=3)]
+    fit(resumed, batches, ckpt_path=seen.checkpoint, max_epochs=2)
+    assert resumed.images_seen == SEEN_BEFORE + sum(SIZES) + 4 + 3
+
+
+@every_name
+def test_every_rate_falls_to_zero_by_a_half_cosine(name: str, training: Callable[[str, ImageShape], Training]) -> None:
+    seen, case, batches = training(name, ODD), TRAINED[name], len(SIZES)
+    peak = seen.model.learning_rate * (RATIO if seen.model.optimizer_name == "muon" else 1)  # of the first group
+    assert len(seen.rates) == len(seen.last_rates)
+    for rates in seen.rates.values():
+        assert len(rates) == batches
+        for batch, rate in enumerate(rates):
+            rise = min(1.0, (batch + 1) / case.warmup) if case.warmup else 1.0
+            assert rate == pytest.approx(rise * peak * math.cos(math.pi * batch / batches / 2) ** 2)
+    assert seen.last_rates == pytest.approx([0.0] * len(seen.last_rates), abs=1e-15)
+
+
+@every_name
+def test_losses_are_logged_against_images_seen(name: str, training: Callable[[str, ImageShape], Training]) -> None:
+    """On just the batches that Lightning writes, whose count a second optimizer does not disturb; to the image."""
+    losses = [row for row in training(name, ODD).rows if "train/loss" in row]
+    assert [row["images_seen"] - SEEN_BEFORE for row in losses] == [4, 8, 12, 16, 20, sum(SIZES)]
+    assert all(math.isfinite(value) for row in losses for value in row.values())
 
 
 @every_training
@@ -170,66 +260,6 @@ def test_vectors_are_images_of_one_pixel(case: Case, fit: Callable[..., L.Traine
     assert samples.shape == (16, *POINT)
     assert samples.abs().max() <= 1
     assert len(samples.unique(dim=0)) > 1
-
-
-class Rates(L.Callback):
-    """The learning rate of each of an optimizer's steps, by the optimizer's index."""
-
-    def __init__(self) -> None:
-        self.seen: dict[int, list[float]] = {}
-
-    def on_before_optimizer_step(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
-    ) -> None:
-        index = next(i for i, known in enumerate(trainer.optimizers) if known is optimizer)
-        self.seen.setdefault(index, []).append(optimizer.param_groups[0]["lr"])
-
-
-@every_training
-def test_every_rate_falls_to_zero_by_a_half_cosine(case: Case, fit: Callable[..., L.Trainer], toy_batches: Any) -> None:
-    model, batches, rates = build(case, ODD), 12, Rates()
-    trainer = fit(model, toy_batches(ODD, count=batches, size=2), rates)
-    peak = model.learning_rate * (RATIO if model.optimizer_name == "muon" else 1)  # of the first group
-    assert len(rates.seen) == len(trainer.optimizers)
-    for seen in rates.seen.values():
-        assert len(seen) == batches
-        for batch, rate in enumerate(seen):
-            rise = min(1.0, (batch + 1) / case.warmup) if case.warmup else 1.0
-            assert rate == pytest.approx(rise * peak * math.cos(math.pi * batch / batches / 2) ** 2)
-    assert [optimizer.param_groups[0]["lr"] for optimizer in trainer.optimizers] == pytest.approx(
-        [0.0] * len(trainer.optimizers), abs=1e-15
-    )
-
-
-class Curves(Logger):
-    """A logger that keeps what it is given."""
-
-    name, version = "curves", 0
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: list[dict[str, float]] = []
-
-    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        self.rows.append(dict(metrics))
-
-    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        pass
-
-
-@every_training
-def test_losses_are_logged_against_images_seen(
-    case: Case, fit: Callable[..., L.Trainer], toy_batches: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On just the batches that Lightning writes, whose count a second optimizer does not disturb; to the image."""
-    monkeypatch.setattr("models.base.LOG_EVERY", 2)
-    curves = Curves()
-    model, before = build(case, ODD), 2**25 + 1  # which float32 does not have
-    model.images_seen = before
-    fit(model, toy_batches(ODD, count=6), logger=curves, log_every_n_steps=2)
-    losses = [row for row in curves.rows if "train/loss" in row]
-    assert [row["images_seen"] - before for row in losses] == [8, 16, 24]
-    assert all(math.isfinite(value) for row in losses for value in row.values())
 
 
 @every_model

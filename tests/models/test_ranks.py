@@ -1,8 +1,10 @@
 """Two ranks train as one process does with the global batch, every model; and one process notices nothing of it."""
 
+import functools
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +16,40 @@ from models.ranks import average, gather, own_share
 
 SCRIPT = Path(__file__).parent / "two_ranks.py"
 ROOT = Path(__file__).parents[2]
-every_model = pytest.mark.parametrize("model", MODELS)
-Kept = dict[str, dict[str, dict[str, Any]]]  # model, case, what the script keeps
+QUICK = ("vae", "vqvae", "gan")  # a loss alone, codes that all ranks count and restart, and two players
+SLOW = tuple(model for model in MODELS if model not in QUICK)
+every_model = pytest.mark.parametrize(
+    "model", [*QUICK, *(pytest.param(model, marks=pytest.mark.slow) for model in SLOW)]
+)
+Kept = dict[str, dict[str, Any]]  # case, what the script keeps
+Trained = Callable[[str], list[Kept]]
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Kept, Kept, Kept]:
-    """What two ranks and one process by itself kept of their trainings; all in one group, since its start is slow."""
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A function: a model -> what two ranks and one process by itself kept of its trainings."""
     if not hasattr(os, "fork"):
         pytest.skip("gloo jobs are tried on Unix")
-    folder = tmp_path_factory.mktemp("ranks")
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    assert subprocess.run([sys.executable, str(SCRIPT), str(folder)], env=environment, timeout=400).returncode == 0
-    first, second, alone = (torch.load(folder / f"{name}.pt") for name in ("rank-0", "rank-1", "alone"))
-    return first, second, alone
+
+    @functools.cache
+    def group(models: tuple[str, ...]) -> list[dict[str, Kept]]:
+        """Train all of these at once, since a group's start is slow."""
+        folder = tmp_path_factory.mktemp("ranks")
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, str(SCRIPT), str(folder), *models]
+        assert subprocess.run(command, env=environment, timeout=400).returncode == 0
+        return [torch.load(folder / f"{name}.pt") for name in ("rank-0", "rank-1", "alone")]
+
+    return lambda model: [kept[model] for kept in group(QUICK if model in QUICK else SLOW)]
 
 
 @every_model
-def test_two_ranks_train_as_one_process_with_the_global_batch(model: str, trained: tuple[Kept, Kept, Kept]) -> None:
+def test_two_ranks_train_as_one_process_with_the_global_batch(model: str, trained: Trained) -> None:
     """First gradients, all that is logged, weights, buffers and averaged weights after six batches, in float64."""
-    first, _, alone = trained
-    assert alone[model]
-    for case, expected in alone[model].items():
-        kept = first[model][case]
+    first, _, alone = trained(model)
+    assert alone
+    for case, expected in alone.items():
+        kept = first[case]
         assert {value.dtype for value in expected["state"].values() if value.is_floating_point()} == {torch.float64}
         for what in ("gradients", "logged"):
             torch.testing.assert_close(kept[what], expected[what], rtol=1e-11, atol=1e-11)
@@ -48,25 +61,25 @@ def test_two_ranks_train_as_one_process_with_the_global_batch(model: str, traine
 
 
 @every_model
-def test_both_ranks_hold_the_same_bits(model: str, trained: tuple[Kept, Kept, Kept]) -> None:
-    first, second, _ = trained
-    torch.testing.assert_close(first[model], second[model], rtol=0, atol=0)
+def test_both_ranks_hold_the_same_bits(model: str, trained: Trained) -> None:
+    first, second, _ = trained(model)
+    torch.testing.assert_close(first, second, rtol=0, atol=0)
 
 
 @every_model
-def test_all_ranks_random_numbers_are_where_one_process_has_them(model: str, trained: tuple[Kept, Kept, Kept]) -> None:
+def test_all_ranks_random_numbers_are_where_one_process_has_them(model: str, trained: Trained) -> None:
     """After every batch, so that one saved state is every rank's."""
-    *ranks, alone = trained
-    for case, expected in alone[model].items():
+    *ranks, alone = trained(model)
+    for case, expected in alone.items():
         for rank in ranks:
             assert len(expected["random"]) == 6
-            torch.testing.assert_close(rank[model][case]["random"], expected["random"], rtol=0, atol=0)
+            torch.testing.assert_close(rank[case]["random"], expected["random"], rtol=0, atol=0)
 
 
-def test_codes_were_restarted_among_what_was_compared(trained: tuple[Kept, Kept, Kept]) -> None:
+def test_codes_were_restarted_among_what_was_compared(trained: Trained) -> None:
     """Else the VQ-VAE draws nothing after its first batch."""
-    _, _, alone = trained
-    after_first, *_, after_last = alone["vqvae"]["vqvae-restarts"]["random"]
+    _, _, alone = trained("vqvae")
+    after_first, *_, after_last = alone["vqvae-restarts"]["random"]
     assert not torch.equal(after_first, after_last)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
 from models.base import DataSpec
-from models.losses import bits_per_dim
+from models.losses import bits_per_dim, kl_to_standard_normal
 from models.protocols import BoundsLikelihood, Decodes, Encodes, Reconstructs
 from models.vae import DRAWS, VAE
 
@@ -285,3 +285,20 @@ def test_a_reconstruction_is_the_decoded_posterior_mean(architecture: str) -> No
 @pytest.mark.parametrize("ability", [Reconstructs, Encodes, Decodes, BoundsLikelihood])
 def test_it_has_the_abilities_of_an_autoencoder_with_a_likelihood(ability: type) -> None:
     assert isinstance(small("linear"), ability)
+
+
+def test_a_label_has_a_gaussian_prior_of_its_own_which_starts_as_the_standard_one() -> None:
+    model = VAE(DataSpec((1, 4, 4), (0.5, 0.5)), latent_dim=3, architecture="linear", hidden=8, condition="label")
+    x, y, eps = 2 * torch.rand(5, 1, 4, 4) - 1, torch.tensor([0, 1, 1, 0, 1]), torch.randn(5, 3)
+    mean, log_variance = model.posterior(x)
+    torch.testing.assert_close(model.terms(x, eps, y)[1], kl_to_standard_normal(mean, log_variance))
+    assert model.prior is not None
+    with torch.no_grad():
+        model.prior.weight.normal_()
+    prior_mean, prior_log_variance = model.prior.weight[y].chunk(2, dim=1)
+    q, p = (Normal(m, torch.exp(0.5 * v)) for m, v in ((mean, log_variance), (prior_mean, prior_log_variance)))
+    torch.testing.assert_close(model.terms(x, eps, y)[1], kl_divergence(q, p).sum(1))
+    seen: list[Tensor] = []
+    model.decoder.register_forward_hook(lambda module, inputs, output: seen.extend(inputs))
+    model.decoded(eps, y)
+    torch.testing.assert_close(seen[0][:, :3], p.loc + p.scale * eps)

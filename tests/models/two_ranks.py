@@ -1,6 +1,6 @@
-"""Run by test_ranks.py: two ranks train every model on their share of the batches, and a third process does it alone.
+"""Run by test_ranks.py: two ranks train models on their share of the batches, and a third process does it alone.
 
-Argument: a folder for rank-R.pt and alone.pt: by model and case, what `Kept` keeps of its training.
+Arguments: a folder for rank-R.pt and alone.pt (by model and case, what `Kept` keeps of its training), and the models.
 
 All numbers are float64, `Tensor.float` included, and of codes at one place the first is the nearest, so that nothing
 but a mistake tells two ranks from one.
@@ -21,7 +21,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch.utils.data import DataLoader
 
 from bench.training.callbacks import averaged_weights
-from models import MODELS, base
+from models import base
 from models.vqvae import VQVAE
 from tests.forks import all_succeeded, forked
 from tests.models.cases import CLASS_SHARES, ODD, TRAINED, Case, build
@@ -74,10 +74,10 @@ def train(case: Case, rank: int, world_size: int) -> dict[str, Any]:
     return kept.kept | {"averages": model.state_dict()}
 
 
-def train_all(rank: int, world_size: int) -> dict[str, dict[str, Any]]:
+def train_all(models: list[str], rank: int, world_size: int) -> dict[str, dict[str, Any]]:
     return {
         model: {name: train(case, rank, world_size) for name, case in CASES.items() if case.model == model}
-        for model in MODELS
+        for model in models
     }
 
 
@@ -92,20 +92,20 @@ def prepare() -> None:
     base.LOG_EVERY = 2
 
 
-def rank(number: int, folder: Path) -> None:
+def rank(number: int, folder: Path, models: list[str]) -> None:
     os.environ["LOCAL_RANK"] = str(number)  # by which Lightning knows that it need not start the other one
     dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=number, world_size=2)
-    torch.save(train_all(number, 2), folder / f"rank-{number}.pt")
+    torch.save(train_all(models, number, 2), folder / f"rank-{number}.pt")
     dist.destroy_process_group()
 
 
-def by_itself(folder: Path) -> None:
-    torch.save(train_all(0, 1), folder / "alone.pt")
+def by_itself(folder: Path, models: list[str]) -> None:
+    torch.save(train_all(models, 0, 1), folder / "alone.pt")
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1])
+    folder, models = Path(sys.argv[1]), sys.argv[2:]
     prepare()
-    ranks = [forked(partial(rank, number, folder)) for number in (0, 1)]
-    alone = forked(partial(by_itself, folder))
+    ranks = [forked(partial(rank, number, folder, models)) for number in (0, 1)]
+    alone = forked(partial(by_itself, folder, models))
     sys.exit(not all_succeeded([*ranks, alone]))

@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from bench.evaluation.metrics.intervals import Estimate
 
 PACKAGE = "bench.evaluation.metrics."
+OTHER_FIGURES = (  # keys of the table that are no metrics; a metric of the user's own takes none of them
+    *("fid_quarter", "fid_half", "nfe", "seconds_per_100", "images_per_second", "latency_ms", "peak_memory_mb"),
+    *("parameters", "images_seen", "train_minutes"),
+    *("row", "family", "sampler", "headline", "seeds", "machine", "protocols", "flags", "stamp"),
+)
 SEES = "a classifier of each channel, taught by held-out images,"
 MEASURES = "the strokes' measured width and lean obey"
 
@@ -22,7 +27,7 @@ class Metric:
     direction: which figures are better.
     applies: whether feature sets have what the metric needs.
     version: raised by one whenever a change of the code changes the figure, its interval or where it applies; recorded
-    figures of an older version are computed again.
+    figures of another version are computed again. Of a metric of the user's own, a digest of its source files.
     given: whether it needs samples of given labels, so that rows of other models never lack it. captioned: likewise of
     given captions.
     """
@@ -32,7 +37,7 @@ class Metric:
     source: str
     function: Callable[["FeatureSets"], "Estimate | None"] | str
     applies: Callable[["FeatureSets"], bool] = lambda sets: True
-    version: int = 1
+    version: int | str = 1
     given: bool = False
     captioned: bool = False
 

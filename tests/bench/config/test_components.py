@@ -10,13 +10,13 @@ import pytest
 
 from bench.cli.list import LISTS
 from bench.cli.main import main
-from bench.config.components import KINDS, changed_sources, configured, find, running_code
+from bench.config.components import KINDS, changed_sources, configured, find, own_metrics, running_code
 from bench.config.load import load
 from bench.config.schema import ConfigError
 from bench.results.identity import alike, described, run_id
 from datamodules import DATAMODULES
 from models import MODELS
-from tests.projects import DATA, MODEL, write_project
+from tests.projects import DATA, MODEL, write_package, write_project
 
 
 @pytest.fixture
@@ -28,16 +28,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """A function: a package's name, and its entry points for models -> the package is installed for this test."""
+    """A function: a package's name, a kind, and its entry points of the kind -> it is installed for this test."""
     site = tmp_path / "site"
     monkeypatch.syspath_prepend(str(site))
 
-    def installed(name: str, **entries: str) -> None:
-        info = site / f"{name}-1.2.dist-info"
-        info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
-        lines = "\n".join(f"{entry} = {value}" for entry, value in entries.items())
-        (info / "entry_points.txt").write_text(f"[{KINDS['model'].group}]\n{lines}\n")
+    def installed(name: str, kind: str = "model", **entries: str) -> None:
+        write_package(site, name, KINDS[kind].group, entries)
 
     return installed
 
@@ -171,3 +167,26 @@ def test_a_place_is_looked_up_without_torch(project: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.split() == ["False"], done.stderr
+
+
+def test_an_installed_metric_is_listed_and_named(
+    project: Path,
+    install: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("acme_figures.py").write_text("def gap(sets):\n    return 1.0\n")
+    install("acme", "metric", distance="acme_figures:gap", fid="acme_figures:gap")
+    assert LISTS["metrics"]()[-2:] == [
+        ("distance", "", "acme 1.2, acme_figures:gap"),
+        ("fid", "not usable: fid is a name of the suite's own", "acme 1.2, acme_figures:gap"),
+    ]
+    assert "acme_figures" not in sys.modules
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["list", "metrics"]) == 0
+    assert "acme 1.2, acme_figures:gap" in capsys.readouterr().out
+    (config,) = load([f"model={MODEL}", "evaluation.metrics=[distance]"])
+    assert (config.evaluation.metrics, config.plugins["metric distance"].place) == (["distance"], "acme_figures:gap")
+    assert own_metrics(config)["distance"].startswith("gap-")
+    with pytest.raises(ConfigError, match=r"evaluation.metrics=distanc: unknown \(did you mean distance\?\)"):
+        load([f"model={MODEL}", "evaluation.metrics=[distanc]"])

@@ -1,14 +1,16 @@
 """A class is found by its file or its module, its sources are known, and whatever fails is one sentence."""
 
 import hashlib
+import importlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bench.cli.main import main
 from bench.config.components import find
-from bench.config.places import find_place, import_class, short_name, sources
+from bench.config.places import find_place, import_place, short_name, sources
 from bench.config.schema import ConfigError
 from tests.projects import write_project
 
@@ -73,8 +75,8 @@ def test_a_relative_path_is_resolved_when_it_is_typed(tmp_path: Path, monkeypatc
     place = find_place("model", "../models/factors.py:ProbabilisticPCA")
     monkeypatch.chdir("/")
     assert str(place) == f"{tmp_path}/models/factors.py:ProbabilisticPCA"
-    assert import_class(place).__name__ == "ProbabilisticPCA"
-    assert import_class(place) is import_class(place)
+    assert import_place(place).__name__ == "ProbabilisticPCA"
+    assert import_place(place) is import_place(place)
 
 
 def test_the_sources_are_the_file_and_what_it_imports_of_the_users_own(
@@ -109,10 +111,84 @@ def test_the_sources_are_the_file_and_what_it_imports_of_the_users_own(
 def test_a_changed_file_is_imported_again_and_an_equal_one_is_not(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text("class Mine:\n    x = 1\n")
-    first = import_class(find_place("model", f"{file}:Mine"))
+    first = import_place(find_place("model", f"{file}:Mine"))
     file.write_text("class Mine:\n    x = 2\n")  # of the same length, within the second that bytecode is checked by
-    second = import_class(find_place("model", f"{file}:Mine"))
-    assert (first.x, second.x) == (1, 2)  # type: ignore[attr-defined]
+    second = import_place(find_place("model", f"{file}:Mine"))
+    assert (first.x, second.x) == (1, 2)
+
+
+@pytest.fixture
+def forgotten() -> Iterator[None]:
+    """Forget the modules that a test has imported."""
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+@pytest.mark.usefixtures("forgotten")
+@pytest.mark.parametrize(
+    "changed", ["acme_value.py", "acme_pack/__init__.py", "acme_pack/value.py", "acme_pack/mine.py"]
+)
+@pytest.mark.parametrize("place", ["./lonely.py:Mine", "acme_pack.mine:Mine"])
+def test_what_runs_is_what_the_digests_are_of(
+    place: str, changed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a module of the user's was imported before, by a place or by other means, in an older state."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    Path("acme_pack").mkdir()
+    files = {
+        "acme_value.py": "x = 1\n",
+        "acme_pack/__init__.py": "y = 1\n",
+        "acme_pack/value.py": "z = 1\n",
+        "acme_pack/mine.py": "import acme_pack\nfrom .value import z\nclass Mine:\n    seen = [acme_pack.y, z, 1]\n",
+        "lonely.py": "from acme_value import x\nfrom acme_pack.mine import Mine as Other\n"
+        "class Mine:\n    seen = [x, *Other.seen]\n",
+    }
+    for name, text in files.items():
+        Path(name).write_text(text)
+    found = find_place("model", place)
+
+    def seen() -> tuple[list[int], dict[str, str]]:
+        return import_place(found).seen, sources(found)
+
+    first = seen()
+    assert seen() == first
+    Path(changed).write_text(files[changed].replace("1", "2"))
+    second = seen()
+    assert (2 in second[0]) == (second[1] != first[1]) == (changed in first[1])
+    Path(changed).write_text(files[changed])
+    for name in ("acme_value", "acme_pack", "acme_pack.mine"):
+        importlib.import_module(name)  # by other means than a place
+    Path(changed).write_text(files[changed].replace("1", "3"))
+    third = seen()
+    assert (3 in third[0]) == (third[1] != first[1]) == (changed in first[1])
+    assert import_place(found) is import_place(found)
+
+
+@pytest.mark.usefixtures("forgotten")
+def test_a_module_that_python_finds_elsewhere_is_no_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a library or of the suite; another one of the user's is refused, since its name would hide the one meant."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for name in ("json.py", "models/vae.py", "one/helper.py", "two/helper.py", "beside.py"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text("class Mine: pass\n")
+    Path("mine.py").write_text("import json, beside\nfrom models.vae import VAE\nclass Mine: pass\n")
+    assert list(sources(find_place("model", "./mine.py:Mine"))) == ["beside.py", "mine.py"]
+    for folder in ("one", "two"):
+        Path(folder, "mine.py").write_text("from helper import Mine\n")
+    assert import_place(find_place("model", "./one/mine.py:Mine"))
+    two = find_place("model", "./two/mine.py:Mine")
+    with pytest.raises(ConfigError) as error:
+        import_place(two)
+    assert str(error.value) == (
+        f"model=./two/mine.py:Mine: mine.py imports helper, which Python finds in {tmp_path}/one; import the one "
+        "beside it relatively, as in `from .helper import y`"
+    )
+    Path("two/mine.py").write_text("from .helper import Mine\n")
+    assert import_place(two)
 
 
 def test_a_failed_import_leaves_no_module(tmp_path: Path) -> None:
@@ -120,7 +196,7 @@ def test_a_failed_import_leaves_no_module(tmp_path: Path) -> None:
     (tmp_path / "beside.py").write_text("")
     before = set(sys.modules)
     with pytest.raises(ConfigError):
-        import_class(find_place("model", f"{tmp_path}/mine.py:Mine"))
+        import_place(find_place("model", f"{tmp_path}/mine.py:Mine"))
     assert set(sys.modules) == before
 
 

@@ -44,8 +44,7 @@ def test_every_family_trains_on_stacked_mnist(
     assert not list(Path("r/records").glob("raw-pixels-*"))  # no probe is asked to tell a thousand classes
 
 
-@pytest.mark.parametrize("data", ["grid_25", "ring_8"])
-@pytest.mark.parametrize("model", POINTS)
+@pytest.mark.parametrize(("model", "data"), [("vae", "grid_25"), *((model, "ring_8") for model in POINTS)])
 def test_points_are_trained_on_scored_and_drawn(
     model: str, data: str, small_mnist: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ from bench.table.tasks import entries
 
 WORDS = ["model=ddpm", "data=mnist", "preset=smoke", "evaluation.samples=64"]
 VERSIONS = {name: METRICS[name].version for name in expected(given=False)}
+LATER = int(VERSIONS["fid"]) + 1
 
 
 def configured(*words: str) -> Config:
@@ -72,12 +73,25 @@ def test_a_whole_record_has_an_empty_plan_and_no_record_is_a_training() -> None:
 def test_a_metric_that_was_added_or_changed_is_the_only_one_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     config = configured()
     record = recorded(config, result("ddim-10", config))
-    monkeypatch.setitem(METRICS, "fid", dataclasses.replace(METRICS["fid"], version=VERSIONS["fid"] + 1))
+    monkeypatch.setitem(METRICS, "fid", dataclasses.replace(METRICS["fid"], version=LATER))
     monkeypatch.setitem(METRICS, "toy", dataclasses.replace(METRICS["fid"], name="toy"))
     (step,) = plan(config, record)
     assert (step.what, step.name, set(step.metrics)) == ("metrics", "ddim-10", {"fid", "toy"})
     old = VERSIONS["fid"]
-    assert step.reason == f"ddim-10: metric fid is version {old}, now {old + 1}; metric toy was not computed"
+    assert step.reason == f"ddim-10: metric fid is version {old}, now {LATER}; metric toy was not computed"
+
+
+def test_a_metric_of_the_users_own_is_computed_again_where_its_source_files_have_changed() -> None:
+    own, known = {"mine": "mine-2"}, VERSIONS | {"other": "other-1"}
+    assert missing_metrics(Result(protocol={}, versions=known, hardware={}), VERSIONS) == {}, "not installed here"
+    names = [*VERSIONS, "mine"]
+    for version, reason in (
+        ("mine-1", "the source files of metric mine have changed"), (None, "metric mine was not computed"),
+        ("mine-2", None),
+    ):  # fmt: skip
+        measured = known if version is None else known | {"mine": version}
+        found = missing_metrics(Result(protocol={}, versions=measured, hardware={}), names, own)
+        assert found == ({} if reason is None else {"mine": reason})
 
 
 def test_a_metric_without_a_figure_is_known_to_have_been_computed() -> None:

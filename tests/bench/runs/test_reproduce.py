@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,17 @@ import pytest
 import torch
 
 from bench.cli.main import main
+from bench.config.components import KINDS, changed_sources
+from bench.config.load import load
+from bench.config.schema import ConfigError
 from bench.evaluation.metrics.registry import METRICS
+from bench.results import records
+from bench.results.identity import run_id
+from bench.results.layout import ResultsFolder, weights_of
+from bench.results.records import Record
+from bench.runs.reproduce import changes_of, recorded_config
+from models.diffusion.own_samplers import OWN
+from tests.projects import FILES, SAMPLER, write_package
 
 
 @pytest.fixture
@@ -130,6 +141,36 @@ def test_a_sampler_that_a_user_names_is_judged_though_its_preset_only_times_it(
     assert after["timing"] == before["timing"]
 
 
+@pytest.mark.slow
+def test_a_sampler_of_the_users_own_gives_the_row_of_the_suites_that_it_writes_out(
+    finished: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finished("ddpm")
+    (file,) = Path("r/records").glob("ddpm-*.json")
+    own = Path(SAMPLER.partition(":")[0])
+    own.parent.mkdir()
+    own.write_text(FILES[str(own)])
+    assert main(["evaluate", file.stem, "results=r", f"samplers=[ddim-5,{SAMPLER}-5]"]) == 0
+    rows = {result.protocol["sampler"]: (key, result) for key, result in records.read(file).results.items()}
+    (_, ddim), (key, mine) = rows["ddim-5"], rows["written_out-5"]
+    assert (mine.metrics, mine.timing["nfe"]) == (ddim.metrics, 5)
+    assert mine.protocol["sampler_settings"]["function"].startswith("written_out-")
+    assert mine.code["plugins"]["sampler written_out"].keys() == {"written_out.py"}
+    again = ["evaluate", file.stem, "results=r", f"--protocol={key}"]
+    assert main(again) == 0
+    assert main(["table", "results=r"]) == 0
+    assert "written_out-5" in Path("r/TABLE.md").read_text()
+    capsys.readouterr()
+    own.write_text(f"{own.read_text()}# a word more\n")
+    OWN.clear()  # as in another process
+    assert main(again) == 2
+    assert "or its source files have changed since" in capsys.readouterr().err
+    own.unlink()
+    assert main(again) == 2
+    assert "if it has moved, give samplers=[PLACE-STEPS]" in capsys.readouterr().err
+    assert main(["evaluate", file.stem, "results=r", "samplers=[ddim-3]"]) == 0
+
+
 def test_changes_that_come_to_nothing_say_why(
     trained: tuple[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,3 +189,32 @@ def test_changes_that_come_to_nothing_say_why(
     assert "every figure of these versions agrees to six digits" in capsys.readouterr().out
     result = json.loads(Path(f"r/records/{run}.json").read_text())["results"][fingerprint]
     assert (result["versions"]["fid"], result["metrics"]["toy"]) == (99, result["metrics"]["fid"])
+
+
+def test_a_run_of_a_package_that_is_gone_is_pointed_at_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    text = "from models.vae import VAE as Base\nclass VAE(Base): pass\nclass Other(Base): pass\n"
+    write_package(tmp_path / "site", "gone", KINDS["model"].group, {"ours": "gone_pack:VAE"})
+    Path("site/gone_pack.py").write_text(text)
+    (config,) = load(["model=ours", "preset=smoke"])
+    name, results = run_id(config), Path("r")
+    records.write(
+        Record(run_id=name, family="autoregressive-vae", config=config.model_dump(), code={}, libraries={},
+               data_digest=""), results,
+    )  # fmt: skip
+    weights_of(ResultsFolder(results).run(name)).parent.mkdir(parents=True)
+    weights_of(ResultsFolder(results).run(name)).touch()
+    shutil.rmtree("site")
+    with pytest.raises(ConfigError, match=r"no module gone_pack .*; if it has moved, give model=PLACE$"):
+        changes_of(name, results, [])
+    Path("copy.py").write_text(text)
+    picks, changes = changes_of(name, results, ["model=./copy.py:VAE", "model.latent_dim=3"])
+    assert (picks, changes["plugins"]) == ({}, {"model": {"place": f"{tmp_path}/copy.py:VAE"}})
+    _, moved, _ = recorded_config(name, results, {"plugins": changes["plugins"]})
+    assert (moved.model, run_id(moved), changed_sources(moved)) == (config.model, name, [])
+    Path("copy.py").write_text(f"{text}# a word more\n")
+    assert changed_sources(moved) == ["copy.py", "gone_pack.py"]
+    for place in ("./copy.py:Other", "vae"):
+        with pytest.raises(ConfigError, match=rf"model={place}: is {place[-5:].lstrip('y:')}, but {name} is of VAE$"):
+            changes_of(name, results, [f"model={place}"])

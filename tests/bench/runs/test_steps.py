@@ -52,3 +52,15 @@ def test_an_unknown_sampler_and_steps_that_none_can_take_are_refused(
     }.items():
         assert main(["steps", file.stem, "results=r", words]) == 2
         assert part in capsys.readouterr().err
+
+
+def test_a_sampler_of_the_users_own_is_measured_in_its_steps(
+    finished: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished("ddpm")
+    (file,) = Path("r/records").glob("ddpm-*.json")
+    Path("own.yaml").write_text("method: ddim\neta: 0.5\n")
+    asked: list[list[str]] = []
+    monkeypatch.setattr("bench.runs.steps.reevaluate", lambda run, words: asked.append(words))
+    assert main(["steps", file.stem, "results=r", "samplers=[./own.yaml,ddim]", "steps=[1,1000000]"]) == 0
+    assert asked == [["samplers=[./own.yaml-1,ddim-1]", "results=r"]]

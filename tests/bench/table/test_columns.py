@@ -4,8 +4,9 @@ import math
 
 import pytest
 
-from bench.evaluation.metrics.registry import METRICS
-from bench.table.columns import COLUMNS, Column, columns_of
+from bench.evaluation.metrics.registry import METRICS, OTHER_FIGURES
+from bench.results.records import MetricColumn, Result
+from bench.table.columns import BLOCKS, COLUMNS, OWN, SIGNIFICANT, Column, blocks_of, columns_of, own_columns
 from bench.table.figure import Figure, mean
 
 
@@ -21,6 +22,24 @@ def test_files_have_an_optional_column_where_a_row_has_its_figure() -> None:
     assert columns_of(["fid"]) == always
     assert {column.key for column in columns_of(["fld", "fid"])} == {column.key for column in always} | {"fld"}
     assert columns_of([column.key for column in COLUMNS]) == list(COLUMNS)
+
+
+def test_a_metric_that_is_not_the_suites_has_the_column_that_its_record_states_or_its_name() -> None:
+    stated = MetricColumn(heading="gap", form=".1f", direction="lower", source="here")
+    results = [
+        Result(protocol={}, metrics={"fid": 1.0, "b": 1.0, "a": 1.0}, hardware={}),
+        Result(protocol={}, metrics={"b": 1.0}, columns={"b": stated, "c": stated}, hardware={}),
+    ]
+    a, b = own_columns(results)
+    assert (a.key, a.heading, a.form, a.better, a.optional) == ("a", "a", SIGNIFICANT, "", True)
+    assert (b.heading, b.form, b.better, b.about) == ("gap", ".1f", "lower", "here")
+    assert blocks_of([]) == BLOCKS
+    assert blocks_of([a, b]) == BLOCKS | {OWN: [a, b]}
+    assert columns_of(["b"], [a, b]) == [*columns_of([]), b]
+
+
+def test_no_metric_of_the_users_own_can_take_the_key_of_another_figure() -> None:
+    assert {column.key for column in COLUMNS} <= {*METRICS, *OTHER_FIGURES}
 
 
 def test_intervals_print_by_their_symmetry() -> None:

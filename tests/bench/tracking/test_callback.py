@@ -166,7 +166,7 @@ def test_without_an_account_online_is_offline_and_says_so(
     assert f"kept offline; send it with: wandb sync {place}\n" in said
 
 
-@pytest.mark.parametrize("model", ["vae", "gan", "ddpm"])
+@pytest.mark.parametrize("model", ["gan", *(pytest.param(model, marks=pytest.mark.slow) for model in ("vae", "ddpm"))])
 def test_being_logged_changes_nothing_of_a_training_and_shows_what_it_would_sample(
     model: str, nobody: None, small_mnist: Path, tiny: dict[str, list[str]]
 ) -> None:

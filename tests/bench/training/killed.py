@@ -1,6 +1,7 @@
 """Trainings in processes of their own, killed, stopped and resumed; run once by test_resume.py, which compares.
 
-python killed.py FOLDER key=value ...    leaves results folders: FOLDER/whole, killed, two-whole, two-stopped
+python killed.py FOLDER one key=value ...    leaves the results folders FOLDER/whole and killed, of one process
+python killed.py FOLDER two key=value ...    leaves FOLDER/two-whole and two-stopped, of two ranks
 """
 
 import errno
@@ -115,13 +116,8 @@ def two_ranks(words: list[str], results: Path, *prepare: Prepare) -> list[int]:
     return [ended(pid) for pid in [forked(partial(rank, number)) for number in (0, 1)]]
 
 
-if __name__ == "__main__":
-    folder, words = Path(sys.argv[1]), sys.argv[2:]
-    torch.set_num_threads(1)  # no pool of threads that a fork would lose
-    DATA = build_data(load(words)[0])
-    fit.SECONDS_BETWEEN_CHECKPOINTS = 0
-    for module in (models.base, callbacks, fit):
-        setattr(module, "LOG_EVERY", 5)  # noqa: B010 - a constant that each of them has imported
+def kill_one(words: list[str], folder: Path) -> None:
+    """A training alone, and one that is killed at each of its worst moments and started again."""
     assert ended(forked(lambda: train(words, folder / "whole", undisturbed))) == 0
     for moment in (
         at_images(40, signal.SIGKILL),
@@ -133,6 +129,9 @@ if __name__ == "__main__":
         assert ended(forked(partial(train, words, folder / "killed", moment))) == -signal.SIGKILL
     assert ended(forked(lambda: train(words, folder / "killed", undisturbed))) == 0
 
+
+def stop_two(words: list[str], folder: Path) -> None:
+    """A training on two ranks, one that is stopped and resumed, and one on a full disk."""
     both = undisturbed, undisturbed
     assert two_ranks(words, folder / "two-whole", *both) == [0, 0]
     # between two points of the curves, and one rank only: both go on to the next point, and stop there
@@ -140,3 +139,13 @@ if __name__ == "__main__":
     print("stopped at:", *sorted(file.stem for file in folder.glob("two-stopped/runs/*/checkpoints/*")))
     assert two_ranks(words, folder / "two-stopped", *both) == [0, 0]
     assert two_ranks(words, folder / "two-full", on_a_full_disk, undisturbed) == [errno.ENOSPC, errno.ENOSPC]
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)  # no pool of threads that a fork would lose
+    place, processes, *settings = sys.argv[1:]
+    DATA = build_data(load(settings)[0])
+    fit.SECONDS_BETWEEN_CHECKPOINTS = 0
+    for module in (models.base, callbacks, fit):
+        setattr(module, "LOG_EVERY", 5)  # noqa: B010 - a constant that each of them has imported
+    {"one": kill_one, "two": stop_two}[processes](settings, Path(place))

@@ -95,6 +95,7 @@ def alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[lis
     torch.set_num_threads(threads)
 
 
+@pytest.mark.slow  # two processes that import torch; tests/bench/evaluation/test_distributed.py has the figures
 def test_two_ranks_judge_the_same_weights_to_the_same_bits(
     home: Path, words: Words, alone: Callable[[list[str]], None]
 ) -> None:

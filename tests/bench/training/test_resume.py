@@ -20,10 +20,16 @@ from models import MODELS
 from tests.bench.training.interrupted import BUDGET, Tiny, Train, at_images, same, stop, stopped_at, weights
 
 pytestmark = pytest.mark.usefixtures("short")
+QUICK = ("vae", "vqvae", "gan", "ddpm")  # of codebooks, two optimizers, a snapshot; the other families are slow
 
 
 @pytest.mark.parametrize(
-    ("model", "number"), [*((model, signal.SIGINT) for model in MODELS), ("vae", signal.SIGTERM)], ids=str
+    ("model", "number"),
+    [
+        ("vae", signal.SIGTERM),
+        *(pytest.param(model, signal.SIGINT, marks=[] if model in QUICK else [pytest.mark.slow]) for model in MODELS),
+    ],
+    ids=str,
 )
 def test_a_stopped_training_ends_as_the_one_left_alone(train: Train, model: str, number: signal.Signals) -> None:
     """The order of images, noise, optimizers, schedules, averages, codebooks: a loss of any shows in the weights."""
@@ -104,10 +110,10 @@ def test_other_code_is_said_and_the_record_names_all_that_trained(
 ) -> None:
     train("vae", "whole")
     first, second = {"commit": "1" * 40, "clean": True}, {"commit": "2" * 40, "clean": True}
-    monkeypatch.setattr(resume, "running_code", lambda config: first)
+    monkeypatch.setattr(resume, "running_code", lambda config, kinds: first)
     stopped_at(train, 88)
     stopped_at(train, 120)
-    monkeypatch.setattr(resume, "running_code", lambda config: second)
+    monkeypatch.setattr(resume, "running_code", lambda config, kinds: second)
     capsys.readouterr()
     code = train("vae", "broken").code
     said = capsys.readouterr().err
@@ -166,32 +172,31 @@ def test_a_stop_at_the_last_batch_leaves_nothing_but_the_evaluation(train: Train
     assert same("whole", "broken")
 
 
-@pytest.fixture(scope="module")
-def processes(tmp_path_factory: pytest.TempPathFactory, tiny: Tiny) -> tuple[Path, str]:
-    """The results folders that killed.py leaves, and what it says."""
-    folder = tmp_path_factory.mktemp("processes")
-    command = [sys.executable, str(Path(__file__).parent / "killed.py"), str(folder)]
+def killed(processes: str, folder: Path, tiny: Tiny) -> str:
+    """Let killed.py leave its results folders, of one process or of two; what it says."""
+    command = [sys.executable, str(Path(__file__).parent / "killed.py"), str(folder), processes]
     words = ["model=vae", *BUDGET, *tiny["vae"], "trainer.precision=32-true"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([*command, *words], env=environment, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
-    return folder, done.stdout
+    return done.stdout
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are killed on Unix")
-def test_a_training_killed_at_its_worst_moments_ends_as_the_one_left_alone(processes: tuple[Path, str]) -> None:
+def test_a_training_killed_at_its_worst_moments_ends_as_the_one_left_alone(tiny: Tiny, tmp_path: Path) -> None:
     """In a batch, in the midst of writing a checkpoint, the final weights, the record; and started again each time."""
-    folder, _ = processes
-    assert same(folder / "whole", folder / "killed")
-    files = [{file.name for file in (folder / name).rglob("*")} for name in ("whole", "killed")]
+    killed("one", tmp_path, tiny)
+    assert same(tmp_path / "whole", tmp_path / "killed")
+    files = [{file.name for file in (tmp_path / name).rglob("*")} for name in ("whole", "killed")]
     assert files[0] == {name for name in files[1] if not name.startswith(".vae-")}  # of the killed record
 
 
+@pytest.mark.slow  # eight processes
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="gloo jobs are tried on Unix")
 def test_a_signal_to_one_rank_stops_both_and_the_resumed_training_ends_as_the_one_left_alone(
-    processes: tuple[Path, str],
+    tiny: Tiny, tmp_path: Path
 ) -> None:
-    folder, said = processes
+    said = killed("two", tmp_path, tiny)
     assert "stopped at: " in said
     assert said.split("stopped at: ")[1].split()[-1] == "000000000120"
-    assert same(folder / "two-whole", folder / "two-stopped")
+    assert same(tmp_path / "two-whole", tmp_path / "two-stopped")

@@ -84,18 +84,20 @@ def test_every_replay_is_of_the_inputs_it_is_given(fake_cuda: dict[str, int]) ->
 
 
 def test_hooks_are_told_of_replays_and_not_of_recording(fake_cuda: dict[str, int]) -> None:
-    network, heard = Network(), []
+    network, heard, named = Network(), [], []
+    network.register_forward_hook(lambda module, *told: named.append(told), with_kwargs=True)
     handle = network.register_forward_hook(lambda module, inputs, output: heard.append((inputs, output.clone())))
     replay = Captured(network, torch.zeros(2, 1), torch.zeros(2, dtype=torch.int64))
     assert heard == []
     x, t = torch.ones(2, 1), torch.tensor([5, 6])
     replay(x, t)
     ((inputs, output),) = heard
+    assert named == [(inputs, {}, replay.result)]
     assert inputs[0] is x
     assert output.tolist() == [[5.0], [6.0]]
     handle.remove()
     replay(x, t)
-    assert len(heard) == 1
+    assert (len(heard), len(named)) == (1, 2)
 
 
 def test_a_second_call_records_nothing(fake_cuda: dict[str, int]) -> None:

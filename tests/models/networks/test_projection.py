@@ -31,4 +31,9 @@ def test_the_generator_sees_z_and_its_label() -> None:
     images = generator(z, torch.arange(3))
     assert images.shape == (3, *SHAPE)
     assert not torch.allclose(images[0], images[1])
+    with torch.no_grad():
+        generator.label.weight *= 100
+    torch.testing.assert_close(
+        generator(z, torch.arange(3)), images, msg="the label's length does not outgrow that of z"
+    )
     torch.testing.assert_close(images[1:2], generator(z[:1], torch.tensor([1])))

@@ -174,6 +174,7 @@ def test_intervals_hold_the_mean_over_draws_of_both_sets(subsets: int, monkeypat
         assert length < (1.7 if name in ("recall", "coverage") else 1.4)
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_whatever_the_number_of_samples() -> None:
     """Of 8,000 points 512 MB of distances and of kernel values, but a few blocks of 32 MiB resident at once."""
     code = """
