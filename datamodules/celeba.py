@@ -1,6 +1,7 @@
 """CelebA, the aligned faces, cropped to squares and scaled."""
 
 import os
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -9,6 +10,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from datamodules.base import DataError, Split
 from datamodules.decoding import decode
 from datamodules.files import absence
+from datamodules.mapped import file_facts, held
 from datamodules.published import PublishedFiles
 
 PARTITION = "list_eval_partition.txt"  # a line for each image: its name, and TRAIN, 1 for validation, or TEST
@@ -69,8 +71,11 @@ class CelebA(PublishedFiles):
             raise DataError(
                 f"{self.place / IMAGES} lacks {len(missing):,} of the images of {PARTITION}, the first {missing[0]}."
             )
-        return self._decode(names[TRAIN]), self._decode(names[TEST])
-
-    def _decode(self, names: list[str]) -> Split:
-        images = decode([self.place / IMAGES / name for name in names], self.size, grey=False)
-        return Split(images, torch.zeros(len(images), dtype=torch.int64))
+        paths = [self.place / IMAGES / name for name in (*names[TRAIN], *names[TEST])]
+        shape = (len(paths), 3, self.size, self.size)
+        subject = f"{self.place.resolve()} {self.size}"
+        images, note = held(shape, partial(decode, paths), subject, map(file_facts, paths))
+        self.notes += [note] if note else []
+        parts = images.tensor_split([len(names[TRAIN])])
+        train, test = (Split(part, torch.zeros(len(part), dtype=torch.int64)) for part in parts)
+        return train, test

@@ -13,6 +13,7 @@ from datamodules.classes import Classes, by_csv, by_folder, check_split, draw_sp
 from datamodules.decoding import decoded
 from datamodules.duplicates import copies
 from datamodules.folders import list_files, subfolders
+from datamodules.mapped import file_facts
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 TRAIN = "train"  # the folder of the training images, where a folder has the held-out ones
@@ -79,8 +80,8 @@ class ImageFolder(ImageDataModule):
         subject = f"{self.folder.resolve()} {self.size} {self.classes} {self.held_out}"
         images, notes = decoded(chosen, self.size, subject, map(file_facts, chosen))
         self.notes += [*notes, *copies(images, chosen, len(train))]
-        parts = images.tensor_split([len(train)])
-        return Split(parts[0], classes.labels[train]), Split(parts[1], classes.labels[test])
+        trained, held_out = images.tensor_split([len(train)])
+        return Split(trained, classes.labels[train]), Split(held_out, classes.labels[test])
 
     def digest(self, split: str) -> str:
         """Hexadecimal sha256 of the images of 'train' or 'test', and of their labels if `classes` gives them some.
@@ -152,9 +153,3 @@ class ImageFolder(ImageDataModule):
             train, test = torch.arange(len(classes.labels)).tensor_split([len(parts[0][1])])
         check_split(classes, train, test, f"data.classes={self.classes}", f"data.root={self.folder}")
         return train, test
-
-
-def file_facts(path: Path) -> tuple[str, int, int]:
-    """Return what tells whether a file has changed: its path, its size in bytes, and when it was written."""
-    status = path.stat()
-    return str(path), status.st_size, status.st_mtime_ns

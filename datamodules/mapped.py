@@ -51,6 +51,12 @@ def held(shape: tuple[int, int, int, int], fill: Fill, subject: str, sources: It
     return mapped(file, shape), f"{size / 2**30:.1f} GB of decoded images are mapped from {file}"
 
 
+def file_facts(path: Path) -> tuple[str, int, int]:
+    """Return what tells whether a file has changed: its path, its size in bytes, and when it was written."""
+    status = path.stat()
+    return str(path), status.st_size, status.st_mtime_ns
+
+
 def write(file: Path, shape: tuple[int, int, int, int], fill: Fill, stem: str) -> None:
     """Write the images to `file`, and delete the file that the subject `stem` had before."""
     size, free = math.prod(shape), shutil.disk_usage(file.parent).free

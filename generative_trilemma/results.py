@@ -12,7 +12,7 @@ from bench.runtime.errors import InputError
 from bench.table.build import Table, build
 from bench.table.html import html
 from bench.table.render import figure_lines, markdown
-from generative_trilemma.settings import Setting, words
+from generative_trilemma.settings import Setting, python_names, words
 
 if TYPE_CHECKING:
     import pandas
@@ -40,8 +40,9 @@ def table(results: str | os.PathLike[str] | None = None, **selection: Setting) -
     Raises InputError if there are no evaluated runs, or the records do not compare and nothing chooses among them.
     """
     place: dict[str, Setting] = {} if results is None else {"results": results}
-    folder, wanted = table_selection(words(place | selection))
-    return ResultsTable(build(select(read_all(folder), wanted), folder))
+    with python_names():
+        folder, wanted = table_selection(words(place | selection))
+        return ResultsTable(build(select(read_all(folder), wanted), folder))
 
 
 @dataclass(frozen=True, repr=False)

@@ -28,13 +28,11 @@ def text(value: Setting) -> str:
 
 
 @contextmanager
-def input_errors(**parameters: str) -> Iterator[None]:
-    """Raise a user's mistake as InputError whose message names settings as Python's keyword arguments.
+def python_names(**parameters: str) -> Iterator[None]:
+    """Let the messages of InputError name settings as Python's keyword arguments do.
 
-    parameters: the keyword arguments that are not called as their settings, by the settings' names in Python. The
-    mistakes in data sets, whose package knows none of the suite's errors, become InputError as well.
+    parameters: the keyword arguments that are not called as their settings, by the settings' names in Python.
     """
-    from datamodules.base import DataError
 
     def named(text: str) -> str:
         keys = KEY.sub(lambda match: match[0].replace(".", "__"), text)
@@ -42,8 +40,18 @@ def input_errors(**parameters: str) -> Iterator[None]:
 
     try:
         yield
-    except DataError as error:
-        raise InputError(named(str(error))) from error
     except InputError as error:
         error.args, error.key = (named(str(error)),), named(error.key)
         raise
+
+
+@contextmanager
+def input_errors(**parameters: str) -> Iterator[None]:
+    """Do as `python_names`, and raise the mistakes in data sets as InputError, which their package does not know."""
+    from datamodules.base import DataError
+
+    with python_names(**parameters):
+        try:
+            yield
+        except DataError as error:
+            raise InputError(str(error)) from error

@@ -1,4 +1,4 @@
-"""Check that a model of your own keeps the contract, in about ten seconds, or a record.
+"""Check a model of your own, or a record that is to be contributed.
 
 PLACE is what model= takes: mine.py:Mine, mypackage.models:Mine, or a name.
 The checks are those of the suite's own models: shapes and ranges, random

@@ -13,6 +13,7 @@ from bench.evaluation.errors import EvaluationError, unknown
 Setting = bool | int | float | str | None
 
 NEIGHBOURS = 5  # of density and coverage; precision and recall take fewer
+FEWEST = 8  # images that can be evaluated: FID∞ halves them twice, and more than NEIGHBOURS are needed
 GROUPS = 20  # of samples, of the jackknife behind an interval
 STATISTICS = "statistics"  # the reference of figures against a file of moments
 ROW_FIELDS = ("weights", "sampler", "sampler_settings", "precision")  # may differ between the rows of one table

@@ -19,7 +19,7 @@ from bench.evaluation.features.reference import BASELINE, subset
 from bench.evaluation.keys import seeded
 from bench.evaluation.metrics.memorisation import cell_of
 from bench.evaluation.metrics.registry import expected
-from bench.evaluation.protocol import Protocol
+from bench.evaluation.protocol import FEWEST, Protocol
 from bench.evaluation.scoring import GivenLabels, ReferenceSet
 from bench.results import records
 from bench.runs.context import EvaluationContext, protocol
@@ -30,6 +30,7 @@ from datamodules.base import ImageDataModule
 
 HELD_OUT = "held-out"
 SHARE = 0.1  # share of modes missing, or of images spoiled
+FEWEST_CLASSES = 10  # that are modes: of fewer, one is more than SHARE
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,12 @@ def given_labels(data: ImageDataModule, reference_set: ReferenceSet, n: int, see
 def class_missing(data: ImageDataModule, reference_set: ReferenceSet, n: int, seed: int) -> Tensor:
     """Return n held-out images of nine in ten modes, or all of them if there are fewer.
 
-    Modes are the data's K classes, of which K / 10, rounded up, are excluded. Where the data have no labels, they are
-    the cells of C_T, of which one in ten is excluded. The seed chooses which.
+    Modes are the data's K classes, of which K / 10, rounded up, are excluded. Where the data have fewer than ten, of
+    which one would be too many, they are the cells of C_T, of which one in ten is excluded. The seed chooses which.
     """
     modes = data.test_labels
     count = int(max(data.train_labels.max(), modes.max())) + 1
-    if count == 1:
+    if count < FEWEST_CLASSES:
         assert reference_set.held_out is not None
         features, _ = reference_set.extractor.outputs(data.test_images)
         modes, count = cell_of(features, reference_set.held_out.centroids), len(reference_set.held_out.centroids)
@@ -119,7 +120,7 @@ def measure_baselines(config: Config, data: ImageDataModule, evaluation: Evaluat
         if not missing:
             continue
         images = baseline.images(data, evaluation.reference_set, row.samples, row.seed)
-        if len(images) <= max(row.prc_neighbours, row.dc_neighbours):
+        if len(images) < FEWEST:
             console.print(f"  [yellow]{baseline.words}: {len(images)} images are too few to be evaluated[/]")
             continue
         given = given_labels(data, evaluation.reference_set, len(images), row.seed) if labelled else None

@@ -14,7 +14,7 @@ from bench.config.load import without_name
 from bench.config.schema import Config, ConfigError, conditional
 from bench.evaluation.features.registry import check_extractor
 from bench.evaluation.keys import key
-from bench.evaluation.protocol import NEIGHBOURS
+from bench.evaluation.protocol import FEWEST
 from bench.runs.own_extractor import check_own_extractor, is_own
 from bench.runtime import ranks
 from bench.runtime.console import console
@@ -88,12 +88,12 @@ def print_once(text: str) -> None:
 
 
 def data_name(config: Config, data: ImageDataModule) -> str:
-    """Return the name of the data set; of images of the user's own, with the head of their digest.
+    """Return the name of the data set; of images or of a class of the user's own, with the head of their digest.
 
     A classifier that was taught by one folder says nothing about the classes of another.
     """
     name: str = config.data["name"]
-    return f"{name}-{data.digest('train')[:8]}" if data.own else name
+    return f"{name}-{data.digest('train')[:8]}" if data.own or "data" in config.plugins else name
 
 
 def is_images(data: ImageDataModule) -> bool:
@@ -152,6 +152,7 @@ def preflight(config: Config, data: ImageDataModule, model: GenerativeModel) -> 
     for name, sampler in config.samplers.items():
         check_sampler(model, name, sampler)
     check_evaluation(config, data)
+    check_samples(config, data)
 
 
 def check_sampler(model: GenerativeModel, name: str, settings: Mapping[str, Any]) -> None:
@@ -172,18 +173,23 @@ def check_evaluation(config: Config, data: ImageDataModule) -> None:
         check_extractor(settings.extractor, data.image_shape[0], weights)
     if is_images(data):
         check_size(f"data={config.data['name']}", data.image_shape[1:])
-    if settings.samples > len(data.train_images):
-        raise ConfigError(
-            f"evaluation.samples={settings.samples}: more than the {len(data.train_images):,} training images of "
-            f"data={config.data['name']}; set evaluation.samples={len(data.train_images)} or fewer",
-            key="evaluation.samples", value=settings.samples,
-        )  # fmt: skip
     smallest = min(len(data.train_images), len(data.test_images))
-    if smallest <= NEIGHBOURS:
+    if smallest < FEWEST:
         raise ConfigError(
-            f"data={config.data['name']}: {smallest} images in the smaller split are too few for {NEIGHBOURS} "
-            "nearest neighbours of each; give more images"
+            f"data={config.data['name']}: {smallest} images in the smaller split are too few to be evaluated; give at "
+            f"least {FEWEST} to train on and {FEWEST} that are held out"
         )
+
+
+def check_samples(config: Config, data: ImageDataModule) -> None:
+    """Refuse more samples than the training images that they are compared with."""
+    samples, images = config.evaluation.samples, len(data.train_images)
+    if samples > images:
+        raise ConfigError(
+            f"evaluation.samples={samples}: more than the {images:,} training images of data={config.data['name']}; "
+            f"set evaluation.samples={images} or fewer",
+            key="evaluation.samples", value=samples,
+        )  # fmt: skip
 
 
 def check_size(place: str, size: Sequence[int]) -> None:

@@ -21,7 +21,7 @@ from bench.plots.sample_pictures import draw_row
 from bench.results import records
 from bench.results.layout import ResultsFolder, row_files
 from bench.results.records import Record
-from bench.runs.build import build_data, check_evaluation, is_images
+from bench.runs.build import build_data, check_evaluation, check_samples, is_images
 from bench.runs.context import CELLS, EvaluationContext, evaluation_context, protocol
 from bench.runs.evaluate import unmeasured, with_figures
 from bench.runs.fitting import fit_evaluation
@@ -69,6 +69,7 @@ def image_data(config: Config) -> tuple[Config, ImageDataModule]:
         raise ConfigError(f"data={name}: points of the plane are not images; choose a data set of images")
     config = fit_evaluation(config, data)
     check_evaluation(config, data)
+    check_samples(config, data)
     return config, data
 
 

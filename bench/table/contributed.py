@@ -19,7 +19,7 @@ from bench.results.layout import ResultsFolder
 from bench.results.records import BASELINE_FAMILY, EXTERNAL_FAMILY, Record, RecordError, Result, read, read_all
 from bench.results.selection import describe
 from bench.runtime.files import visible
-from bench.table.columns import BY_KEY
+from bench.table.columns import BY_KEY, NONE
 from bench.table.figure import UNBOUNDED
 from bench.table.text import Grid
 

@@ -216,6 +216,6 @@ def test_a_tenth_is_held_out_but_of_a_small_set_twenty_up_to_a_third() -> None:
 
 @pytest.mark.parametrize("name", DATAMODULES)
 def test_every_dataset_takes_what_the_runner_supplies(name: str) -> None:
-    place = {"dataset" if name == "hugging_face" else "root": "somewhere"}
-    data = DATAMODULES[name](**place, **dict.fromkeys(RUNNER_ARGUMENTS, 3))
+    place: dict[str, Any] = {"dataset" if name == "hugging_face" else "root": "somewhere"}
+    data = DATAMODULES[name](**place, **dict.fromkeys(RUNNER_ARGUMENTS, 3))  # type: ignore[arg-type]
     assert (data.batch_size, data.images, data.seed) == (3, 3, 3)

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torchvision.datasets import CelebA as theirs
 
+from datamodules import mapped
 from datamodules.base import DataError
 from datamodules.celeba import IMAGES, PARTITION, CelebA
 from tests.datamodules.conftest import md5
@@ -50,6 +51,18 @@ def test_the_validation_images_are_left_out_and_the_centre_is_scaled(folder: Pat
             expected = torch.from_numpy(np.stack([np.array(square) for square in squares])).permute(0, 3, 1, 2)
             assert torch.equal(images, expected)
         assert data.train_labels.tolist() == [0, 0, 0]
+
+
+def test_mapped_images_are_those_in_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digests = []
+    for share in (1.0, 0.0):
+        monkeypatch.setenv("HOME", str(folder.parent / "home"))
+        monkeypatch.setattr(mapped, "SHARE", share)
+        data = CelebA(root=str(folder.parent), size=8)
+        data.setup()
+        digests.append([data.digest(split) for split in ("train", "test")])
+        assert len(data.notes) == (share == 0)
+    assert digests[0] == digests[1]
 
 
 def test_missing_images_are_counted_and_a_missing_folder_is_named(folder: Path) -> None:

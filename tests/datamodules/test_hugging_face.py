@@ -147,7 +147,10 @@ def test_mapped_images_are_those_in_memory_and_change_with_the_data(
     ],
 )
 def test_what_the_data_set_does_not_have_is_named(settings: dict[str, str], said: str, home: Path) -> None:
-    columns = {"label": (package.Value("int64"), CLASSES), "n": (package.Value("int64"), [*CLASSES[:39], None])}
+    columns: dict[str, Any] = {
+        "label": (package.Value("int64"), CLASSES),
+        "n": (package.Value("int64"), [*CLASSES[:39], None]),
+    }
     folder = parquet(home / "p", train=rows(**columns))
     with pytest.raises(DataError, match=f"^{said}") as refusal:
         load(**({"dataset": folder} | settings))  # type: ignore[arg-type]

@@ -31,7 +31,8 @@ def load(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
 
     def loaded(from_file: bool = True, **settings: Any) -> ImageFolder:
         monkeypatch.setattr(mapped, "SHARE", 0.0 if from_file else 1.0)
-        data = ImageFolder(root=str(folder), **({"size": 8, "classes": "folders", "batch_size": 7} | settings))
+        usual: dict[str, Any] = {"size": 8, "classes": "folders", "batch_size": 7}
+        data = ImageFolder(root=str(folder), **usual | settings)
         data.setup()
         return data
 

@@ -13,6 +13,7 @@ from bench.evaluation.features.extractor import Moments
 from bench.evaluation.keys import key
 from bench.evaluation.metrics.feature_sets import FeatureSets
 from bench.evaluation.metrics.intervals import Estimate, over_some_pairs
+from bench.evaluation.protocol import FEWEST
 
 CHEAP = 512  # dimensions up to which FID_infinity's 140 eigenvalue problems take seconds
 LEAST = 5  # samples a dimension that FID_infinity needs
@@ -126,8 +127,10 @@ def _order(sets: FeatureSets) -> Tensor:
 def _by_count(reference: _Reference, features: Tensor, mask: Tensor | None = None) -> dict[int, float]:
     """Return the mean FID of 4, 2 and 1 runs of n x D features; of those in `mask`, bool n, each in its run."""
     n = len(features)
-    if n < 8:
-        raise EvaluationError(f"samples={n} are too few for FID∞, which needs 8 or more.", key="samples", value=n)
+    if n < FEWEST:
+        raise EvaluationError(
+            f"samples={n} are too few for FID∞, which needs {FEWEST} or more.", key="samples", value=n
+        )
     figures = {}
     for parts in (4, 2, 1):
         runs = features[: n // parts * parts].chunk(parts)

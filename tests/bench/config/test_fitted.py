@@ -26,7 +26,7 @@ def test_larger_images_cost_as_much(size: int, scale: int) -> None:
     for name, config in large.items():
         images, patch = small[name].train.images, small[name].model.get("patch")
         if name == "ddpm":  # a U-Net sees as many patches as before
-            assert (config.train.images, config.model["patch"]) == (images, patch * scale)
+            assert (config.train.images, config.model["patch"]) == (images, small[name].model["patch"] * scale)
         else:
             assert (config.train.images, config.model.get("patch")) == (images // scale**2, patch)
 

@@ -44,11 +44,10 @@ def test_one_class_of_ten_is_missing_and_no_other(digits: Digits, seed: int) -> 
     assert len(class_missing(data, evaluation.reference_set, 64, seed)) == 64
 
 
-def test_one_cell_of_ten_is_missing_where_there_are_no_labels(
-    digits: Digits,
-) -> None:
+@pytest.mark.parametrize("classes", [1, 2, 9])
+def test_one_cell_of_ten_is_missing_where_there_are_fewer_than_ten_labels(classes: int, digits: Digits) -> None:
     data, evaluation = digits
-    data.train_labels, data.test_labels = torch.zeros_like(data.train_labels), torch.zeros_like(data.test_labels)
+    data.train_labels, data.test_labels = data.train_labels % classes, data.test_labels % classes
     assert evaluation.reference_set.held_out is not None
     cells = cell_of(evaluation.reference_set.extractor(data.test_images), evaluation.reference_set.held_out.centroids)
     kept = cells[of(class_missing(data, evaluation.reference_set, 10_000, 0), data)]

@@ -21,11 +21,11 @@ def test_too_few_images_for_neighbours_are_refused(
 ) -> None:
     folder = tmp_path / "few"
     folder.mkdir()
-    for number in range(40):
+    for number in range(22):
         Image.new("L", (8, 8), number).save(folder / f"{number}.png")
     wrong = ["train", "model=vae", "data=image_folder", f"data.root={folder}", "data.size=8", "preset=smoke"]
-    assert main([*wrong, "evaluation.extractor=mnist-cnn", "evaluation.samples=16"]) == 2
-    assert "4 images in the smaller split are too few for 5 nearest neighbours" in " ".join(
+    assert main([*wrong, "evaluation.extractor=mnist-cnn"]) == 2
+    assert "7 images in the smaller split are too few to be evaluated; give at least 8" in " ".join(
         capsys.readouterr().err.split()
     )
 
@@ -115,7 +115,7 @@ def test_a_model_of_the_users_own_that_cannot_be_built_is_one_sentence(
 
 
 def test_a_labelled_folder_tells_models_the_shares_of_its_classes(tmp_path: Path) -> None:
-    for name, count in (("cat", 30), ("dog", 10)):
+    for name, count in (("cat", 150), ("dog", 50)):
         (tmp_path / name).mkdir()
         for number in range(count):
             Image.new("L", (8, 8), number).save(tmp_path / name / f"{number}.png")

@@ -144,7 +144,8 @@ Case = Callable[[Path], list[str]]
 @pytest.mark.parametrize(
     ("case", "said"),
     [
-        (lambda at: ["--images", str(at)], "holds 256 images, but evaluation.samples=2000"),
+        (lambda at: ["--images", str(at)], "evaluation.samples=2000: more than the 512 training images"),
+        (lambda at: ["--images", str(at), "evaluation.samples=300"], "holds 256 images, but evaluation.samples=300"),
         (lambda at: ["--images", str(at / "no"), "evaluation.samples=64"], "no: there is neither a file nor a folder"),
         (lambda at: ["--images", str(at), "--data", "mnits"], "did you mean mnist"),
         (lambda at: ["--images", str(at), "--data", "grid_25"], "data=grid_25: points of the plane are not images"),

@@ -1,5 +1,6 @@
 """What images of the user's own decide: the extractor, the number of samples, and what is said of both."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,13 @@ import torch
 
 from bench.cli.main import main
 from bench.config.load import load
-from bench.config.schema import Config
+from bench.config.schema import Config, Plugin
 from bench.evaluation.features import classifier
-from bench.evaluation.features.registry import known_extractors
+from bench.evaluation.features.registry import known_extractors, load_extractor
 from bench.results.records import read_all
 from bench.runs import fitting
-from bench.runs.build import build_data, print_once
+from bench.runs.build import build_data, data_name, print_once
+from bench.runs.context import modes
 from bench.runs.fitting import choose_extractor, description, fit_evaluation
 from datamodules.base import ImageDataModule
 from tests.shapes import write_shapes
@@ -94,14 +96,14 @@ def test_the_paragraph_names_what_was_chosen_and_nothing_that_was_typed(tmp_path
 
 
 def test_a_folder_is_trained_on_evaluated_and_then_finished(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_shapes(tmp_path / "s", 50, side=8, classes=1)
+    write_shapes(tmp_path / "s", 23, side=8, classes=1)  # the fewest
     words = ["train", *TINY, "data=image_folder", "data.root=s", "data.size=8", "results=r"]
     assert main(words) == 0
     said = capsys.readouterr().err
-    assert said.count("33 images to train on and 17 held out") == 1
+    assert said.count("15 images to train on and 8 held out") == 1
     (record,) = [record for record in read_all(Path("r")) if record.family != "data"]
     stated: dict[str, Any] = next(iter(record.results.values())).protocol
-    assert (stated["extractor"], stated["samples"]) == ("random-network", 33)
+    assert (stated["extractor"], stated["samples"]) == ("random-network", 15)
     assert record.config["evaluation"]["extractor"] == "random-network"
     assert main(words) == 0
     assert "is trained and evaluated, nothing to do" in capsys.readouterr().err
@@ -114,3 +116,33 @@ def test_too_many_samples_are_refused_before_the_training(tmp_path: Path, capsys
     said = capsys.readouterr().err
     assert "evaluation.samples=34: more than the 33 training images of data=image_folder; set" in said
     assert not Path("r").exists()
+
+
+def test_each_folder_has_an_extractor_of_its_own_whose_classes_are_modes_of_it_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = [write_shapes(tmp_path / f"s{count}", count, side=8) for count in (90, 93)]
+    names = []
+    for folder in folders:
+        assert (
+            main(["extractor", "data=image_folder", f"data.root={folder}", "data.size=8", "data.classes=folders"]) == 0
+        )
+        names.append(re.findall(r"evaluation.extractor=(\S+)", capsys.readouterr().err)[-1])
+    assert len({*names} & {*known_extractors()}) == 2
+    found = [of_folder(folder, "data.classes=folders") for folder in folders]
+    assert names == [f"{data_name(config, data)}-cnn" for config, data in found]
+    for config, data in found:
+        counted = [modes(data, data_name(config, data), load_extractor(name)) for name in names]
+        own = names.index(f"{data_name(config, data)}-cnn")
+        assert [each is not None for each in counted] == [number == own for number in range(2)]
+
+
+def test_the_name_has_a_digest_where_it_does_not_tell_the_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, data = of_folder(write_shapes(tmp_path / "s", 60, side=8, classes=1))
+    assert data_name(config, data) == f"image_folder-{data.digest('train')[:8]}"
+    monkeypatch.setattr(type(data), "own", False)
+    assert data_name(config, data) == "image_folder"
+    plugged = config.model_copy(update={"plugins": {"data": Plugin(place="m:C", sources={})}})
+    assert data_name(plugged, data) == f"image_folder-{data.digest('train')[:8]}"
