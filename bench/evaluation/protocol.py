@@ -15,6 +15,7 @@ Setting = bool | int | float | str | None
 NEIGHBOURS = 5  # of density and coverage; precision and recall take fewer
 FEWEST = 8  # images that can be evaluated: FID∞ halves them twice, and more than NEIGHBOURS are needed
 GROUPS = 20  # of samples, of the jackknife behind an interval
+RANDOM_NETWORK = "random-network"  # the extractor of random weights
 STATISTICS = "statistics"  # the reference of figures against a file of moments
 ROW_FIELDS = ("weights", "sampler", "sampler_settings", "precision")  # may differ between the rows of one table
 
@@ -114,10 +115,11 @@ class Protocol(FingerprintedSettings):
     def line(self) -> str:
         """Describe the protocol in a sentence that begins with `setting()`."""
         depth = {"uint8": ", 8-bit", "none": ""}[self.quantisation]
+        unlearned = "; random weights, which see no objects" if self.extractor == RANDOM_NETWORK else ""
         parts = [
             f"protocol {self.setting()}: FID etc. of {self.samples:,} samples (seed {self.seed}, chunks of "
             f"{self.chunk:,}{depth}) against {self.data}/{self.reference} (sha {self.reference_digest[:8]}) "
-            f"in {self.extractor} features (sha {self.extractor_digest[:8]})",
+            f"in {self.extractor} features (sha {self.extractor_digest[:8]}{unlearned})",
         ]
         if self.reference == STATISTICS:
             return parts[0]

@@ -14,7 +14,6 @@ from bench.config.devices import sampling_device
 from bench.config.schema import Config, conditional
 from bench.evaluation.features.extractor import Extractor
 from bench.evaluation.features.judge import Judge, channel_judge, trained_judge
-from bench.evaluation.features.random_network import NAME as RANDOM_NETWORK
 from bench.evaluation.features.random_network import random_network
 from bench.evaluation.features.reference import Reference, held_out, reference
 from bench.evaluation.features.registry import load_extractor
@@ -22,7 +21,7 @@ from bench.evaluation.metrics.copies import PER_SAMPLE, training_pixels
 from bench.evaluation.metrics.feature_sets import Modes
 from bench.evaluation.metrics.modes import by_centres, by_classifier
 from bench.evaluation.metrics.own import OwnMetric, own_metric
-from bench.evaluation.protocol import Protocol
+from bench.evaluation.protocol import RANDOM_NETWORK, Protocol
 from bench.evaluation.scoring import ClassReference, ReferenceSet, SecondReference
 from bench.results.identity import run_id
 from bench.results.layout import ResultsFolder

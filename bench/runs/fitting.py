@@ -5,9 +5,9 @@ from rich.markup import escape
 from bench.config.devices import sampling_device
 from bench.config.fitted import SIDE
 from bench.config.schema import Config
-from bench.evaluation.features.random_network import NAME as RANDOM_NETWORK
 from bench.evaluation.features.registry import INCEPTION, known_extractors
 from bench.evaluation.features.weights import classifier_file, inception_files, read_classifier
+from bench.evaluation.protocol import RANDOM_NETWORK
 from bench.runs.build import data_name, print_once
 from bench.runs.extractor import train_classifier
 from bench.runtime import ranks
@@ -32,6 +32,7 @@ def fit_evaluation(config: Config, data: ImageDataModule) -> Config:
     if settings.extractor == AUTO:
         extractor = ranks.in_turn(lambda: choose_extractor(config, data))
         settings = settings.model_copy(update={"extractor": extractor})
+        config = config.model_copy(update={"fitted": sorted({*config.fitted, "evaluation.extractor"})})
     if "evaluation.samples" in config.fitted:
         settings = settings.model_copy(update={"samples": min(settings.samples, len(data.train_images))})
     chosen = config.model_copy(update={"evaluation": settings})

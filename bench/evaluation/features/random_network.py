@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from bench.evaluation import digest as storage
 from bench.evaluation.errors import EvaluationError
 from bench.evaluation.features.extractor import Extractor
+from bench.evaluation.protocol import RANDOM_NETWORK
 
-NAME = "random-network"
+NAME = RANDOM_NETWORK
 CHANNELS = (1, 3)  # of the images; grey is repeated to RGB
 SEED = 0
 LAYERS = ((8, 1), (16, 2), (32, 2))  # channels and stride of each 3 x 3 convolution

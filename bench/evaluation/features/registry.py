@@ -21,8 +21,8 @@ from bench.evaluation.features.classifier import FEATURES
 from bench.evaluation.features.extractor import Extractor, check_channels
 from bench.evaluation.features.installed import installed_extractors, load_installed
 from bench.evaluation.features.random_network import CHANNELS as RANDOM_CHANNELS
-from bench.evaluation.features.random_network import NAME as RANDOM
 from bench.evaluation.features.random_network import random_network
+from bench.evaluation.protocol import RANDOM_NETWORK
 
 INCEPTION, COORDINATES = "inception-v3", "coordinates"
 INCEPTION_CHANNELS = (1, 3)  # grey is repeated to RGB
@@ -50,7 +50,7 @@ def known_extractors() -> list[str]:
 def own_extractors() -> list[str]:
     """Return Inception-v3, coordinates, the random network, and two names for each classifier."""
     classifiers = list(pretrained.classifier_files())
-    return [INCEPTION, COORDINATES, RANDOM, *classifiers, *(pretrained.STACKED + name for name in classifiers)]
+    return [INCEPTION, COORDINATES, RANDOM_NETWORK, *classifiers, *(pretrained.STACKED + name for name in classifiers)]
 
 
 def _is_installed(name: str) -> bool:
@@ -65,7 +65,7 @@ def check_extractor(name: str, channels: int, weights: Path | None = None) -> No
     if name == INCEPTION:
         pretrained.find_inception(weights)
         check_channels(name, INCEPTION_CHANNELS, channels)
-    elif name in (COORDINATES, RANDOM):
+    elif name in (COORDINATES, RANDOM_NETWORK):
         _refuse_weights(name, weights)
         check_channels(name, (PLANE,) if name == COORDINATES else RANDOM_CHANNELS, channels)
     elif _is_installed(name):
@@ -89,7 +89,7 @@ def load_extractor(name: str, weights: Path | None = None, device: torch.device 
         _refuse_weights(name, weights)
         digest = hashlib.sha256(name.encode()).hexdigest()
         return Extractor(name, digest, PLANE, (PLANE,), chunk=10_000, module=Coordinates(), dtype=torch.float32)
-    if name == RANDOM:
+    if name == RANDOM_NETWORK:
         _refuse_weights(name, weights)
         return random_network(device)
     return _inception(weights, device) if name == INCEPTION else _classifier(name, weights, device)

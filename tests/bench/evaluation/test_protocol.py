@@ -122,3 +122,10 @@ def test_bad_values_are_refused_in_one_sentence(change: dict[str, Any], message:
 def test_a_missing_key_is_named() -> None:
     with pytest.raises(EvaluationError, match="reference_digest"):
         Protocol.from_dict({key: value for key, value in VALUES.items() if key != "reference_digest"})
+
+
+def test_the_line_says_that_random_weights_see_no_objects() -> None:
+    values = {"data": "d", "extractor_digest": "e" * 64, "reference_digest": "r" * 64, "samples": 20, "chunk": 10}
+    random, trained = (Protocol(extractor=name, **values).line() for name in ("random-network", "d-cnn"))  # type: ignore[arg-type]
+    assert "in random-network features (sha eeeeeeee; random weights, which see no objects)" in random
+    assert "in d-cnn features (sha eeeeeeee)" in trained

@@ -146,3 +146,10 @@ def test_the_name_has_a_digest_where_it_does_not_tell_the_images(
     assert data_name(config, data) == "image_folder"
     plugged = config.model_copy(update={"plugins": {"data": Plugin(place="m:C", sources={})}})
     assert data_name(plugged, data) == f"image_folder-{data.digest('train')[:8]}"
+
+
+def test_a_typed_auto_is_chosen_and_said_for_any_data(tmp_path: Path) -> None:
+    config, data = of_folder(write_shapes(tmp_path / "s", 60, side=8, classes=1), "evaluation.extractor=auto")
+    chosen = fit_evaluation(config.model_copy(update={"fitted": []}), data)
+    assert (chosen.evaluation.extractor, chosen.evaluation.samples) == ("random-network", 2000)
+    assert "evaluation.extractor=random-network: " in "\n".join(description(chosen, data))
