@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.config.load import load
 from bench.config.schema import ConfigError
 from bench.evaluation.features import weights as pretrained
-from bench.evaluation.features.classifier import accuracy, train
+from bench.evaluation.features.classifier import EPOCHS, accuracy, train
 from bench.evaluation.features.weights import save_classifier
 from bench.runs.build import build_data, data_name, is_images
 from bench.runtime.console import Bar, console
@@ -31,7 +31,7 @@ def train_extractor(overrides: Sequence[str]) -> None:
         console.print(f"[yellow]  this file replaces the {trained} that is shipped until it is deleted[/]")
 
 
-def train_classifier(name: str, data: ImageDataModule, seed: int) -> str:
+def train_classifier(name: str, data: ImageDataModule, seed: int, epochs: int = EPOCHS) -> str:
     """Train a classifier of the data set `name`, keep it in the user's cache, and return the extractor's name."""
     extractor = f"{name}-cnn"
     target = pretrained.cache_folder() / f"{extractor}.pt"
@@ -43,7 +43,7 @@ def train_classifier(name: str, data: ImageDataModule, seed: int) -> str:
                 yield step
                 progress.advance()
 
-    model = train(data.train_images, data.train_labels, seed=seed, progress=bar)
+    model = train(data.train_images, data.train_labels, epochs=epochs, seed=seed, progress=bar)
     share = accuracy(model, data.test_images, data.test_labels)
     save_classifier(model, target, name, share)
     console.print(f"  {target}: {share:.2%} of {len(data.test_labels):,} held-out images classified correctly; "

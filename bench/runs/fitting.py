@@ -5,6 +5,7 @@ from rich.markup import escape
 from bench.config.devices import sampling_device
 from bench.config.fitted import SIDE
 from bench.config.schema import Config
+from bench.evaluation.features.classifier import EPOCHS
 from bench.evaluation.features.registry import INCEPTION, known_extractors
 from bench.evaluation.features.weights import classifier_file, inception_files, read_classifier
 from bench.evaluation.protocol import RANDOM_NETWORK
@@ -15,6 +16,7 @@ from datamodules.base import ImageDataModule
 
 AUTO = "auto"  # the extractor that a data set's YAML leaves to this file
 IMAGES_A_CLASS = 20  # training images, on average, that a classifier needs to learn more than these
+SEEN = 100_000  # images that teach it, of a set of at least as many as that over EPOCHS
 SURE = 200  # held-out images; of fewer, most marks stay open
 SOON_LEARNED = 5_000  # training images; fewer are soon learned by heart
 
@@ -45,8 +47,9 @@ def choose_extractor(config: Config, data: ImageDataModule) -> str:
     classes = int(data.train_labels.max()) + 1
     if classes > 1 and len(data.train_images) >= IMAGES_A_CLASS * classes:
         name = data_name(config, data)
+        epochs = min(EPOCHS, max(1, SEEN // len(data.train_images)))
         known = f"{name}-cnn" in known_extractors()
-        return f"{name}-cnn" if known else train_classifier(name, data, seed=0)
+        return f"{name}-cnn" if known else train_classifier(name, data, seed=0, epochs=epochs)
     if sampling_device(config).type == "cuda" and inception_files():
         return INCEPTION
     return RANDOM_NETWORK

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 FEATURES = 128  # width of the penultimate layer
+EPOCHS = 8
 LEAST_STEPS = 200  # of the training on a set of a few hundred images, which eight passes would not teach
 
 
@@ -66,7 +67,7 @@ def train(
     images: Tensor,
     labels: Tensor,
     *,
-    epochs: int = 8,
+    epochs: int = EPOCHS,
     batch: int = 128,
     seed: int = 0,
     progress: Callable[[range], Iterable[int]] = lambda steps: steps,

@@ -44,7 +44,7 @@ def test_enough_images_of_each_class_teach_a_classifier_once(tmp_path: Path, mon
     name = choose_extractor(config, data)
     assert name == f"image_folder-{data.digest('train')[:8]}-cnn"
     assert name in known_extractors()
-    monkeypatch.setattr(fitting, "train_classifier", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(fitting, "train_classifier", lambda *_, **__: pytest.fail("trained again"))
     assert choose_extractor(config, data) == name
 
 
@@ -153,3 +153,16 @@ def test_a_typed_auto_is_chosen_and_said_for_any_data(tmp_path: Path) -> None:
     chosen = fit_evaluation(config.model_copy(update={"fitted": []}), data)
     assert (chosen.evaluation.extractor, chosen.evaluation.samples) == ("random-network", 2000)
     assert "evaluation.extractor=random-network: " in "\n".join(description(chosen, data))
+
+
+@pytest.mark.parametrize(("seen", "epochs"), [(10**9, 8), (80 * 5, 5), (80, 1), (1, 1)])
+def test_a_classifier_of_a_large_set_is_taught_for_minutes_only(
+    seen: int, epochs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, data = of_folder(write_shapes(tmp_path / "s", 101, side=8), "data.classes=folders")
+    assert len(data.train_images) == 80
+    monkeypatch.setattr(fitting, "SEEN", seen)
+    taught: list[int] = []
+    monkeypatch.setattr(fitting, "train_classifier", lambda *_, epochs, **__: taught.append(epochs) or "x-cnn")
+    assert choose_extractor(config, data) == "x-cnn"
+    assert taught == [epochs]

@@ -18,7 +18,7 @@ from bench.evaluation.tasks.registry import ABILITIES
 from bench.results.records import Ability, Record, Result
 from bench.runs import plan as planning
 from bench.runs.baselines import BASELINES
-from bench.runs.plan import missing_metrics, plan, sentence, without_timings
+from bench.runs.plan import missing_metrics, plan, same_setting, sentence, without_timings
 from bench.table.tasks import entries
 
 WORDS = ["model=ddpm", "data=mnist", "preset=smoke", "evaluation.samples=64"]
@@ -207,3 +207,12 @@ def test_a_metric_added_later_reaches_a_recorded_run_and_its_baseline(
     assert main(train) == 0
     assert "nothing to do" in capsys.readouterr().err
     assert len(computed) == 1 + len(BASELINES)
+
+
+def test_settings_that_the_images_decide_are_not_compared_before_they_are_loaded() -> None:
+    words = ["model=vae", "data=image_folder", "data.root=/x"]
+    recorded = {"samples": 33, "seed": 0, "chunk": 250, "extractor": "random-network"}
+    assert same_setting(recorded, load(words)[0])
+    assert not same_setting(recorded | {"seed": 1}, load(words)[0])
+    assert not same_setting(recorded, load([*words, "evaluation.samples=34"])[0])
+    assert not same_setting(recorded, load([*words, "evaluation.extractor=inception-v3"])[0])
