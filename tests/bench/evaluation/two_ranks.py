@@ -34,7 +34,8 @@ def partly_nan(n: int, generator: torch.Generator) -> Tensor:
     return noise(n, generator) / (0 if bad else 1)
 
 
-def main(rank: int, world_size: int, folder: Path) -> None:
+def prepared(folder: Path) -> tuple[ReferenceSet, Protocol]:
+    """What both ranks evaluate against, and how."""
     pretrained.ASSETS = folder / "assets"
     extractor = load_extractor("mnist-cnn")
     split = torch.load(folder / "split.pt")
@@ -42,7 +43,6 @@ def main(rank: int, world_size: int, folder: Path) -> None:
     beside = held_out(split.flip(3), train, extractor, samples=110, seed=0, cells_wanted=3)
     network = random_network()
     second = SecondReference(network, reference(split, network).moments)
-    against = ReferenceSet(extractor, train, beside, random=second)
     protocol = Protocol(
         data="mnist",
         extractor=extractor.name,
@@ -54,6 +54,10 @@ def main(rank: int, world_size: int, folder: Path) -> None:
         chunk=25,
         kid_subsets=5,
     )
+    return ReferenceSet(extractor, train, beside, random=second), protocol
+
+
+def main(rank: int, world_size: int, folder: Path, against: ReferenceSet, protocol: Protocol) -> None:
     alone = evaluate(noise, against, protocol)
     dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=world_size)
     together = evaluate(noise, against, protocol)
@@ -78,5 +82,7 @@ def main(rank: int, world_size: int, folder: Path) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)  # so that sums are added in the same order alone and together, and no fork loses a thread
-    ranks = [forked(partial(main, rank, 2, Path(sys.argv[1]))) for rank in (0, 1)]
+    folder = Path(sys.argv[1])
+    arguments = prepared(folder)
+    ranks = [forked(partial(main, rank, 2, folder, *arguments)) for rank in (0, 1)]
     sys.exit(not all_succeeded(ranks))
