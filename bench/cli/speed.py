@@ -2,7 +2,8 @@
 
 Every answer is a ratio, written to SPEED.json and SPEED.md in the results
 folder.
-Questions: startup, training, sampling, evaluation, shared, loop.
+Questions: startup, training, sampling, roofline, memory, evaluation, shared,
+loop.
 The other libraries: pip install -e ".[speed]"
 """
 
