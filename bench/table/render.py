@@ -124,17 +124,14 @@ def tasks_csv_text(table: Table) -> str:
 
 
 def json_text(table: Table) -> str:
+    """Return all of the table as JSON; a curve names the setting in which its rows differ."""
     own = {column.key: {"heading": heading(column), "about": column.about} for column in table.own}
     values = dataclasses.asdict(dataclasses.replace(table, own=()))
     del values["own"]
-    return (
-        json.dumps(
-            values | {"caption": caption(table), "answer": answer(table)} | ({"own": own} if own else {}),
-            indent=1,
-            ensure_ascii=False,
-        )
-        + "\n"
-    )
+    for curve, of_table in zip(values["curves"], table.curves, strict=True):
+        curve["sweep"] = of_table.sweep.setting
+    values |= {"caption": caption(table), "answer": answer(table)} | ({"own": own} if own else {})
+    return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
 
 
 def texts(table: Table) -> dict[str, str]:

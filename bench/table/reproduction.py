@@ -7,7 +7,7 @@ from rich.console import Console
 
 from bench.results.selection import TableError
 from bench.table.build import Table
-from bench.table.columns import QUALITY, Column
+from bench.table.columns import LABELS, QUALITY, Column
 from bench.table.rows import Row
 from bench.table.terminal import text_table
 
@@ -48,7 +48,7 @@ def compare_tables(first: Table, second: Table) -> Reproduction:
 
 def figures(row: Row, other: Row) -> Iterator[tuple[Column, bool, tuple[str, str]]]:
     """Yield the column of each figure that both have with an interval, whether they differ, and both as text."""
-    for column in QUALITY:
+    for column in (*QUALITY, *LABELS):
         a, b = row.figures.get(column.key), other.figures.get(column.key)
         same_version = row.versions.get(column.key) == other.versions.get(column.key)
         if a and b and a.interval and b.interval and same_version:

@@ -15,7 +15,7 @@ from bench.runtime.provenance import ROOT
 from bench.sweep import optuna_search
 from bench.sweep.optuna_search import Proposals, propose
 from bench.sweep.search_space import Coordinates, SweepFile, assignment_at
-from bench.table.columns import COST, QUALITY
+from bench.table.columns import COST, LABELS, QUALITY
 from bench.table.summary import KEYS, summary
 
 SEARCH: dict[str, Any] = {
@@ -35,7 +35,7 @@ def search(**keys: Any) -> SweepFile:
 
 
 def test_every_column_of_the_table_has_a_key_for_wandbs_summary() -> None:
-    assert sorted(KEYS.values()) == sorted(column.key for column in (*QUALITY, *COST))
+    assert sorted(KEYS.values()) == sorted(column.key for column in (*QUALITY, *LABELS, *COST))
 
 
 def test_a_record_is_summarised_by_the_row_that_speaks_for_it_in_the_tables_units() -> None:

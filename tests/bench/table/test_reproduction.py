@@ -8,7 +8,7 @@ import pytest
 
 from bench.results.selection import TableError
 from bench.table.build import Table, build
-from bench.table.columns import QUALITY
+from bench.table.columns import LABELS, QUALITY
 from bench.table.reproduction import compare_tables
 from tests.bench.records import figures, record
 
@@ -27,7 +27,7 @@ def test_a_table_is_as_itself() -> None:
     one = table([3.0, 4.0, 5.0])
     found = compare_tables(one, one)
     assert (found.discrepancies, found.missing) == ([], [])
-    assert found.compared == len(one.rows[0].figures.keys() & {column.key for column in QUALITY})
+    assert found.compared == len(one.rows[0].figures.keys() & {column.key for column in (*QUALITY, *LABELS)})
 
 
 def test_figures_are_apart_where_welchs_interval_of_their_difference_excludes_0() -> None:
@@ -38,6 +38,17 @@ def test_figures_are_apart_where_welchs_interval_of_their_difference_excludes_0(
         other = table([3.0 + shift, 4.0 + shift, 5.0 + shift])
         for found in (compare_tables(one, other), compare_tables(other, one)):
             assert [entry.column.key for entry in found.discrepancies] == ["fid"] * apart
+
+
+@pytest.mark.parametrize("key", [column.key for column in (*QUALITY, *LABELS)])
+def test_every_figure_of_the_samples_is_compared(key: str) -> None:
+    def of(*values: float) -> Table:
+        samples = {"fid": 1.0, "coverage": 0.5, "seconds": 0.01}
+        rows = [{"default": figures(**samples) | {key: value}} for value in values]
+        return build([record("vae", "autoregressive-vae", seed, row) for seed, row in enumerate(rows)], HERE)
+
+    found = compare_tables(of(0.1, 0.11, 0.12), of(0.8, 0.81, 0.82)).discrepancies
+    assert [entry.column.key for entry in found] == [key]
 
 
 def test_figures_of_two_versions_of_a_metric_are_not_compared() -> None:

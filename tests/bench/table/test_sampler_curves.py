@@ -1,12 +1,13 @@
 """Rows that differ in their number of steps only stand on one curve, and those no configuration names only there."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bench.table import sampler_curves as curves_module
 from bench.table.build import Table, build
-from bench.table.render import csv_text, markdown
+from bench.table.render import csv_text, markdown, write
 from bench.table.sampler_curves import GUIDANCE, by_sweep, sampler_curves
 from bench.table.text import curves_grid
 from tests.bench.records import figures, record
@@ -79,3 +80,12 @@ def test_rows_that_differ_in_their_guidance_only_stand_on_one_curve_and_the_one_
     assert [line[1] for line in curves_grid(sweep, [curve])[1:]] == ["0", "0.5", "2"]
     assert [row.name for row in table.rows] == ["ddpm, ddim-50"]
     assert f"**{GUIDANCE.title}.**" in markdown(table)
+
+
+def test_every_file_of_a_table_with_curves_is_written_and_its_json_names_their_setting(tmp_path: Path) -> None:
+    table = table_of(ddim(*STEPS))
+    names = {path.name for path in write(table, tmp_path)}
+    assert names >= {"TABLE.md", "TABLE.json", "TABLE.tex", "TABLE.csv", curves_module.STEPS.file}
+    (curve,) = json.loads((tmp_path / "TABLE.json").read_text())["curves"]
+    assert curve["sweep"] == "steps"
+    assert curve["places"] == list(STEPS)
