@@ -19,6 +19,7 @@ from bench.table.sampler_chart import sampler_panels
 from bench.table.sampler_curves import SamplerCurve, Sweep, by_sweep
 
 WIDTH, HEIGHT, ZOOM = 860, 470, 2
+ACROSS = 3  # panels of curves in a row
 FONT, FONT_FILE = "DejaVu Sans", "mpl-data/fonts/ttf/DejaVuSans.ttf"
 DIGEST = "Drawing"  # key of the SVG's digest in the PNG file
 
@@ -46,12 +47,13 @@ def drawings(table: Table) -> dict[str, str]:
 
 
 def curves_svg(sweep: Sweep, curves: Sequence[SamplerCurve], data: str) -> str:
-    """Draw the curves of a sweep: a row of panels for each model, above its legend."""
+    """Draw the curves of a sweep: for each model rows of at most ACROSS panels, each row above its legend."""
     templates = environment("bench.table")
     panels = sampler_panels(sweep, curves)
-    rows = [list(group) for _, group in groupby(panels, key=lambda panel: panel.model)]
+    groups = [list(group) for _, group in groupby(panels, key=lambda panel: panel.model)]
+    rows = [group[k : k + ACROSS] for group in groups for k in range(0, len(group), ACROSS)]
     return templates.get_template("curves.svg.j2").render(
-        rows=rows, style=light(source(templates, "chart.css")), title=f"{sweep.title} on {data}"
+        rows=rows, across=ACROSS, style=light(source(templates, "chart.css")), title=f"{sweep.title} on {data}"
     )
 
 
