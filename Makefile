@@ -34,7 +34,6 @@ results: .venv/installed
 
 smoke: .venv/installed
 	$(BIN)/bench train preset=smoke
-	$(BIN)/bench table preset=smoke results=results/smoke
 
 test: .venv/tested lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n auto --maxprocesses 4

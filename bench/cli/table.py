@@ -48,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
     from bench.runtime.console import console
     from bench.table import render, reproduction, terminal
     from bench.table.build import build
+    from bench.table.output import write_and_show
 
     if options.others and (options.check or options.against):
         raise ConfigError("--with: --check and --against compare the table of one folder; leave them out")
@@ -70,7 +71,5 @@ def run(options: argparse.Namespace) -> int:
         console.print("nothing is written of a table --with other folders; --out=DIR writes its files")
         return 0
     place = check_results(Path(expand("--out", options.out)), writes=True) if others else folder
-    written = render.write(table, place)  # before anything is printed: a closed or limited terminal loses no file
-    terminal.show(table, Console(highlight=False))
-    console.print(f"written: {', '.join(map(str, written))}", markup=False)
+    write_and_show(table, place)
     return 0

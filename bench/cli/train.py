@@ -3,9 +3,9 @@
 model=, data= and preset= choose files of configs/ (`bench list` names them);
 any other key changes one setting. Without model=, every model of the preset is
 trained, one after another; then the table is printed and written, and the HTML
-page, as `bench table` and `bench report` do. A finished run is not repeated: only what its
-record lacks is measured, as new samplers, metrics or evaluation settings. A
-stopped run is resumed by the same command.
+page, as `bench table` and `bench report` do. A finished run is not repeated:
+only what its record lacks is measured, as new samplers, metrics or evaluation
+settings. A stopped run is resumed by the same command.
 """
 
 import argparse
@@ -53,14 +53,12 @@ def compare(config: "Config") -> None:
 
     A folder whose other records do not compare keeps its files; the sentence of `bench table` says what to choose.
     """
-    from rich.console import Console
-
     from bench.report.write import write as write_page
     from bench.results.records import read_all
     from bench.results.selection import TableError, select
     from bench.runtime.console import console
-    from bench.table import render, terminal
     from bench.table.build import build
+    from bench.table.output import write_and_show
 
     folder = Path(config.results)
     try:
@@ -68,7 +66,5 @@ def compare(config: "Config") -> None:
     except TableError as error:
         console.print(f"no table: {error}", style="yellow", markup=False)
     else:
-        written = render.write(table, folder)
-        terminal.show(table, Console(highlight=False))
-        console.print(f"written: {', '.join(map(str, written))}", markup=False)
+        write_and_show(table, folder)
     write_page([f"results={folder}"])

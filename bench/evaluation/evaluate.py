@@ -1,7 +1,7 @@
 """Draw samples in chunks, extract features and compute metrics; one process and many give the same result."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 import torch
@@ -76,19 +76,25 @@ def evaluate(
         return parts
 
     shares = ranks.gather_on_first(measure_own_chunks)
-    given = None
-    if labels is not None:
-        drawn = partial(
-            labels_of,
-            n=protocol.samples,
-            chunk=protocol.chunk,
-            seed=protocol.seed,
-            training_seed=training_seed,
-            device=device,
-        )
-        words = partial(captions.words, drawn(captions.draw)) if captions is not None else None
-        given = GivenLabels(drawn(labels), words=words)
+    drawn = partial(
+        labels_of, n=protocol.samples, chunk=protocol.chunk, seed=protocol.seed, training_seed=training_seed,
+        device=device,
+    )  # fmt: skip
+    given = given_labels(drawn, labels, captions)
     return ranks.on_first(lambda: score(merge(shares), reference_set, protocol, seconds, progress, metrics, given, own))
+
+
+def given_labels(
+    drawn: Callable[[Labels], Tensor], labels: Labels | None, captions: Captions | None
+) -> GivenLabels | None:
+    """Return the labels of the samples and how their captions are judged; None of samples without labels.
+
+    drawn: what draws labels, given its share of the samples' generators.
+    """
+    if labels is None:
+        return None
+    words = partial(captions.words, drawn(captions.draw)) if captions is not None else None
+    return GivenLabels(drawn(labels), words=words)
 
 
 def merge(shares: list[dict[int, Part]]) -> dict[int, Part]:

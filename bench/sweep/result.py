@@ -3,16 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from bench.results.records import RecordError, find, read_all
 from bench.results.selection import REFERENCES, TableError, select
 from bench.runtime.console import console
 from bench.sweep.cells import PlannedCell
 from bench.sweep.display import show_failure
 from bench.sweep.executor import Outcome
-from bench.table import render, terminal
 from bench.table.build import build
+from bench.table.output import write_and_show
 from bench.tracking.push import push_table
 
 
@@ -67,9 +65,7 @@ def show_table(cells: Sequence[PlannedCell], results: Path) -> None:
     except (TableError, RecordError) as error:
         console.print(f"[yellow]  no table: {error}[/]")
         return
-    paths = render.write(table, results)
-    terminal.show(table, Console(highlight=False))
-    console.print(f"written: {', '.join(map(str, paths))}", markup=False)
+    write_and_show(table, results)
     wandb = cells[0].config.wandb
     if wandb.mode != "disabled":
         push_table(table, records, results, wandb.project, wandb.mode)

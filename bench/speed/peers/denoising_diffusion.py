@@ -4,13 +4,14 @@ The Trainer reads files from a folder and cannot be run a batch at a time, so it
 betas .9 and .99), gradients clipped at 1, an average of the weights every tenth batch, the loss read after each.
 """
 
-import time
 from typing import Any
 
 import torch
 from denoising_diffusion_pytorch import GaussianDiffusion, Unet
 from ema_pytorch import EMA
 from torch import Tensor, nn
+
+from bench.speed.peers.stepwise import CHANNELS, Stepwise, train_alone
 
 
 def unet(image_shape: tuple[int, int, int], channels: list[int]) -> Any:
@@ -27,7 +28,7 @@ def diffusion(net: nn.Module, image_shape: tuple[int, int, int], steps: int) -> 
     return GaussianDiffusion(net, image_size=image_shape[1:], timesteps=steps)
 
 
-class DenoisingDiffusion:
+class DenoisingDiffusion(Stepwise):
     """Trains `net` on uint8 images, N x C x H x W, in batches of `batch`; autocast to bfloat16 if `bf16`."""
 
     def __init__(self, images: Tensor, net: nn.Module, batch: int, device: torch.device, bf16: bool) -> None:
@@ -37,14 +38,6 @@ class DenoisingDiffusion:
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-4, betas=(0.9, 0.99))
         self.averages = EMA(self.model, beta=0.995, update_every=10).to(device)
         self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
-
-    def turn(self, batches: int, seconds: float) -> int:
-        """Train for about `seconds`; return the number of images."""
-        start, images = time.perf_counter(), 0
-        while not images or time.perf_counter() - start < seconds:
-            self.step()
-            images += self.batch
-        return images
 
     def step(self) -> None:
         index = torch.randint(len(self.images), (self.batch,), device=self.device)
@@ -58,16 +51,11 @@ class DenoisingDiffusion:
         self.averages.update()
 
 
-if __name__ == "__main__":  # trains its own network for `bench speed memory`: images.npy, images to train on, batch
-    import sys
+def with_own_network(images: Tensor, batch: int) -> DenoisingDiffusion:
+    """Return a trainer of the library's own network, in float32 on the CPU."""
+    _, channels, height, width = images.shape
+    return DenoisingDiffusion(images, unet((channels, height, width), CHANNELS), batch, torch.device("cpu"), bf16=False)
 
-    import numpy as np
 
-    held = torch.from_numpy(np.load(sys.argv[1]))
-    count, size = map(int, sys.argv[2:])
-    _, *dimensions = held.shape
-    peer = DenoisingDiffusion(
-        held, unet((dimensions[0], dimensions[1], dimensions[2]), [32, 64]), size, torch.device("cpu"), False
-    )
-    for _ in range(0, count, size):
-        peer.step()
+if __name__ == "__main__":
+    train_alone(with_own_network)

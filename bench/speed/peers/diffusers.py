@@ -5,7 +5,6 @@ warm-up and a half cosine, gradients clipped at 1, EMAModel with inverse gamma 1
 memory, where the script decodes files: what is compared is the training.
 """
 
-import time
 from typing import Any
 
 import torch
@@ -14,6 +13,8 @@ from diffusers import DDPMScheduler, UNet2DModel
 from diffusers.optimization import get_cosine_schedule_with_warmup
 from diffusers.training_utils import EMAModel
 from torch import Tensor, nn
+
+from bench.speed.peers.stepwise import CHANNELS, Stepwise, train_alone
 
 BATCHES = 100_000  # of the recipe's schedule, whose first part is all that is trained here
 
@@ -28,7 +29,7 @@ def unet(image_shape: tuple[int, int, int], channels: list[int]) -> Any:
     )  # fmt: skip
 
 
-class Diffusers:
+class Diffusers(Stepwise):
     """Trains `net` on uint8 images, N x C x H x W, in batches of `batch`; autocast to bfloat16 if `bf16`.
 
     net: a UNet2DModel, or what is called like one.
@@ -42,14 +43,6 @@ class Diffusers:
         self.schedule = get_cosine_schedule_with_warmup(self.optimizer, 500, BATCHES)
         self.averages = EMAModel(self.net.parameters(), decay=0.9999, use_ema_warmup=True, inv_gamma=1.0, power=0.75)
         self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
-
-    def turn(self, batches: int, seconds: float) -> int:
-        """Train for about `seconds`; return the number of images."""
-        start, images = time.perf_counter(), 0
-        while not images or time.perf_counter() - start < seconds:
-            self.step()
-            images += self.batch
-        return images
 
     def step(self) -> None:
         index = torch.randint(len(self.images), (self.batch,), device=self.device)
@@ -66,16 +59,11 @@ class Diffusers:
         self.averages.step(self.net.parameters())
 
 
-if __name__ == "__main__":  # trains its own network for `bench speed memory`: images.npy, images to train on, batch
-    import sys
+def with_own_network(images: Tensor, batch: int) -> Diffusers:
+    """Return a trainer of the library's own network, in float32 on the CPU."""
+    _, channels, height, width = images.shape
+    return Diffusers(images, unet((channels, height, width), CHANNELS), batch, torch.device("cpu"), bf16=False)
 
-    import numpy as np
 
-    held = torch.from_numpy(np.load(sys.argv[1]))
-    count, size = map(int, sys.argv[2:])
-    _, *dimensions = held.shape
-    peer = Diffusers(
-        held, unet((dimensions[0], dimensions[1], dimensions[2]), [32, 64]), size, torch.device("cpu"), False
-    )
-    for _ in range(0, count, size):
-        peer.step()
+if __name__ == "__main__":
+    train_alone(with_own_network)
