@@ -13,6 +13,7 @@ from annotated_types import Ge, Gt, Lt
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
+from models.clusters import Clusters
 from models.muon import Muon
 from models.ranks import average
 
@@ -86,12 +87,14 @@ class GenerativeModel(L.LightningModule, ABC):
     optimizer_name: Optimizer = "adam"
     snapshot: float | None = None  # share of the training after which `models.protocols.Snapshots` keeps weights
     classes: int = 0  # labels that `models.protocols.SamplesGiven` takes; 0: the model is not conditional
+    clusters: Clusters | None  # what its networks are told in the labels' place, learned before the first batch
     captioned: bool = False  # whether it is `models.protocols.SamplesCaptioned`
 
     def __init__(self, data: DataSpec) -> None:
         super().__init__()
         self.image_shape = data.image_shape
         self.class_shares = data.class_shares
+        self.clusters = None
         self.images_seen = 0  # over all ranks; the x axis of every curve
 
     @property
@@ -110,15 +113,30 @@ class GenerativeModel(L.LightningModule, ABC):
     def check_sampler(self, **settings: Any) -> None:
         """Raise ValueError, in one sentence, if `sample` cannot work with these of its keyword arguments."""
 
-    def draw_labels(self, n: int, generator: torch.Generator) -> Tensor | None:
-        """Draw n labels from the training images' shares, int64 on the model's device; None if not conditional.
+    @property
+    def groups(self) -> int:
+        """How many groups of images the networks are told apart: labels or clusters; 0: none."""
+        return self.classes if self.clusters is None else self.clusters.count
+
+    def draw_groups(self, n: int, generator: torch.Generator) -> Tensor | None:
+        """Draw n labels or clusters from the training images' shares, int64 on the model's device; None of no groups.
 
         `sample` calls it first, so that equal generators tell the labels of its images.
         """
-        if not self.classes:
+        if not self.groups:
             return None
-        shares = torch.tensor(self.class_shares, dtype=torch.float64, device=generator.device)
+        shares = torch.tensor(self.class_shares, dtype=torch.float64) if self.clusters is None else self.clusters.shares
+        shares = shares.to(generator.device, torch.float64)
         return torch.multinomial(shares, n, replacement=True, generator=generator).to(self.device)
+
+    def draw_labels(self, n: int, generator: torch.Generator) -> Tensor | None:
+        """Return the labels, int64 n, that `sample` draws from such a generator; None if not conditional."""
+        return self.draw_groups(n, generator) if self.classes else None
+
+    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
+        """Put the clusters of the images in their labels' place, where the networks are told clusters."""
+        x, y = batch
+        return x, y if self.clusters is None else self.clusters(x)
 
     def log_losses(self, **losses: Tensor) -> None:
         """Log scalars, means over this rank's images, as means over all ranks' under `train/`.

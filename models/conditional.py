@@ -1,23 +1,29 @@
-"""Labels as a condition: how many a model takes, how training drops them, and guidance by a network without them."""
+"""Labels or clusters as a condition: how many there are, how training drops them, and guidance against none."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from models.base import DataSpec
+from models.clusters import Clusters
 from models.ranks import own_share
 
-Condition = Literal["none", "label"]
+Condition = Literal["none", "label", "cluster"]
+ClusterCount = Annotated[int, Ge(2)]
 Conditional = Callable[[Tensor, Tensor, Tensor], Tensor]  # x (N x C x H x W), t (N), y (N) -> a prediction like x
 Prediction = Callable[[Tensor, Tensor], Tensor]  # the same of given labels
 Guided = Callable[[Tensor], bool]  # whether the times of a batch, N equal ones, are guided
 
 
 def class_count(data: DataSpec, condition: str) -> int:
-    """Return how many labels a model with this condition takes: 0 for "none". ValueError where the data have none."""
-    if condition == "none":
+    """Return how many labels a model with this condition takes: 0 for "none" and for "cluster".
+
+    ValueError where the data have none.
+    """
+    if condition in ("none", "cluster"):
         return 0
     if len(data.class_shares) < 2:
         raise ValueError(
@@ -25,6 +31,11 @@ def class_count(data: DataSpec, condition: str) -> int:
             "mnist, cifar10 or, with data.classes, image_folder"
         )
     return len(data.class_shares)
+
+
+def clusters_of(data: DataSpec, condition: str, count: int) -> Clusters | None:
+    """Return `count` clusters, not yet learned, if the condition is "cluster"."""
+    return Clusters(count, data.image_shape) if condition == "cluster" else None
 
 
 def check_labels(labels: Tensor, classes: int) -> Tensor:

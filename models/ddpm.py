@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from models import captions
 from models.base import DataSpec, Fraction, GenerativeModel, Optimizer, Share, inference, noise, sampling
-from models.conditional import check_labels, class_count, classifier_free, dropped
+from models.conditional import ClusterCount, check_labels, class_count, classifier_free, clusters_of, dropped
 from models.diffusion.bound import variational_bound
 from models.diffusion.grids import even
 from models.diffusion.guidance import autoguided, classifier_guided
@@ -49,7 +49,8 @@ class DDPM(GenerativeModel):
     training after which the denoiser's averaged weights are kept beside the final ones, as the guide of samplers with
     `guidance` (None: no snapshot). optimizer: "adam", or "muon" for the hidden weights, at ten times the rate, see
     `Muon`. condition: "none"; "label", of which the denoiser is told, but for a share `label_dropout` of the training
-    images (Ho and Salimans 2022, arXiv:2207.12598); "text", likewise a caption of `models.captions` by an encoder that
+    images (Ho and Salimans 2022, arXiv:2207.12598); "cluster", likewise the numbers of so many `clusters` in the
+    labels' place, see `Clusters`; "text", likewise a caption of `models.captions` by an encoder that
     is trained along; or "classifier", of noisy images, that is trained beside the denoiser and leads it to a label
     (Dhariwal and Nichol 2021, arXiv:2105.05233).
     """
@@ -76,18 +77,19 @@ class DDPM(GenerativeModel):
         ema_decay: Fraction = 0.999,
         snapshot: Fraction | None = None,
         optimizer: Optimizer = "adam",
-        condition: Literal["none", "label", "classifier", "text"] = "none",
+        condition: Literal["none", "label", "cluster", "classifier", "text"] = "none",
+        clusters: ClusterCount = 50,
         label_dropout: Share = 0.1,
     ) -> None:
         super().__init__(data)
-        self.classes = class_count(data, condition)
+        self.classes, self.clusters = class_count(data, condition), clusters_of(data, condition, clusters)
         self.condition = condition
         self.label_dropout = label_dropout
         self.process = Process(linear_beta(T, beta_1, beta_T) if schedule == "linear" else cosine_beta(T))
         self.denoiser = time_network(
             architecture, data.image_shape,
             channels=channels, blocks=blocks, patch=patch, attention=attention, hidden=hidden,
-            classes=self.classes if condition == "label" else 0,
+            classes=self.groups if condition in ("label", "cluster") else 0,
         )  # fmt: skip
         if condition == "classifier":
             self.classifier = time_classifier(
@@ -137,8 +139,8 @@ class DDPM(GenerativeModel):
 
     def training_condition(self, x_0: Tensor, y: Tensor) -> list[Tensor]:
         """What the denoiser is told of images and their labels: nothing, N labels, or N x dim encoded captions."""
-        if self.condition == "label":
-            return [dropped(y, self.label_dropout, self.classes)]
+        if self.condition in ("label", "cluster"):
+            return [dropped(y, self.label_dropout, self.groups)]
         return [self.text(self.training_captions(x_0, y))] if self.captioned else []
 
     def training_captions(self, x_0: Tensor, y: Tensor) -> Tensor:
@@ -186,7 +188,7 @@ class DDPM(GenerativeModel):
                 f"guidance={sampler.guidance:g}: the weights have no snapshot to be guided by; train with "
                 "model.snapshot=0.125, or leave guidance out"
             )
-        if sampler.label_guidance is not None and not self.classes:
+        if sampler.label_guidance is not None and not self.groups:
             raise ValueError(
                 f"label_guidance={sampler.label_guidance:g}: the model was trained without labels; train with "
                 "model.condition=label, text or classifier, or leave label_guidance out"
@@ -251,8 +253,8 @@ class DDPM(GenerativeModel):
         return captions.phrased(said, u, captions.all_orders(channels))
 
     def draw_condition(self, n: int, generator: torch.Generator) -> Tensor | None:
-        """What `sample` draws first: labels N, captions N x 6 C, or None of a model without a condition."""
-        return self.draw_captions(n, generator) if self.captioned else self.draw_labels(n, generator)
+        """What `sample` draws first: labels or clusters N, captions N x 6 C, or None of a model without a condition."""
+        return self.draw_captions(n, generator) if self.captioned else self.draw_groups(n, generator)
 
     def draw(self, n: int, given: Tensor | None, generator: torch.Generator, sampler: SamplerSettings) -> Tensor:
         """x_0 of given labels or captions (None: of a model without), n x C x H x W."""
@@ -267,7 +269,7 @@ class DDPM(GenerativeModel):
             [] if given is None or self.condition == "classifier" else [self.text(given) if self.captioned else given]
         )
         if told and w:
-            null = 0 if self.captioned else self.classes
+            null = 0 if self.captioned else self.groups
             return classifier_free(replayed(self.denoiser, passes), told[0], null, w, guided)
 
         def alone(network: nn.Module) -> Denoiser:

@@ -8,7 +8,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveIn
 from torch import Tensor, nn
 
 from models.base import DataSpec, Fraction, GenerativeModel, Optimizer, Share, inference, noise, sampling
-from models.conditional import Condition, check_labels, class_count, classifier_free, dropped
+from models.conditional import ClusterCount, Condition, check_labels, class_count, classifier_free, clusters_of, dropped
 from models.flows.likelihood import log_likelihood
 from models.flows.path import Times, Velocity, draw_times, interpolate
 from models.flows.sampler_settings import FlowSettings
@@ -36,9 +36,9 @@ class FlowMatching(GenerativeModel):
     U-Net, or "linear", a `ResidualPerceptron` (fully connected). channels, patch, attention: see `UNet`, unused by
     "linear". blocks: of the U-Net at each resolution, of the perceptron in all. hidden: width of the perceptron, unused
     by "conv". learning_rate: peak of Adam's rate, reached after `warmup` batches and decayed to zero by a half cosine.
-    ema_decay: of the weights that sample.
-    optimizer: "adam", or "muon" for the hidden weights, at ten times the rate, see `Muon`. condition: "label" tells the
-    network the labels, but for a share `label_dropout` of the training images (Ho and Salimans 2022, arXiv:2207.12598).
+    ema_decay: of the weights that sample. optimizer: "adam", or "muon" for the hidden weights, at ten times the rate,
+    see `Muon`. condition: "label" tells the network the labels, but for a share `label_dropout` of the training images
+    (Ho and Salimans 2022, arXiv:2207.12598), "cluster" the numbers of so many `clusters` likewise, see `Clusters`.
     """
 
     family = "flow"
@@ -59,15 +59,16 @@ class FlowMatching(GenerativeModel):
         ema_decay: Fraction = 0.999,
         optimizer: Optimizer = "adam",
         condition: Condition = "none",
+        clusters: ClusterCount = 50,
         label_dropout: Share = 0.1,
     ) -> None:
         super().__init__(data)
-        self.classes = class_count(data, condition)
+        self.classes, self.clusters = class_count(data, condition), clusters_of(data, condition, clusters)
         self.label_dropout = label_dropout
         self.network = time_network(
             architecture, data.image_shape,
             channels=channels, blocks=blocks, patch=patch, attention=attention, hidden=hidden,
-            classes=self.classes,
+            classes=self.groups,
         )  # fmt: skip
         self.times = times
         self.learning_rate = learning_rate
@@ -85,7 +86,7 @@ class FlowMatching(GenerativeModel):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         x, y = batch
-        labels = [dropped(y, self.label_dropout, self.classes)] if self.classes else []
+        labels = [dropped(y, self.label_dropout, self.groups)] if self.groups else []
         t = own_share(lambda m: draw_times(self.times, m, x.device), len(x))
         eps = own_share(lambda m: torch.randn(m, *self.image_shape, device=x.device), len(x))
         # the objective of Liu et al. 2022, and Lipman et al. 2022, Eq. 23, without the smallest noise
@@ -98,7 +99,7 @@ class FlowMatching(GenerativeModel):
 
     def check_sampler(self, **settings: Any) -> None:
         w = FlowSettings(**settings).label_guidance
-        if w is not None and not self.classes:
+        if w is not None and not self.groups:
             raise ValueError(
                 f"label_guidance={w:g}: the model was trained without labels; train with model.condition=label, or "
                 "leave label_guidance out"
@@ -123,7 +124,7 @@ class FlowMatching(GenerativeModel):
         noise levels sigma = t / (1 - t) between which it is used.
         """
         settings = FlowSettings(method, steps, label_guidance, guided_from, guided_to)
-        return self.draw(n, self.draw_labels(n, generator), generator, settings)
+        return self.draw(n, self.draw_groups(n, generator), generator, settings)
 
     @sampling
     def sample_given(self, /, labels: Tensor, generator: torch.Generator, **settings: Any) -> Tensor:
@@ -139,9 +140,7 @@ class FlowMatching(GenerativeModel):
         passes, w = settings.passes(), settings.label_guidance
         if labels is not None and w:
             twice = replayed(self.network, passes)
-            return classifier_free(
-                lambda z, t, y: twice(z, TIME_SCALE * t, y), labels, self.classes, w, settings.guided
-            )
+            return classifier_free(lambda z, t, y: twice(z, TIME_SCALE * t, y), labels, self.groups, w, settings.guided)
         told = [] if labels is None else [labels]
         network = captured(self.network, z, z.new_zeros(len(z)), *told, passes=passes)
         return lambda z, t: network(z, TIME_SCALE * t, *told)

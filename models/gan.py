@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from models.adversarial import AdversarialModel, Seen
 from models.base import DataSpec, noise, sampling
-from models.conditional import Condition, check_labels, class_count
+from models.conditional import ClusterCount, Condition, check_labels, class_count, clusters_of
 from models.losses import discriminator_non_saturating, generator_non_saturating, relativistic
 from models.networks.autoencoder import Architecture, LinearDecoder
 from models.networks.dcgan import Discriminator, Generator
@@ -36,7 +36,8 @@ class GAN(AdversarialModel):
     loss: "non-saturating" or "relativistic". penalty: of gradients at real images, "r1", or at generated ones as well,
     "r1+r2". r1_gamma: weight of either (0: none); it scales with the square of the data's unit. learning_rate: of both
     Adams, decayed to zero by a half cosine. beta_2: of both Adams. ema_decay: of the weights that sample. condition:
-    "label" gives both networks the labels, the discriminator by projection (Miyato and Koyama 2018, arXiv:1802.05637).
+    "label" gives both networks the labels, the discriminator by projection (Miyato and Koyama 2018, arXiv:1802.05637),
+    "cluster" the numbers of so many `clusters` in the labels' place, see `Clusters`.
     """
 
     family = "gan"
@@ -56,10 +57,11 @@ class GAN(AdversarialModel):
         beta_2: Annotated[float, Ge(0), Lt(1)] = 0.99,
         ema_decay: Annotated[float, Gt(0), Lt(1)] = 0.999,
         condition: Condition = "none",
+        clusters: ClusterCount = 50,
     ) -> None:
         super().__init__(data)
-        self.classes = class_count(data, condition)
-        inputs = 2 * latent_dim if self.classes else latent_dim
+        self.classes, self.clusters = class_count(data, condition), clusters_of(data, condition, clusters)
+        inputs = 2 * latent_dim if self.groups else latent_dim
         if penalty == "r1+r2" and r1_gamma == 0:
             raise ValueError(f"penalty={penalty}: r1_gamma=0 gives it no weight; choose r1_gamma > 0 or penalty=r1")
         if architecture == "conv":
@@ -69,9 +71,9 @@ class GAN(AdversarialModel):
             decoder = LinearDecoder(data.image_shape, inputs, hidden).apply(keep_variance)
             generator = nn.Sequential(decoder, nn.Tanh())
             discriminator = LinearDiscriminator(data.image_shape, hidden)
-        if self.classes:
-            generator = LabelledGenerator(generator, self.classes, latent_dim)
-            discriminator = ProjectionDiscriminator(discriminator, self.classes)
+        if self.groups:
+            generator = LabelledGenerator(generator, self.groups, latent_dim)
+            discriminator = ProjectionDiscriminator(discriminator, self.groups)
         self.generator, self.discriminator = generator, discriminator
         if loss == "relativistic":  # differences of logits do not depend on the last bias
             *_, last = (layer for layer in self.discriminator.modules() if isinstance(layer, nn.Linear))
@@ -86,7 +88,7 @@ class GAN(AdversarialModel):
 
     def draw(self, x: Tensor, y: Tensor) -> Seen:
         z = own_share(lambda m: torch.randn(m, self.latent_dim, device=x.device), len(x))
-        labels = (y,) if self.classes else ()
+        labels = (y,) if self.groups else ()
         return x, self.generator(z, *labels), *labels
 
     def discriminator_loss(self, seen: Seen) -> Tensor:
@@ -116,7 +118,7 @@ class GAN(AdversarialModel):
 
     @sampling
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        labels = self.draw_labels(n, generator)
+        labels = self.draw_groups(n, generator)
         z = noise((n, self.latent_dim), generator, self.device)
         return self.generator(z) if labels is None else self.generator(z, labels)
 

@@ -8,7 +8,7 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from models.base import DataSpec, GenerativeModel, inference, noise, sampling
-from models.conditional import Condition, check_labels, class_count
+from models.conditional import ClusterCount, Condition, check_labels, class_count, clusters_of
 from models.losses import bits_per_dim, discretized_logistic_log_likelihood, kl_to_standard_normal
 from models.networks.autoencoder import Architecture, encoder_and_decoder
 from models.networks.layers import zeroed
@@ -33,7 +33,7 @@ class VAE(GenerativeModel):
     zero by a half cosine. condition: "label" gives the decoder the label and each label a prior of its own, so that
     the model is p(x | y) (Sohn, Lee and Yan 2015, Learning Structured Output Representation using Deep Conditional
     Generative Models): p(z | y) is a diagonal Gaussian, learned from N(0, I) on. Departure from it: q(z | x) is not
-    told the label, which its image shows.
+    told the label, which its image shows. "cluster" has one of so many `clusters` in the label's place, see `Clusters`.
     """
 
     family = "autoregressive-vae"
@@ -49,18 +49,19 @@ class VAE(GenerativeModel):
         hidden: PositiveInt = 256,
         learning_rate: PositiveFloat = 2e-3,
         condition: Condition = "none",
+        clusters: ClusterCount = 50,
     ) -> None:
         super().__init__(data)
-        self.classes = class_count(data, condition)
+        self.classes, self.clusters = class_count(data, condition), clusters_of(data, condition, clusters)
         self.latent_dim = latent_dim
         self.beta = beta
         self.learning_rate = learning_rate
         self.encoder, self.decoder = encoder_and_decoder(
-            architecture, data.image_shape, 2 * latent_dim, latent_dim + self.classes, width=width, hidden=hidden
+            architecture, data.image_shape, 2 * latent_dim, latent_dim + self.groups, width=width, hidden=hidden
         )
         self.log_scale = nn.Parameter(torch.tensor(-2.0))
         # of each label: mean and log-variance of z
-        self.prior = zeroed(nn.Embedding(self.classes, 2 * latent_dim)) if self.classes else None
+        self.prior = zeroed(nn.Embedding(self.groups, 2 * latent_dim)) if self.groups else None
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:
@@ -73,7 +74,7 @@ class VAE(GenerativeModel):
 
     def given(self, z: Tensor, y: Tensor | None) -> Tensor:
         """The decoder's inputs: z and, in a conditional model, a one of K for each label y (int64 N)."""
-        return z if y is None else torch.cat([z, F.one_hot(y, self.classes).to(z)], 1)
+        return z if y is None else torch.cat([z, F.one_hot(y, self.groups).to(z)], 1)
 
     def prior_of(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of p(z | y), N x latent_dim each."""
@@ -110,7 +111,7 @@ class VAE(GenerativeModel):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         x, y = batch
         eps = own_share(lambda m: torch.randn(m, self.latent_dim, device=x.device), len(x))
-        reconstruction, kl = (term.mean() for term in self.terms(x, eps, y if self.classes else None))
+        reconstruction, kl = (term.mean() for term in self.terms(x, eps, y if self.groups else None))
         # Eq. 3, negated: the loss is the negative ELBO for beta = 1
         loss = reconstruction + self.beta * kl
         elbo = reconstruction + kl
@@ -122,7 +123,7 @@ class VAE(GenerativeModel):
 
     @sampling
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        labels = self.draw_labels(n, generator)
+        labels = self.draw_groups(n, generator)
         return self.decoded(noise((n, self.latent_dim), generator, self.device), labels)
 
     @sampling

@@ -10,7 +10,7 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from models.base import DataSpec, GenerativeModel, inference, sampling
-from models.conditional import Condition, check_labels, class_count
+from models.conditional import ClusterCount, Condition, check_labels, class_count, clusters_of
 from models.losses import bits_per_dim, discretized_logistic_log_likelihood
 from models.networks.grid_autoencoder import GridDecoder, GridEncoder, grid_shape
 from models.networks.quantiser import Quantised, Quantiser
@@ -69,7 +69,8 @@ class VQVAE(GenerativeModel):
 
     codebook_size: K. code_dim: D, of a code. beta: weight of the commitment. width: channels of the autoencoder.
     prior_dim, prior_depth, prior_heads: the transformer's width, layers and attention heads. learning_rate: of Adam,
-    decayed to zero by a half cosine. condition: "label" makes the prior that of the codes given the label.
+    decayed to zero by a half cosine. condition: "label" makes the prior that of the codes given the label,
+    "cluster" given one of so many `clusters`, see `Clusters`.
     """
 
     family = "autoregressive-vae"
@@ -87,9 +88,10 @@ class VQVAE(GenerativeModel):
         prior_heads: PositiveInt = 4,
         learning_rate: PositiveFloat = 2e-3,
         condition: Condition = "none",
+        clusters: ClusterCount = 50,
     ) -> None:
         super().__init__(data)
-        self.classes = class_count(data, condition)
+        self.classes, self.clusters = class_count(data, condition), clusters_of(data, condition, clusters)
         if prior_dim % prior_heads:
             raise ValueError(f"prior_dim={prior_dim} cannot be divided among prior_heads={prior_heads}")
         self.codebook_size = codebook_size
@@ -100,7 +102,7 @@ class VQVAE(GenerativeModel):
         self.quantiser = Quantiser(codebook_size, code_dim)
         self.decoder = GridDecoder(data.image_shape, code_dim, width, blocks=2).to(memory_format=torch.channels_last)
         self.log_scale = nn.Parameter(torch.tensor(-2.0))
-        self.prior = CodePrior(codebook_size, math.prod(self.grid), prior_dim, prior_depth, prior_heads, self.classes)
+        self.prior = CodePrior(codebook_size, math.prod(self.grid), prior_dim, prior_depth, prior_heads, self.groups)
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:
@@ -120,7 +122,7 @@ class VQVAE(GenerativeModel):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         x, y = batch
-        nats, prior_nats, z = self.terms(x, y if self.classes else None)
+        nats, prior_nats, z = self.terms(x, y if self.groups else None)
         reconstruction, prior, commitment = nats.mean(), prior_nats.mean(), z.commitment.mean()
         # Eq. 3 without its second term, which the averages replace; the prior shares no weights with it
         loss = reconstruction + self.beta * commitment + prior
@@ -132,7 +134,7 @@ class VQVAE(GenerativeModel):
 
     @sampling
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        return self.draw(n, self.draw_labels(n, generator), generator)
+        return self.draw(n, self.draw_groups(n, generator), generator)
 
     @sampling
     def sample_given(self, labels: Tensor, generator: torch.Generator) -> Tensor:

@@ -88,6 +88,11 @@ class Config(Section):
 
 def conditional(model: Mapping[str, Any]) -> bool:
     """Return whether the `model` section configures a model that is given labels: by its setting `condition`."""
+    return model.get("condition", "none") not in ("none", "cluster")
+
+
+def told(model: Mapping[str, Any]) -> bool:
+    """Return whether the `model` section configures a model whose networks are told labels, captions or clusters."""
     return model.get("condition", "none") != "none"
 
 

@@ -160,7 +160,7 @@ def codebook_usage(model: Quantises, held_out: HeldOut) -> Figure:
 class Picture(NamedTuple):
     """One picture: its ability, how it is drawn (None: not of this model), and its caption.
 
-    unconditional: whether it gives the model no labels, so that a model that takes them has no such picture.
+    unconditional: whether it tells the model nothing, so that a model of labels or clusters has no such picture.
     """
 
     name: str
@@ -207,7 +207,7 @@ def draw(
     held_out = HeldOut(to_unit(images[:HELD_OUT]).to(device), labels, seed, sampler or {})
     with torch.autocast(device.type, enabled=False):
         for name, ability, function, unconditional in PICTURES:
-            fits = isinstance(model, ability) and not (unconditional and model.classes)
+            fits = isinstance(model, ability) and not (unconditional and model.groups)
             picture = function(model, held_out) if fits else None
             if picture is not None:
                 files[name] = folder / f"{name}.png"

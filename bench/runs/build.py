@@ -149,6 +149,11 @@ def preflight(config: Config, data: ImageDataModule, model: GenerativeModel) -> 
             f"model={config.model['name']}: takes {takes}, but its setting condition is {setting}; "
             "a model of labels has the setting condition, which is none where self.classes is 0"
         )
+    if model.clusters is not None and model.clusters.count > len(data.train_images):
+        raise ConfigError(
+            f"model.clusters={model.clusters.count}: there are {len(data.train_images):,} training images; "
+            "choose fewer clusters"
+        )
     for name, sampler in config.samplers.items():
         check_sampler(model, name, sampler)
     check_evaluation(config, data)

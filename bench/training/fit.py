@@ -33,6 +33,7 @@ from bench.training.callbacks import (
     callback,
 )
 from bench.training.checkpoints import Checkpoints, WholeFiles, newest_intact, remove_older, save
+from bench.training.clusters import learn_clusters
 from bench.training.launch import cluster
 from bench.training.resume import Origin, announce, check_origin, take_up_threads
 from datamodules.base import ImageDataModule
@@ -64,6 +65,7 @@ def train(
         take_up_threads(checkpoint)
     origin = Origin(config, data, resolve_precision(config))
     trainer = build_trainer(config, model, folder, [origin], extra)
+    learn_clusters(model, data)
     try:
         fit(config, model, data, trainer, folder)
     except Diverged as error:

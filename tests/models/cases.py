@@ -28,6 +28,7 @@ class Case:
 TINY_DDPM = {"T": 20, "channels": [16, 32], "warmup": 3, "learning_rate": 0.01}
 TINY_FLOW = {"channels": [16, 32], "warmup": 3, "learning_rate": 0.01}
 LINEAR = {"architecture": "linear", "hidden": 32, "blocks": 2}
+CLUSTER = {"condition": "cluster", "clusters": 3}
 TINY_NCSN = {"sigma_max": 10.0, "levels": 6, "channels": [16, 32], "warmup": 3, "learning_rate": 0.01}
 TINY_FIRST = {"T": 5, "channels": [16, 32], "warmup": 3, "learning_rate": 0.01}
 TINY_DDGAN = {"T": 2, "latent_dim": 3, "channels": [16, 32], "width": 8, "learning_rate": 0.01, "generator_rate": 0.01}
@@ -122,6 +123,9 @@ CASES = {
         {"codebook_size": 8, "code_dim": 4, "width": 8, "prior_dim": 16, "prior_depth": 1, "condition": "label"},
         passes=lambda shape: math.prod(-(-side // 4) for side in shape[1:]) + 1,
     ),
+    "ddpm-cluster": Case("ddpm", TINY_DDPM | CLUSTER, {"steps": 3, "label_guidance": 1.0}, passes=6, warmup=3),
+    "gan-cluster": Case("gan", {"latent_dim": 5, "width": 16} | CLUSTER),
+    "vae-cluster": Case("vae", {"latent_dim": 3, "width": 4, "hidden": 16} | CLUSTER),
     "ddpm-ddim": Case("ddpm", TINY_DDPM, {"steps": 4, "method": "ddim"}, passes=4, warmup=3),
     "ddgan": Case("ddgan", TINY_DDGAN, passes=2),
     "ddgan-one-step": Case("ddgan", TINY_DDGAN | {"T": 1}),

@@ -130,7 +130,7 @@ def test_a_share_of_the_labels_is_dropped() -> None:
 
 
 POINTS = {
-    "gan": {"latent_dim": 2, "hidden": 128, "architecture": "linear", "r1_gamma": 0.001, "ema_decay": 0.99},
+    "gan": {"latent_dim": 8, "hidden": 128, "architecture": "linear", "r1_gamma": 0.001, "ema_decay": 0.99},
     "vae": {"latent_dim": 2, "hidden": 64, "architecture": "linear", "learning_rate": 5e-3},
     "flow_matching": TINY_FLOW | LINEAR | {"hidden": 64, "learning_rate": 5e-3},
     "ddpm": TINY_DDPM | LINEAR | {"hidden": 64, "learning_rate": 5e-3, "beta_T": 0.5},

@@ -70,6 +70,8 @@ def train(case: Case, rank: int, world_size: int) -> dict[str, Any]:
         use_distributed_sampler=False, logger=False,
         enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
     )  # fmt: skip
+    if model.clusters is not None:
+        model.clusters.learn(levels.flatten(0, 1) / 127.5 - 1)
     trainer.fit(model, DataLoader(batches, batch_size=None))  # type: ignore[arg-type]
     return kept.kept | {"averages": model.state_dict()}
 

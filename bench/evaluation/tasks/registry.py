@@ -28,7 +28,7 @@ class AbilityEntry:
     each line.
     passes: (model, task) -> images that `measure` passes through the model, for the progress bar.
     labelled: whether a probe learns from labelled training images, so that data without classes have no such task.
-    unconditional: whether models that are given labels have no such task, since it gives none.
+    unconditional: whether models of labels or clusters have no such task, since it tells them none.
     """
 
     protocol: type | str
@@ -50,8 +50,8 @@ class AbilityEntry:
         return all(hasattr(model, name) for name in methods)
 
     def had_by(self, model: Any) -> bool:
-        """Return whether a model satisfies the protocol and can do the task without labels, if it gives none."""
-        return isinstance(model, resolve(self.protocol)) and not (self.unconditional and model.classes)
+        """Return whether a model satisfies the protocol and, where the task tells no labels or clusters, needs none."""
+        return isinstance(model, resolve(self.protocol)) and not (self.unconditional and model.groups)
 
     def figures(self, model: Any, task: Any) -> dict[str, Any]:
         """Measure a model on the task's images."""
