@@ -78,7 +78,7 @@ class DDPM(GenerativeModel):
         snapshot: Fraction | None = None,
         optimizer: Optimizer = "adam",
         condition: Literal["none", "label", "cluster", "classifier", "text"] = "none",
-        clusters: ClusterCount = 50,
+        clusters: ClusterCount = 200,
         label_dropout: Share = 0.1,
     ) -> None:
         super().__init__(data)

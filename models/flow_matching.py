@@ -59,7 +59,7 @@ class FlowMatching(GenerativeModel):
         ema_decay: Fraction = 0.999,
         optimizer: Optimizer = "adam",
         condition: Condition = "none",
-        clusters: ClusterCount = 50,
+        clusters: ClusterCount = 200,
         label_dropout: Share = 0.1,
     ) -> None:
         super().__init__(data)

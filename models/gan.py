@@ -57,7 +57,7 @@ class GAN(AdversarialModel):
         beta_2: Annotated[float, Ge(0), Lt(1)] = 0.99,
         ema_decay: Annotated[float, Gt(0), Lt(1)] = 0.999,
         condition: Condition = "none",
-        clusters: ClusterCount = 50,
+        clusters: ClusterCount = 200,
     ) -> None:
         super().__init__(data)
         self.classes, self.clusters = class_count(data, condition), clusters_of(data, condition, clusters)

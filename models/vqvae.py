@@ -88,7 +88,7 @@ class VQVAE(GenerativeModel):
         prior_heads: PositiveInt = 4,
         learning_rate: PositiveFloat = 2e-3,
         condition: Condition = "none",
-        clusters: ClusterCount = 50,
+        clusters: ClusterCount = 200,
     ) -> None:
         super().__init__(data)
         self.classes, self.clusters = class_count(data, condition), clusters_of(data, condition, clusters)

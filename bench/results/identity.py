@@ -14,11 +14,11 @@ PLACES = {"data": ("root",)}  # settings in them that name places, not contents
 # Settings that models got after runs of them were recorded, with the value that those runs had. A run with this value
 # is the recorded one: its run_id omits the setting.
 LATER: dict[str, dict[str, Any]] = {
-    "gan": {"loss": "non-saturating", "penalty": "r1", "condition": "none", "clusters": 50},
-    "ddpm": {"snapshot": None, "optimizer": "adam", "condition": "none", "clusters": 50, "label_dropout": 0.1},
-    "flow_matching": {"condition": "none", "clusters": 50, "label_dropout": 0.1},
-    "vae": {"condition": "none", "clusters": 50},
-    "vqvae": {"condition": "none", "clusters": 50},
+    "gan": {"loss": "non-saturating", "penalty": "r1", "condition": "none", "clusters": 200},
+    "ddpm": {"snapshot": None, "optimizer": "adam", "condition": "none", "clusters": 200, "label_dropout": 0.1},
+    "flow_matching": {"condition": "none", "clusters": 200, "label_dropout": 0.1},
+    "vae": {"condition": "none", "clusters": 200},
+    "vqvae": {"condition": "none", "clusters": 200},
 }
 LATER_DATA: dict[str, dict[str, Any]] = {"image_folder": {"classes": "none", "held_out": None}}  # likewise, of data
 
