@@ -119,7 +119,7 @@ class GenerativeModel(L.LightningModule, ABC):
         return self.classes if self.clusters is None else self.clusters.count
 
     def draw_groups(self, n: int, generator: torch.Generator) -> Tensor | None:
-        """Draw n labels or clusters from the training images' shares, int64 on the model's device; None of no groups.
+        """Draw n labels or clusters from the training images' shares, int64 on the model's device; None without groups.
 
         `sample` calls it first, so that equal generators tell the labels of its images.
         """
@@ -135,8 +135,7 @@ class GenerativeModel(L.LightningModule, ABC):
 
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
         """Put the clusters of the images in their labels' place, where the networks are told clusters."""
-        x, y = batch
-        return x, y if self.clusters is None else self.clusters(x)
+        return batch if self.clusters is None else (batch[0], self.clusters(batch[0]))
 
     def log_losses(self, **losses: Tensor) -> None:
         """Log scalars, means over this rank's images, as means over all ranks' under `train/`.

@@ -1,11 +1,12 @@
 """Clusters of the training images, which a model can be told in the place of labels."""
 
 import math
+import warnings
 
 import torch
 from torch import Tensor, nn
 
-SEED = 0  # of the first centroids: the clusters are the same for every training seed
+FIRST_CENTROIDS = 0  # seed of k-means: the clusters are the same for every training seed
 
 
 class Clusters(nn.Module):
@@ -34,10 +35,16 @@ class Clusters(nn.Module):
     def learn(self, images: Tensor) -> None:
         """Learn the centroids from images, N x C x H x W on the CPU, at least as many as clusters."""
         from sklearn.cluster import KMeans  # takes a second to import
+        from sklearn.exceptions import ConvergenceWarning
+        from threadpoolctl import threadpool_limits
 
-        found = KMeans(self.count, n_init=1, random_state=SEED).fit(images.flatten(1).numpy())
-        self.centroids.copy_(torch.from_numpy(found.cluster_centers_))
-        counts = torch.bincount(torch.from_numpy(found.labels_).long(), minlength=self.count)
+        k_means = KMeans(self.count, n_init=1, random_state=FIRST_CENTROIDS)
+        # several threads add in another order, and ranks would find other clusters
+        with threadpool_limits(1), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # of equal images, which leave clusters empty
+            k_means.fit(images.flatten(1).numpy())
+        self.centroids.copy_(torch.from_numpy(k_means.cluster_centers_))
+        counts = torch.bincount(torch.from_numpy(k_means.labels_).long(), minlength=self.count)
         self.shares.copy_(counts / len(images))
 
     def forward(self, images: Tensor) -> Tensor:

@@ -27,8 +27,8 @@ def class_count(data: DataSpec, condition: str) -> int:
         return 0
     if len(data.class_shares) < 2:
         raise ValueError(
-            f"condition={condition}: the images have no labels; choose condition=none, or data with classes such as "
-            "mnist, cifar10 or, with data.classes, image_folder"
+            f"condition={condition}: the images have no labels; choose condition=none or cluster, or data with "
+            "classes such as mnist, cifar10 or, with data.classes, image_folder"
         )
     return len(data.class_shares)
 

@@ -191,7 +191,7 @@ class DDPM(GenerativeModel):
         if sampler.label_guidance is not None and not self.groups:
             raise ValueError(
                 f"label_guidance={sampler.label_guidance:g}: the model was trained without labels; train with "
-                "model.condition=label, text or classifier, or leave label_guidance out"
+                "model.condition=label, cluster, text or classifier, or leave label_guidance out"
             )
 
     @sampling

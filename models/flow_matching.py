@@ -101,8 +101,8 @@ class FlowMatching(GenerativeModel):
         w = FlowSettings(**settings).label_guidance
         if w is not None and not self.groups:
             raise ValueError(
-                f"label_guidance={w:g}: the model was trained without labels; train with model.condition=label, or "
-                "leave label_guidance out"
+                f"label_guidance={w:g}: the model was trained without labels; train with model.condition=label or "
+                "cluster, or leave label_guidance out"
             )
 
     @sampling

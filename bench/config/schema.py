@@ -91,7 +91,7 @@ def conditional(model: Mapping[str, Any]) -> bool:
     return model.get("condition", "none") not in ("none", "cluster")
 
 
-def told(model: Mapping[str, Any]) -> bool:
+def has_condition(model: Mapping[str, Any]) -> bool:
     """Return whether the `model` section configures a model whose networks are told labels, captions or clusters."""
     return model.get("condition", "none") != "none"
 

@@ -19,6 +19,7 @@ from bench.runs.own_extractor import check_own_extractor, is_own
 from bench.runtime import ranks
 from bench.runtime.console import console
 from bench.runtime.errors import InputError, cause
+from bench.training.clusters import learned_from
 from datamodules.base import DataError, ImageDataModule
 from models.base import DataSpec, GenerativeModel
 
@@ -147,17 +148,29 @@ def preflight(config: Config, data: ImageDataModule, model: GenerativeModel) -> 
         takes, setting = "labels" if model.classes else "no labels", config.model.get("condition", "none")
         raise ConfigError(
             f"model={config.model['name']}: takes {takes}, but its setting condition is {setting}; "
-            "a model of labels has the setting condition, which is none where self.classes is 0"
+            "a model of labels has the setting condition, which is none or cluster where self.classes is 0"
         )
-    if model.clusters is not None and model.clusters.count > len(data.train_images):
-        raise ConfigError(
-            f"model.clusters={model.clusters.count}: there are {len(data.train_images):,} training images; "
-            "choose fewer clusters"
-        )
+    check_clusters(config, data, model)
     for name, sampler in config.samplers.items():
         check_sampler(model, name, sampler)
     check_evaluation(config, data)
     check_samples(config, data)
+
+
+def check_clusters(config: Config, data: ImageDataModule, model: GenerativeModel) -> None:
+    """Refuse more clusters than images that they are learned from, and clusters that the setting does not name."""
+    setting = config.model.get("condition", "none")
+    if (model.clusters is not None) != (setting == "cluster"):
+        raise ConfigError(
+            f"model={config.model['name']}: self.clusters is {type(model.clusters).__name__}, but its setting "
+            f"condition is {setting}; self.clusters is of models.clusters.Clusters where condition is cluster, "
+            "and otherwise None"
+        )
+    if model.clusters is not None and model.clusters.count > (most := learned_from(data.train_images)):
+        raise ConfigError(
+            f"model.clusters={model.clusters.count}: they are learned from {most:,} training images; "
+            "choose fewer clusters"
+        )
 
 
 def check_sampler(model: GenerativeModel, name: str, settings: Mapping[str, Any]) -> None:

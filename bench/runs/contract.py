@@ -18,7 +18,7 @@ from bench.config.components import configured
 from bench.config.schema import Config, arguments, samplers
 from bench.evaluation.passes import counted_passes
 from bench.evaluation.tasks.measures import Task
-from bench.evaluation.tasks.registry import ABILITIES
+from bench.evaluation.tasks.registry import ABILITIES, resolve
 from bench.plots import model_pictures
 from bench.results.layout import checkpoints_of, weights_of
 from bench.runs.build import build_model, data_spec, is_images
@@ -285,7 +285,7 @@ def check_abilities(subject: Subject) -> None:
     """Each ability beside sampling is whole, and gives finite figures and pictures."""
     model, data = shaken(subject.build()), subject.data
     for name, entry in ABILITIES.items():
-        whole = not entry.offered_by(type(model)) or entry.had_by(model)
+        whole = not entry.offered_by(type(model)) or isinstance(model, resolve(entry.protocol))
         require(whole, f"has the methods of {name}, but not the attributes that models.protocols asks for")
     if not is_images(data):
         return

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bench.config.components import configured, own_metrics
-from bench.config.schema import Config, captioned, conditional, samplers, told
+from bench.config.schema import Config, captioned, conditional, has_condition, samplers
 from bench.evaluation.metrics.registry import METRICS, expected
 from bench.evaluation.tasks.registry import ABILITIES
 from bench.results.records import Record, Result
@@ -165,7 +165,7 @@ def offered_by(config: Config) -> list[str]:
     return [
         name
         for name, entry in ABILITIES.items()
-        if entry.offered_by(model) and not (entry.unconditional and told(config.model))
+        if entry.offered_by(model) and not (entry.unconditional and has_condition(config.model))
     ]
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from bench.runtime.console import console
 from datamodules.base import ImageDataModule
@@ -9,17 +10,23 @@ from datamodules.stream import to_unit
 from models.base import GenerativeModel
 
 LEARNED_FROM = 10_000  # training images at most: k-means is to take seconds
-SEED = 0
+VALUES = 10_000 * 3 * 32 * 32  # of them at most
+DRAW = 0  # seed of the draw of these images
+
+
+def learned_from(images: Tensor) -> int:
+    """Return how many training images clusters are learned from, of these N x C x H x W."""
+    return min(len(images), LEARNED_FROM, max(1, VALUES // images[0].numel()))
 
 
 def learn_clusters(model: GenerativeModel, data: ImageDataModule) -> None:
     """Learn the model's clusters, if it is told any, from training images that are the same for every training seed.
 
-    Every process finds the same ones. A training that is resumed replaces them by its own, which are the same again.
+    Every process finds the same ones.
     """
     if model.clusters is None:
         return
-    count = min(LEARNED_FROM, len(data.train_images))
-    chosen = np.random.default_rng(SEED).choice(len(data.train_images), count, replace=False)
+    count = learned_from(data.train_images)
+    indices = np.random.default_rng(DRAW).choice(len(data.train_images), count, replace=False)
     console.print(f"  clusters: {model.clusters.count:,}, by k-means of the pixels of {count:,} training images")
-    model.clusters.learn(to_unit(data.train_images[torch.from_numpy(np.sort(chosen))]))
+    model.clusters.learn(to_unit(data.train_images[torch.from_numpy(np.sort(indices))]))

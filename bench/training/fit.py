@@ -65,7 +65,6 @@ def train(
         take_up_threads(checkpoint)
     origin = Origin(config, data, resolve_precision(config))
     trainer = build_trainer(config, model, folder, [origin], extra)
-    learn_clusters(model, data)
     try:
         fit(config, model, data, trainer, folder)
     except Diverged as error:
@@ -82,6 +81,8 @@ def fit(config: Config, model: GenerativeModel, data: ImageDataModule, trainer: 
     resume = ranks.on_first(lambda: resumable(config, folder, callback(trainer, Origin)))
     if resume:
         ranks.on_first(lambda: announce(resume, callback(trainer, Origin), budget(config)))
+    else:
+        learn_clusters(model, data)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="lightning")  # hints for users of Lightning, not of bench
