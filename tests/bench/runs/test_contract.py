@@ -86,5 +86,15 @@ def test_a_model_that_keeps_the_contract_passes(
     assert problem(CHECKS[title], Subject(config, stripes[0], tmp_path / "trainings")) == ""
 
 
+@pytest.mark.parametrize("condition", ["label", "cluster"])
+@pytest.mark.parametrize("title", [RESUMING, CHECKPOINT, ABILITIES])
+def test_the_suites_own_model_with_a_condition_passes(
+    title: str, condition: str, stripes: tuple[ImageDataModule, Path], config: Config, tmp_path: Path
+) -> None:
+    words = [f"model.condition={condition}", "model.clusters=5", "model.width=4", "model.hidden=8"]
+    (own,) = load(["model=vae", f"data={DATA}", *words, *WORDS])
+    assert problem(CHECKS[title], Subject(own, stripes[0], tmp_path / "trainings")) == ""
+
+
 def test_numbers_are_found_at_any_depth() -> None:
     assert list(numbers({"a": [1, {"b": 2.5}], "c": "text", "d": None})) == [1, 2.5]
