@@ -26,7 +26,7 @@ class Nothing:
     """A model that can do nothing beside sampling."""
 
     device = torch.device("cpu")
-    classes = 0
+    classes = groups = 0
 
 
 class Linear(Nothing):
