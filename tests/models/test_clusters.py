@@ -29,11 +29,11 @@ def test_each_centroid_is_the_mean_of_its_images_and_each_image_has_the_nearest(
     clusters = Clusters(3, SHAPE)
     assert torch.equal(clusters.shares, torch.full((3,), 1 / 3))
     clusters.learn(images[:75])
-    found = clusters(images)
-    assert found.dtype == torch.int64
-    assert len({(int(a), int(b)) for a, b in zip(found, y, strict=True)}) == 3  # one cluster for each point
+    numbers = clusters(images)
+    assert numbers.dtype == torch.int64
+    assert len({(int(a), int(b)) for a, b in zip(numbers, y, strict=True)}) == 3  # one cluster for each point
     for cluster in range(3):
-        mine = images[:75][found[:75] == cluster]
+        mine = images[:75][numbers[:75] == cluster]
         torch.testing.assert_close(clusters.centroids[cluster], mine.flatten(1).mean(0))
         assert clusters.shares[cluster] == pytest.approx(len(mine) / 75)
 
@@ -62,13 +62,13 @@ def test_they_are_drawn_by_their_shares() -> None:
 
 
 LINEAR = {"architecture": "linear", "hidden": 16}
-TOLD = {
+FAMILIES = {
     "gan": LINEAR | {"latent_dim": 2},
     "vae": LINEAR | {"latent_dim": 2},
     "ddpm": LINEAR | {"T": 20, "warmup": 3},
     "flow_matching": LINEAR | {"warmup": 3},
 }
-every_family = pytest.mark.parametrize(("name", "arguments"), TOLD.items(), ids=TOLD)
+every_family = pytest.mark.parametrize(("name", "arguments"), FAMILIES.items(), ids=FAMILIES)
 
 
 @every_family

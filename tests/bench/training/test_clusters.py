@@ -24,7 +24,7 @@ def test_a_training_keeps_its_clusters_with_its_weights(
     data: ImageDataModule, tiny: Tiny, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(clusters, "LEARNED_FROM", 300)
-    found = []
+    learned = []
     for seed in (0, 1):
         (config,) = load([*CLUSTERED, f"seed={seed}", "results=r", *BUDGET, *tiny["vae"]])
         folder = Path("r/runs") / run_id(config)
@@ -32,10 +32,10 @@ def test_a_training_keeps_its_clusters_with_its_weights(
         model = build_model(config, data_spec(data))
         load_weights(model, weights_of(folder))
         assert model.clusters is not None
-        found.append(model.clusters)
+        learned.append(model.clusters)
     assert "clusters: 7, by k-means of the pixels of 300 training images" in capsys.readouterr().err
-    assert torch.equal(found[0].centroids, found[1].centroids)
-    assert len(found[0](to_unit(data.train_images[:500])).unique()) == 7
+    assert torch.equal(learned[0].centroids, learned[1].centroids)
+    assert len(learned[0](to_unit(data.train_images[:500])).unique()) == 7
 
 
 def test_more_clusters_than_training_images_are_refused_before_any_training() -> None:
